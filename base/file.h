@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain files: whole reads (gzip or not) and writes that appear under their name all at once. */
+#ifndef LUTRA_BASE_FILE_H
+#define LUTRA_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/** A block of bytes; `data` has one extra zero byte after `bytes`, so text can be used as a string. */
+typedef struct {
+    uint8_t *data;
+    size_t bytes;
+} LutraBytes;
+
+void lutra_bytes_deinit(LutraBytes *bytes);
+
+/**
+ * Reads a whole file, decompressing it if it starts with the gzip magic number.
+ *
+ * @param max_bytes  refuse more than this (after decompression): LUTRA_EDATA
+ * @errors LUTRA_EIO cannot open or read; LUTRA_EDATA damaged or truncated gzip
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_file_read(LutraBytes *bytes, const char *path, size_t max_bytes,
+                                             LutraError *error);
+
+/** Writes under "PATH.partial", syncs, renames. Existing `path` without `force`: LUTRA_EINVAL. */
+LUTRA_MUST_CHECK LutraStatus lutra_file_write(const char *path, const void *data, size_t bytes,
+                                              bool force, LutraError *error);
+
+/** Whether something exists at `path`. */
+bool lutra_file_exists(const char *path);
+
+/** Creates a folder and its parents if missing. LUTRA_EIO on failure. */
+LUTRA_MUST_CHECK LutraStatus lutra_folder_create(const char *path, LutraError *error);
+
+/**
+ * Checks that output `path` can be written before long work starts: its folder exists and is
+ * writable, and the path is free or `force` is set. Creates nothing.
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_file_check_output(const char *path, bool force,
+                                                     LutraError *error);
+
+#endif

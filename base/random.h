@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counter-based random numbers (Philox 4x32-10, [Random123]).
+ *
+ * A draw is a pure function of (seed, stream, counter): it never depends on threads, batch size or
+ * the order of calls. Streams are small tags of the caller's choice (an enum per module), so two
+ * uses of one seed never share numbers.
+ */
+#ifndef LUTRA_BASE_RANDOM_H
+#define LUTRA_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Stream tags in use, in one place so that they stay distinct. Never renumber. */
+typedef enum {
+    LUTRA_STREAM_INIT = 1,        /* initial weights; index = layer */
+    LUTRA_STREAM_SHUFFLE = 2,     /* order of training images; index = epoch */
+    LUTRA_STREAM_AUGMENT = 3,     /* crop and flip; index = epoch, counter = image */
+    LUTRA_STREAM_SPLIT = 4,       /* which training images are held out for validation */
+    LUTRA_STREAM_NOISE = 5,       /* noisy simulation */
+    LUTRA_STREAM_SAMPLE = 6,      /* which images or neurons are verified */
+    LUTRA_STREAM_TEST = 1000      /* tests */
+} LutraRandomStream;
+
+/** Key of one family of draws. Plain data; copy freely. */
+typedef struct {
+    uint64_t seed;
+    uint32_t stream; /* LutraRandomStream */
+    uint32_t index;  /* epoch, layer, ... */
+} LutraRandomKey;
+
+/** Four uniform 32-bit words for (key, counter, block). */
+void lutra_random_words(uint32_t words[4], LutraRandomKey key, uint64_t counter, uint32_t block);
+
+/** Uniform 64-bit word. */
+uint64_t lutra_random_u64(LutraRandomKey key, uint64_t counter);
+
+/** Uniform in [0, bound), exactly unbiased (rejection over blocks); bound >= 1. */
+uint64_t lutra_random_below(LutraRandomKey key, uint64_t counter, uint64_t bound);
+
+/** Uniform in (0, 1), 53 bits, never 0 or 1. */
+double lutra_random_uniform(LutraRandomKey key, uint64_t counter);
+
+/** Standard normal (Box-Muller in double precision). */
+double lutra_random_normal(LutraRandomKey key, uint64_t counter);
+
+/** Fisher-Yates permutation of 0 .. count-1 into order (count entries, count < 2^32). */
+void lutra_random_permutation(uint32_t *order, size_t count, LutraRandomKey key);
+
+#endif
