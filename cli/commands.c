@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of subcommands: dispatch, help and suggestions all read it. */
+#include "cli/commands.h"
+
+#include "cli/cli.h"
+
+const CliCommand cli_commands[] = {
+    {0}};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entry points of the subcommands, one per cmd_<name>.c. */
+#ifndef LUTRA_CLI_COMMANDS_H
+#define LUTRA_CLI_COMMANDS_H
+
+int cmd_dataset(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_compile(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
+int cmd_params(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all tests share: comparisons that NaN cannot pass, canaries, seeds. Includes cmocka. */
+#ifndef LUTRA_TESTS_SUPPORT_CHECK_H
+#define LUTRA_TESTS_SUPPORT_CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "base/status.h"
+
+/** Fails unless |actual - expected| <= tolerance; NaN fails. */
+#define check_close(actual, expected, tolerance) \
+    check_close_at((actual), (expected), (tolerance), #actual, __FILE__, __LINE__)
+void check_close_at(double actual, double expected, double tolerance, const char *text,
+                    const char *file, int line);
+
+/** Fails unless the status is `expected`; prints the sentence in error if not. */
+#define check_status(status, expected, error) \
+    check_status_at((status), (expected), (error), __FILE__, __LINE__)
+void check_status_at(LutraStatus status, LutraStatus expected, const LutraError *error,
+                     const char *file, int line);
+
+/** Fails unless the two arrays agree; prints the first difference. */
+#define check_equal_i32(actual, expected, count) \
+    check_equal_i32_at((actual), (expected), (count), __FILE__, __LINE__)
+void check_equal_i32_at(const int32_t *actual, const int32_t *expected, size_t count,
+                        const char *file, int line);
+
+/** A block with 64 guarded bytes on both sides; `offset` bytes of deliberate misalignment. */
+typedef struct {
+    uint8_t *block;
+    uint8_t *data;
+    size_t bytes;
+} CheckBuffer;
+void check_buffer_init(CheckBuffer *buffer, size_t bytes, size_t offset);
+/** Fails if a guard was overwritten, then frees. */
+void check_buffer_done(CheckBuffer *buffer);
+
+/** Key of one test case; the seed is LUTRA_TEST_SEED or 1. */
+LutraRandomKey check_key(uint32_t case_number);
+
+/** Path of a fresh file name in a folder of this test process; static buffer per call site count 8. */
+const char *check_temporary(const char *name);
+
+#endif
