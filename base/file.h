@@ -30,6 +30,17 @@ LUTRA_MUST_CHECK LutraStatus lutra_file_read(LutraBytes *bytes, const char *path
 LUTRA_MUST_CHECK LutraStatus lutra_file_write(const char *path, const void *data, size_t bytes,
                                               bool force, LutraError *error);
 
+/** "PATH.partial", where output lies until it is complete. Heap, free with lutra_free. */
+LUTRA_MUST_CHECK LutraStatus lutra_file_partial_name(char **partial, const char *path,
+                                                     LutraError *error);
+
+/**
+ * Gives the finished file `partial` its real name: syncs it, checks `path` again, renames. On error
+ * `partial` is deleted and `path` is as it was.
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_file_publish(const char *partial, const char *path, bool force,
+                                                LutraError *error);
+
 /** Whether something exists at `path`. */
 bool lutra_file_exists(const char *path);
 
@@ -39,6 +50,9 @@ LUTRA_MUST_CHECK LutraStatus lutra_folder_create(const char *path, LutraError *e
 /**
  * Checks that output `path` can be written before long work starts: its folder exists and is
  * writable, and the path is free or `force` is set. Creates nothing.
+ *
+ * @errors LUTRA_EINVAL the path exists without `force`, or is no regular file; LUTRA_EIO the folder
+ *         is missing or not writable
  */
 LUTRA_MUST_CHECK LutraStatus lutra_file_check_output(const char *path, bool force,
                                                      LutraError *error);
