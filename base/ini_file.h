@@ -22,8 +22,10 @@ typedef struct {
 } LutraIni;
 
 /**
- * Parses INI text of at most 1 MiB. A line that is neither section, entry, comment nor blank, and a
- * section that is opened twice, are LUTRA_EDATA errors "NAME:LINE: ...".
+ * Parses INI text of at most 1 MiB, lines of at most 198 bytes. Comments start with ';' or '#', at
+ * the start of a line or after a blank. A line that is neither section, entry, comment nor blank,
+ * a section that is opened twice and a key that a section sets twice are LUTRA_EDATA errors
+ * "NAME:LINE: ...".
  *
  * @param name  what errors call the text, usually the file's path
  */
