@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON objects. A LutraJson is a thin node over a cJSON item; all nodes of one tree share the
+ * root's failure flag. Numbers are kept as raw text, because cJSON prints doubles with the fewest
+ * digits that fit and integers through doubles.
+ */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+#include "base/memory.h"
+
+struct LutraJson {
+    cJSON *item;
+    LutraJson *root;
+    LutraJson *next;  /* root: list of all nodes, so that they can be freed */
+    bool failed;      /* root: an allocation failed somewhere below */
+};
+
+LutraJson *lutra_json_create(const char *schema) {
+    LutraJson *root = NULL;
+    if (lutra_alloc(&root, 1, sizeof *root, NULL) != LUTRA_OK) {
+        return NULL;
+    }
+    root->root = root;
+    root->item = cJSON_CreateObject();
+    if (root->item == NULL) {
+        lutra_free(&root);
+        return NULL;
+    }
+    lutra_json_set_text(root, "schema", schema);
+    return root;
+}
+
+void lutra_json_destroy(LutraJson **json) {
+    if (json == NULL || *json == NULL) {
+        return;
+    }
+    LutraJson *node = (*json)->root;
+    cJSON_Delete(node->item);
+    while (node != NULL) {
+        LutraJson *next = node->next;
+        lutra_free(&node);
+        node = next;
+    }
+    *json = NULL;
+}
+
+/* Puts `item` under `parent`; `key` is NULL in arrays. Takes the item, also on failure. */
+static bool attach(LutraJson *parent, const char *key, cJSON *item) {
+    if (item != NULL && key != NULL) {
+        /* A second value under one key replaces the first. */
+        cJSON_DeleteItemFromObjectCaseSensitive(parent->item, key);
+    }
+    const bool attached =
+        item != NULL && (key == NULL ? cJSON_AddItemToArray(parent->item, item) != 0
+                                     : cJSON_AddItemToObject(parent->item, key, item) != 0);
+    if (!attached) {
+        cJSON_Delete(item);
+        parent->root->failed = true;
+    }
+    return attached;
+}
+
+static LutraJson *attach_node(LutraJson *parent, const char *key, cJSON *item) {
+    LutraJson *node = NULL;
+    if (lutra_alloc(&node, 1, sizeof *node, NULL) != LUTRA_OK) {
+        cJSON_Delete(item);
+        parent->root->failed = true;
+        return NULL;
+    }
+    if (!attach(parent, key, item)) {
+        lutra_free(&node);
+        return NULL;
+    }
+    *node = (LutraJson){.item = item, .root = parent->root, .next = parent->root->next};
+    parent->root->next = node;
+    return node;
+}
+
+/* Bytes of the UTF-8 sequence at `text`, 0 if it is none. */
+static size_t utf8_sequence(const unsigned char *text) {
+    const unsigned char first = text[0];
+    size_t length = 1;
+    uint32_t code = first;
+    if (first >= 0xF0 && first < 0xF8) {
+        length = 4;
+        code = first & 7u;
+    } else if (first >= 0xE0 && first < 0xF0) {
+        length = 3;
+        code = first & 15u;
+    } else if (first >= 0xC0 && first < 0xE0) {
+        length = 2;
+        code = first & 31u;
+    } else if (first >= 0x80) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xC0u) != 0x80u) {
+            return 0;
+        }
+        code = code << 6 | (text[i] & 63u);
+    }
+    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = code >= 0xD800 && code < 0xE000;
+    return code < lowest[length] || code > 0x10FFFF || surrogate ? 0 : length;
+}
+
+/* A string item; bytes that are no UTF-8 (file names can hold any) become '?'. */
+static cJSON *text_item(const char *value) {
+    if (value == NULL) {
+        return cJSON_CreateNull();
+    }
+    char *copy = NULL;
+    if (lutra_string_copy(&copy, value, NULL) != LUTRA_OK) {
+        return NULL;
+    }
+    for (char *next = copy; *next != '\0';) {
+        const size_t length = utf8_sequence((const unsigned char *)next);
+        if (length == 0) {
+            *next = '?';
+        }
+        next += length == 0 ? 1 : length;
+    }
+    cJSON *item = cJSON_CreateString(copy);
+    lutra_free(&copy);
+    return item;
+}
+
+static cJSON *i64_item(int64_t value) {
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    return cJSON_CreateRaw(text);
+}
+
+static cJSON *f64_item(double value) {
+    if (!isfinite(value)) {
+        return cJSON_CreateNull();
+    }
+    char text[40];
+    (void)snprintf(text, sizeof text, "%.17g", value);
+    return cJSON_CreateRaw(text);
+}
+
+void lutra_json_set_text(LutraJson *object, const char *key, const char *value) {
+    if (object != NULL) {
+        (void)attach(object, key, text_item(value));
+    }
+}
+
+void lutra_json_set_i64(LutraJson *object, const char *key, int64_t value) {
+    if (object != NULL) {
+        (void)attach(object, key, i64_item(value));
+    }
+}
+
+void lutra_json_set_f64(LutraJson *object, const char *key, double value) {
+    if (object != NULL) {
+        (void)attach(object, key, f64_item(value));
+    }
+}
+
+void lutra_json_set_bool(LutraJson *object, const char *key, bool value) {
+    if (object != NULL) {
+        (void)attach(object, key, cJSON_CreateBool(value));
+    }
+}
+
+void lutra_json_set_null(LutraJson *object, const char *key) {
+    if (object != NULL) {
+        (void)attach(object, key, cJSON_CreateNull());
+    }
+}
+
+LutraJson *lutra_json_set_object(LutraJson *object, const char *key) {
+    return object == NULL ? NULL : attach_node(object, key, cJSON_CreateObject());
+}
+
+LutraJson *lutra_json_set_array(LutraJson *object, const char *key) {
+    return object == NULL ? NULL : attach_node(object, key, cJSON_CreateArray());
+}
+
+void lutra_json_add_text(LutraJson *array, const char *value) {
+    if (array != NULL) {
+        (void)attach(array, NULL, text_item(value));
+    }
+}
+
+void lutra_json_add_i64(LutraJson *array, int64_t value) {
+    if (array != NULL) {
+        (void)attach(array, NULL, i64_item(value));
+    }
+}
+
+void lutra_json_add_f64(LutraJson *array, double value) {
+    if (array != NULL) {
+        (void)attach(array, NULL, f64_item(value));
+    }
+}
+
+LutraJson *lutra_json_add_object(LutraJson *array) {
+    return array == NULL ? NULL : attach_node(array, NULL, cJSON_CreateObject());
+}
+
+LutraJson *lutra_json_add_array(LutraJson *array) {
+    return array == NULL ? NULL : attach_node(array, NULL, cJSON_CreateArray());
+}
+
+LutraStatus lutra_json_text(char **text, const LutraJson *root, LutraError *error) {
+    char *printed = NULL;
+    if (root != NULL && !root->root->failed) {
+        printed = cJSON_Print(root->item);
+    }
+    if (printed == NULL) {
+        return lutra_error_set(error, LUTRA_ENOMEM, "out of memory while writing JSON");
+    }
+    const size_t length = strlen(printed);
+    char *copy = NULL;
+    const LutraStatus status = lutra_alloc(&copy, length + 2, 1, error);
+    if (status == LUTRA_OK) {
+        memcpy(copy, printed, length);
+        copy[length] = '\n';
+        *text = copy;
+    }
+    cJSON_free(printed);
+    return status;
+}
