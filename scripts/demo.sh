@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The main job on real data: train, compile, simulate, verify. Called by ./setup demo.
+# usage: scripts/demo.sh PROGRAM OUTPUT_FOLDER
+set -eu
+lutra=$1
+out=$2
+data=/usr/share/dataset-fashion-mnist
+network=experiments/networks/fmnist-cnn.ini
+epochs=${LUTRA_DEMO_EPOCHS:-12}
+
+step() { printf '\n== %s\n' "$*"; }
+run() { printf '$ %s\n' "$*"; "$@"; }
+now() { date +%s; }
+# Value of a number "key" in a JSON file; the first one found.
+value() { sed -n "s/.*\"$2\":[[:space:]]*\([-0-9.eE+]*\).*/\1/p" "$1" | head -1; }
+percent() { awk -v x="$1" 'BEGIN {printf "%.2f %%", 100 * x}'; }
+
+mkdir -p "$out"
+started=$(now)
+
+step "1. Import Fashion-MNIST (60,000 training and 10,000 test images)"
+run "$lutra" dataset import idx "$data" --name fashion-mnist --force -o "$out/fmnist.h5"
+
+step "2. Train a quantized network ($epochs epochs)"
+run "$lutra" train "$network" --data "$out/fmnist.h5" --epochs "$epochs" --force \
+    --curve "$out/training.png" -o "$out/model.h5"
+run "$lutra" evaluate "$out/model.h5" --data "$out/fmnist.h5" --json > "$out/evaluate.json"
+
+step "3. Compile it to an integer circuit: calibrate, round to 6 bits, choose crypto parameters"
+run "$lutra" compile "$out/model.h5" --data "$out/fmnist.h5" --rounding 6 \
+    --rounding-mode approximate --force -o "$out/circuit.h5"
+run "$lutra" inspect "$out/circuit.h5"
+
+step "4. Simulate all 10,000 test images"
+run "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --force \
+    --confusion "$out/confusion.png" --gallery "$out/samples.png"
+"$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --json -q > "$out/simulate.json"
+
+step "5. Verify one sample under real FHE (tfhe-rs)"
+verified=no
+if [ "${BRIDGE:-1}" = 1 ]; then
+    run "$lutra" verify "$out/circuit.h5" --data "$out/fmnist.h5" --samples 1 --force \
+        --json -o "$out/verify" > "$out/verify.json"
+    verified=yes
+fi
+
+step "Summary"
+printf 'accuracy of the quantized model      %s\n' "$(percent "$(value "$out/evaluate.json" top1)")"
+printf 'accuracy of the simulated circuit    %s   (%s images in %s s, 6-bit rounding)\n' \
+    "$(percent "$(value "$out/simulate.json" top1)")" \
+    "$(value "$out/simulate.json" images)" "$(value "$out/simulate.json" seconds)"
+if [ $verified = yes ]; then
+    printf 'real FHE, 1 sample                   %s look-ups, %s mismatches (%s expected by the noise model)\n' \
+        "$(value "$out/verify.json" pbs_run)" "$(value "$out/verify.json" mismatches)" \
+        "$(value "$out/verify.json" expected_mismatches)"
+    printf '                                     key generation %s s, encrypted run %s s\n' \
+        "$(value "$out/verify.json" keygen_seconds)" "$(value "$out/verify.json" run_seconds)"
+else
+    echo 'real FHE                             left out (BRIDGE=0)'
+fi
+printf 'time without the build               %s s\n' "$(($(now) - started))"
+echo "pictures: $out/samples.png (samples with predictions), $out/training.png, $out/confusion.png"
+echo "Research use only, not audited. A p_error above 2^-64 means: never share decrypted results"
+echo "with whoever evaluates. tfhe-rs is patented: commercial use needs Zama's licence (README)."
