@@ -14,6 +14,7 @@
 #include <cJSON.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 struct LutraJson {
     cJSON *item;
@@ -83,49 +84,14 @@ static LutraJson *attach_node(LutraJson *parent, const char *key, cJSON *item) {
     return node;
 }
 
-/* Bytes of the UTF-8 sequence at `text`, 0 if it is none. */
-static size_t utf8_sequence(const unsigned char *text) {
-    const unsigned char first = text[0];
-    size_t length = 1;
-    uint32_t code = first;
-    if (first >= 0xF0 && first < 0xF8) {
-        length = 4;
-        code = first & 7u;
-    } else if (first >= 0xE0 && first < 0xF0) {
-        length = 3;
-        code = first & 15u;
-    } else if (first >= 0xC0 && first < 0xE0) {
-        length = 2;
-        code = first & 31u;
-    } else if (first >= 0x80) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xC0u) != 0x80u) {
-            return 0;
-        }
-        code = code << 6 | (text[i] & 63u);
-    }
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = code >= 0xD800 && code < 0xE000;
-    return code < lowest[length] || code > 0x10FFFF || surrogate ? 0 : length;
-}
-
 /* A string item; bytes that are no UTF-8 (file names can hold any) become '?'. */
 static cJSON *text_item(const char *value) {
     if (value == NULL) {
         return cJSON_CreateNull();
     }
     char *copy = NULL;
-    if (lutra_string_copy(&copy, value, NULL) != LUTRA_OK) {
+    if (lutra_utf8_copy(&copy, value, NULL) != LUTRA_OK) {
         return NULL;
-    }
-    for (char *next = copy; *next != '\0';) {
-        const size_t length = utf8_sequence((const unsigned char *)next);
-        if (length == 0) {
-            *next = '?';
-        }
-        next += length == 0 ? 1 : length;
     }
     cJSON *item = cJSON_CreateString(copy);
     lutra_free(&copy);
