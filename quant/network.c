@@ -237,17 +237,11 @@ static void suggestion(char text[LUTRA_NAME_BYTES + 24], const char *word,
     }
 }
 
-/* Every key is among `keys`, none stands twice. */
+/* Every key is among `keys` (lutra_ini_parse has refused repeated ones). */
 static LutraStatus check_keys(const Section *section, const char *const *keys, size_t key_count,
                               LutraError *error) {
     for (size_t i = 0; i < section->count; i++) {
         const LutraIniEntry *entry = &section->entries[i];
-        const LutraIniEntry *first = find_entry(section, entry->key);
-        if (first != entry) {
-            return lutra_network_fail(error, section->file, entry->line, "key '%s' stands twice in "
-                                      "section '%s', first in line %d", entry->key,
-                                      entry->section, first->line);
-        }
         bool known = false;
         char list[256] = "";
         for (size_t k = 0; k < key_count; k++) {
