@@ -5,7 +5,7 @@
 set -eu
 lutra=$1
 out=$2
-data=/usr/share/dataset-fashion-mnist
+data=/usr/share/datasets/fashion-mnist
 network=experiments/networks/fmnist-cnn.ini
 epochs=${LUTRA_DEMO_EPOCHS:-12}
 
