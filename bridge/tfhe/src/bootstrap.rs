@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Keyswitch and programmable bootstrap of small groups of ciphertexts.
+//!
+//! Both keys are larger than any cache, so a group of ciphertexts goes through them together:
+//! each key element is loaded once per group.
+
+use crate::keys::Keys;
+use crate::parameters::{Parameters, MODULUS_SWITCH_CENTERED};
+use tfhe::core_crypto::algorithms::slice_algorithms::slice_wrapping_sub_scalar_mul_assign;
+use tfhe::core_crypto::prelude::*;
+
+/// Ciphertexts whose accumulators stay in a core's cache while the bootstrap key streams by.
+pub fn group_size(parameters: &Parameters) -> usize {
+    const CACHE_BYTES: usize = 256 * 1024;
+    // Two ring ciphertexts per input: the accumulator and its rotation.
+    let bytes = 16 * (parameters.glwe_dimension as usize + 1) * parameters.polynomial_words();
+    (CACHE_BYTES / bytes).clamp(1, 8)
+}
+
+pub struct Tables<'a> {
+    /// (count, 2^bits) words
+    pub words: &'a [u64],
+    pub bits: u32,
+}
+
+impl Tables<'_> {
+    pub fn entries(&self) -> usize {
+        1 << self.bits
+    }
+}
+
+/// A ciphertext on the 2N ticks of the blind rotation. Stores its mask: tfhe-rs's own form switches
+/// each element again whenever it is read, which the grouped rotation does once per key element.
+struct Switched<'a> {
+    mask: &'a [usize],
+    body: usize,
+    log_modulus: CiphertextModulusLog,
+}
+
+impl ModulusSwitchedLweCiphertext<usize> for Switched<'_> {
+    fn log_modulus(&self) -> CiphertextModulusLog {
+        self.log_modulus
+    }
+    fn lwe_dimension(&self) -> LweDimension {
+        LweDimension(self.mask.len())
+    }
+    fn body(&self) -> usize {
+        self.body
+    }
+    fn mask(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.mask.iter().copied()
+    }
+}
+
+/// What one thread needs for one group.
+pub struct Scratch {
+    small: Vec<u64>,
+    ticks: Vec<usize>,
+    bodies: Vec<usize>,
+    accumulators: Vec<u64>,
+    buffers: ComputationBuffers,
+}
+
+impl Scratch {
+    pub fn new(parameters: &Parameters, fft: &Fft, group: usize) -> Scratch {
+        let mut buffers = ComputationBuffers::new();
+        buffers.resize(
+            batch_programmable_bootstrap_lwe_ciphertext_mem_optimized_requirement::<u64>(
+                parameters.glwe_size(),
+                parameters.polynomial_size(),
+                CiphertextCount(group),
+                fft.as_view(),
+            )
+            .unaligned_bytes_required(),
+        );
+        let small_size = parameters.lwe_dimension as usize + 1;
+        Scratch {
+            small: vec![0; group * small_size],
+            ticks: vec![0; group * parameters.lwe_dimension as usize],
+            bodies: vec![0; group],
+            accumulators: vec![
+                0;
+                group * parameters.glwe_size().0 * parameters.polynomial_words()
+            ],
+            buffers,
+        }
+    }
+
+    pub fn small(&self) -> &[u64] {
+        &self.small
+    }
+}
+
+/// Keyswitches the group; results in scratch.small, lwe_dimension + 1 words each.
+///
+/// Same arithmetic as tfhe-rs's keyswitch of one ciphertext, with the loop over ciphertexts inside
+/// the loop over key rows.
+pub fn keyswitch_group(parameters: &Parameters, keys: &Keys, inputs: &[u64], scratch: &mut Scratch) {
+    let big_size = parameters.ciphertext_words();
+    let small_size = parameters.lwe_dimension as usize + 1;
+    let count = inputs.len() / big_size;
+    let small = &mut scratch.small[..count * small_size];
+    small.fill(0);
+    for (output, input) in small.chunks_exact_mut(small_size).zip(inputs.chunks_exact(big_size)) {
+        output[small_size - 1] = input[big_size - 1];
+    }
+    let decomposer =
+        SignedDecomposer::new(parameters.keyswitch_base_log(), parameters.keyswitch_level());
+    for (index, rows) in keys.keyswitch.iter().enumerate() {
+        for (output, input) in
+            small.chunks_exact_mut(small_size).zip(inputs.chunks_exact(big_size))
+        {
+            // Levels come in the same order from the key and from the decomposer.
+            for (row, digit) in rows.iter().zip(decomposer.decompose(input[index])) {
+                slice_wrapping_sub_scalar_mul_assign(output, row.as_ref(), digit.value());
+            }
+        }
+    }
+}
+
+/// Writes the accumulator's body for one table: each entry fills a box of equal width, and the
+/// whole is turned back by half a box so that boxes are centred on the encoded inputs. The half
+/// box that leaves at the front comes in again at the end with its sign changed (X^N = -1).
+pub fn fill_accumulator(body: &mut [u64], table: &[u64]) {
+    let width = body.len() / table.len();
+    let half = width / 2;
+    for (position, coefficient) in body.iter_mut().enumerate() {
+        let entry = (position + half) / width;
+        *coefficient =
+            if entry < table.len() { table[entry] } else { table[0].wrapping_neg() };
+    }
+}
+
+/// Looks every ciphertext of the group up in its table.
+///
+/// * `inputs` — None: the outputs are the inputs
+/// * `table_of_ciphertext` — None: all use table 0
+#[allow(clippy::too_many_arguments)]
+pub fn bootstrap_group(
+    parameters: &Parameters,
+    keys: &Keys,
+    fft: &Fft,
+    inputs: Option<&[u64]>,
+    outputs: &mut [u64],
+    tables: &Tables,
+    table_of_ciphertext: Option<&[u32]>,
+    scratch: &mut Scratch,
+) {
+    let big_size = parameters.ciphertext_words();
+    let small_dimension = parameters.lwe_dimension as usize;
+    let count = outputs.len() / big_size;
+    keyswitch_group(parameters, keys, inputs.unwrap_or(outputs), scratch);
+
+    let polynomial_size = parameters.polynomial_size();
+    let log_modulus = polynomial_size.to_blind_rotation_input_modulus_log();
+    for (index, words) in
+        scratch.small.chunks_exact(small_dimension + 1).take(count).enumerate()
+    {
+        let ciphertext = LweCiphertext::from_container(words, CiphertextModulus::new_native());
+        let switched = if parameters.modulus_switch == MODULUS_SWITCH_CENTERED {
+            lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
+        } else {
+            lwe_ciphertext_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
+        };
+        scratch.bodies[index] = switched.body();
+        let ticks = &mut scratch.ticks[index * small_dimension..][..small_dimension];
+        for (tick, element) in ticks.iter_mut().zip(switched.mask()) {
+            *tick = element;
+        }
+    }
+
+    let accumulator_words = parameters.glwe_size().0 * polynomial_size.0;
+    let accumulators = &mut scratch.accumulators[..count * accumulator_words];
+    for (index, accumulator) in accumulators.chunks_exact_mut(accumulator_words).enumerate() {
+        let (mask, body) = accumulator.split_at_mut(accumulator_words - polynomial_size.0);
+        let table = table_of_ciphertext.map_or(0, |tables| tables[index] as usize);
+        mask.fill(0);
+        fill_accumulator(body, &tables.words[table * tables.entries()..][..tables.entries()]);
+    }
+    let switched: Vec<Switched> = scratch
+        .ticks
+        .chunks_exact(small_dimension)
+        .zip(&scratch.bodies)
+        .take(count)
+        .map(|(mask, &body)| Switched { mask, body, log_modulus })
+        .collect();
+    let mut list = GlweCiphertextList::from_container(
+        accumulators,
+        parameters.glwe_size(),
+        polynomial_size,
+        CiphertextModulus::<u64>::new_native(),
+    );
+    keys.bootstrap.as_view().batch_blind_rotate_assign(
+        list.as_mut_view(),
+        &switched,
+        fft.as_view(),
+        scratch.buffers.stack(),
+    );
+    for (accumulator, output) in list.iter().zip(outputs.chunks_exact_mut(big_size)) {
+        extract_lwe_sample_from_glwe_ciphertext(
+            &accumulator,
+            &mut LweCiphertext::from_container(output, CiphertextModulus::new_native()),
+            MonomialDegree(0),
+        );
+    }
+}

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The C interface of lutra_tfhe.h over tfhe-rs: pointers are checked here, once, and become
+//! slices; everything behind this file is safe Rust, except for erasing secret keys.
+
+mod bootstrap;
+mod failure;
+mod keys;
+mod parameters;
+
+use bootstrap::{bootstrap_group, group_size, keyswitch_group, Scratch, Tables};
+use failure::{fail, guard, last_sentence, Failure, Status};
+use keys::{noise, Keys};
+use parameters::Parameters;
+use rayon::prelude::*;
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{RwLock, RwLockReadGuard};
+use tfhe::core_crypto::prelude::*;
+
+const ABI_VERSION: u32 = 1;
+
+/// Groups per thread between two calls of the progress function: rare enough that threads seldom
+/// wait for each other, often enough for a bar that moves and a prompt stop.
+const GROUPS_PER_THREAD_AT_ONCE: usize = 4;
+
+pub type Progress = Option<extern "C" fn(*mut c_void, u64, u64) -> i32>;
+
+/// LutraTfheContext.
+pub struct Context {
+    parameters: Parameters,
+    pool: rayon::ThreadPool,
+    fft: Fft,
+    keys: RwLock<Option<Keys>>,
+    poisoned: AtomicBool,
+}
+
+fn invalid<T>(sentence: impl Into<String>) -> Result<T, Failure> {
+    fail(Status::Invalid, sentence)
+}
+
+/// Checks null, alignment and that `count * words` words can exist; gives the number of words.
+fn check_array<T>(
+    name: &str,
+    pointer: *const T,
+    count: usize,
+    words: usize,
+) -> Result<usize, Failure> {
+    let length = match count.checked_mul(words) {
+        Some(length) if length <= isize::MAX as usize / std::mem::size_of::<T>() => length,
+        _ => return invalid(format!("'{name}' has too many elements")),
+    };
+    if length != 0 && pointer.is_null() {
+        return invalid(format!("'{name}' is NULL"));
+    }
+    if !(pointer as usize).is_multiple_of(std::mem::align_of::<T>()) {
+        return invalid(format!("'{name}' is not aligned"));
+    }
+    Ok(length)
+}
+
+unsafe fn slice<'a, T>(
+    name: &str,
+    pointer: *const T,
+    count: usize,
+    words: usize,
+) -> Result<&'a [T], Failure> {
+    let length = check_array(name, pointer, count, words)?;
+    if length == 0 {
+        return Ok(&[]);
+    }
+    Ok(std::slice::from_raw_parts(pointer, length))
+}
+
+unsafe fn slice_mut<'a, T>(
+    name: &str,
+    pointer: *mut T,
+    count: usize,
+    words: usize,
+) -> Result<&'a mut [T], Failure> {
+    let length = check_array(name, pointer, count, words)?;
+    if length == 0 {
+        return Ok(&mut []);
+    }
+    Ok(std::slice::from_raw_parts_mut(pointer, length))
+}
+
+fn check_apart(
+    a: *const u64,
+    a_words: usize,
+    b: *const u64,
+    b_words: usize,
+) -> Result<(), Failure> {
+    let (a, b) = (a as usize, b as usize);
+    if a_words != 0 && b_words != 0 && a < b + 8 * b_words && b < a + 8 * a_words {
+        return invalid("input and output arrays overlap");
+    }
+    Ok(())
+}
+
+unsafe fn context_of<'a>(context: *const Context) -> Result<&'a Context, Failure> {
+    let Some(context) = context.as_ref() else {
+        return invalid("the context is NULL");
+    };
+    if context.poisoned.load(Ordering::Relaxed) {
+        return fail(Status::Panic, "an earlier call failed inside; destroy the context");
+    }
+    Ok(context)
+}
+
+fn poison(context: *const Context) {
+    if let Some(context) = unsafe { context.as_ref() } {
+        context.poisoned.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Context {
+    fn keys(&self) -> Result<RwLockReadGuard<'_, Option<Keys>>, Failure> {
+        match self.keys.read() {
+            Ok(guard) if guard.is_some() => Ok(guard),
+            Ok(_) => fail(Status::NoKey, "the context has no keys yet"),
+            Err(_) => fail(Status::Panic, "an earlier key generation failed inside"),
+        }
+    }
+
+    fn ciphertexts_at_once(&self, group: usize) -> usize {
+        group * self.pool.current_num_threads() * GROUPS_PER_THREAD_AT_ONCE
+    }
+}
+
+/// Some parameter checks can only be made by trying: this tells what the machine lacks.
+fn check_machine() -> Result<(), Failure> {
+    #[cfg(target_arch = "x86_64")]
+    if !(std::is_x86_feature_detected!("aes") && std::is_x86_feature_detected!("sse2")) {
+        return fail(
+            Status::Unavailable,
+            "this processor has no AES instructions, which the random generator needs",
+        );
+    }
+    Ok(())
+}
+
+fn check_parameters(
+    parameters: &Parameters,
+    maximum_key_bytes: u64,
+) -> Result<(), Failure> {
+    parameters.check()?;
+    let bytes = parameters.key_bytes();
+    if maximum_key_bytes != 0 && bytes > maximum_key_bytes {
+        return fail(
+            Status::TooLarge,
+            format!("the keys would have {bytes} bytes; at most {maximum_key_bytes} are allowed"),
+        );
+    }
+    if usize::try_from(bytes).is_err() || bytes > isize::MAX as u64 {
+        return fail(Status::TooLarge, format!("the keys would have {bytes} bytes"));
+    }
+    Ok(())
+}
+
+#[no_mangle]
+pub extern "C" fn lutra_tfhe_abi_version() -> u32 {
+    ABI_VERSION
+}
+
+#[no_mangle]
+pub extern "C" fn lutra_tfhe_version_text() -> *const c_char {
+    c"tfhe-rs 1.7.0 (f64 FFT, instruction set chosen at run time)".as_ptr()
+}
+
+#[no_mangle]
+pub extern "C" fn lutra_tfhe_last_error() -> *const c_char {
+    last_sentence()
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_check_parameters(
+    parameters: *const Parameters,
+    maximum_key_bytes: u64,
+    key_bytes: *mut u64,
+    ciphertext_words: *mut u64,
+) -> i32 {
+    guard(
+        || {
+            let parameters = slice("parameters", parameters, 1, 1)?[0];
+            parameters.check()?;
+            if let Some(out) = key_bytes.as_mut() {
+                *out = parameters.key_bytes();
+            }
+            if let Some(out) = ciphertext_words.as_mut() {
+                *out = parameters.ciphertext_words() as u64;
+            }
+            check_parameters(&parameters, maximum_key_bytes)
+        },
+        || (),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_context_create(
+    context: *mut *mut Context,
+    parameters: *const Parameters,
+    maximum_key_bytes: u64,
+    threads: u32,
+) -> i32 {
+    guard(
+        || {
+            let out = &mut slice_mut("context", context, 1, 1)?[0];
+            *out = std::ptr::null_mut();
+            let parameters = slice("parameters", parameters, 1, 1)?[0];
+            check_parameters(&parameters, maximum_key_bytes)?;
+            check_machine()?;
+            if threads > 1024 {
+                return invalid(format!("{threads} threads were asked for; at most 1024"));
+            }
+            let pool = match rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build() {
+                Ok(pool) => pool,
+                Err(error) => {
+                    return fail(Status::Unavailable, format!("cannot start threads: {error}"))
+                }
+            };
+            *out = Box::into_raw(Box::new(Context {
+                parameters,
+                pool,
+                fft: Fft::new(parameters.polynomial_size()),
+                keys: RwLock::new(None),
+                poisoned: AtomicBool::new(false),
+            }));
+            Ok(())
+        },
+        || (),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_context_destroy(context: *mut Context) {
+    guard(
+        || {
+            if !context.is_null() {
+                drop(Box::from_raw(context));
+            }
+            Ok(())
+        },
+        || (),
+    );
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_generate_keys(
+    context: *mut Context,
+    test_seed: *const u8,
+    progress: Progress,
+    user: *mut c_void,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let seed = if test_seed.is_null() {
+                None
+            } else {
+                let mut bytes = [0u8; 16];
+                bytes.copy_from_slice(slice("test_seed", test_seed, 16, 1)?);
+                Some(bytes)
+            };
+            let Ok(mut keys) = context.keys.write() else {
+                return fail(Status::Panic, "an earlier key generation failed inside");
+            };
+            *keys = None;
+            *keys = Some(Keys::generate(
+                &context.parameters,
+                &context.pool,
+                &context.fft,
+                seed,
+                &mut |done, total| progress.is_some_and(|tell| tell(user, done, total) != 0),
+            )?);
+            Ok(())
+        },
+        || poison(context),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_ciphertext_words(context: *const Context) -> u64 {
+    context.as_ref().map_or(0, |context| context.parameters.ciphertext_words() as u64)
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_encrypt(
+    context: *const Context,
+    ciphertexts: *mut u64,
+    words: *const u64,
+    count: usize,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let size = context.parameters.ciphertext_words();
+            let words = slice("words", words, count, 1)?;
+            let length = check_array("ciphertexts", ciphertexts, count, size)?;
+            check_apart(ciphertexts, length, words.as_ptr(), words.len())?;
+            let ciphertexts = slice_mut("ciphertexts", ciphertexts, count, size)?;
+            let guard = context.keys()?;
+            let (Some(keys), false) = (guard.as_ref(), words.is_empty()) else {
+                return Ok(());
+            };
+            let Ok(mut locked) = keys.encryption.lock() else {
+                return fail(Status::Panic, "an earlier encryption failed inside");
+            };
+            let generator = &mut *locked;
+            context.pool.install(|| {
+                par_encrypt_lwe_ciphertext_list(
+                    &keys.big.0,
+                    &mut LweCiphertextList::from_container(
+                        ciphertexts,
+                        LweSize(size),
+                        CiphertextModulus::new_native(),
+                    ),
+                    &PlaintextList::from_container(words),
+                    noise(context.parameters.glwe_standard_deviation),
+                    generator,
+                );
+            });
+            Ok(())
+        },
+        || poison(context),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_decrypt(
+    context: *const Context,
+    words: *mut u64,
+    ciphertexts: *const u64,
+    count: usize,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let size = context.parameters.ciphertext_words();
+            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
+            check_array("words", words, count, 1)?;
+            check_apart(words, count, ciphertexts.as_ptr(), ciphertexts.len())?;
+            let words = slice_mut("words", words, count, 1)?;
+            let guard = context.keys()?;
+            let Some(keys) = guard.as_ref() else { return Ok(()) };
+            context.pool.install(|| {
+                words.par_iter_mut().zip(ciphertexts.par_chunks(size)).for_each(|(word, input)| {
+                    *word = decrypt_lwe_ciphertext(
+                        &keys.big.0,
+                        &LweCiphertext::from_container(input, CiphertextModulus::new_native()),
+                    )
+                    .0;
+                });
+            });
+            Ok(())
+        },
+        || poison(context),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_keyswitch_decrypt(
+    context: *const Context,
+    words: *mut u64,
+    ciphertexts: *const u64,
+    count: usize,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let parameters = &context.parameters;
+            let size = parameters.ciphertext_words();
+            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
+            check_array("words", words, count, 1)?;
+            check_apart(words, count, ciphertexts.as_ptr(), ciphertexts.len())?;
+            let words = slice_mut("words", words, count, 1)?;
+            let guard = context.keys()?;
+            let Some(keys) = guard.as_ref() else { return Ok(()) };
+            let group = group_size(parameters);
+            let small_size = parameters.lwe_dimension as usize + 1;
+            context.pool.install(|| {
+                words
+                    .par_chunks_mut(group)
+                    .zip(ciphertexts.par_chunks(group * size))
+                    .for_each_init(
+                        || Scratch::new(parameters, &context.fft, group),
+                        |scratch, (words, inputs)| {
+                            keyswitch_group(parameters, keys, inputs, scratch);
+                            for (word, small) in
+                                words.iter_mut().zip(scratch.small().chunks(small_size))
+                            {
+                                *word = decrypt_lwe_ciphertext(
+                                    &keys.small.0,
+                                    &LweCiphertext::from_container(
+                                        small,
+                                        CiphertextModulus::new_native(),
+                                    ),
+                                )
+                                .0;
+                            }
+                        },
+                    );
+            });
+            Ok(())
+        },
+        || poison(context),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_bootstrap(
+    context: *const Context,
+    outputs: *mut u64,
+    inputs: *const u64,
+    count: usize,
+    tables: *const u64,
+    table_count: usize,
+    table_bits: u32,
+    table_of_ciphertext: *const u32,
+    progress: Progress,
+    user: *mut c_void,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let parameters = &context.parameters;
+            let size = parameters.ciphertext_words();
+            if table_bits > parameters.log2_polynomial || table_count == 0 {
+                return invalid(format!(
+                    "{table_count} tables of {table_bits} bits; should be at least 1 of at most {}",
+                    parameters.log2_polynomial
+                ));
+            }
+            let tables =
+                Tables { words: slice("tables", tables, table_count, 1 << table_bits)?, bits: table_bits };
+            let length = check_array("outputs", outputs, count, size)?;
+            check_array("inputs", inputs, count, size)?;
+            check_apart(outputs, length, tables.words.as_ptr(), tables.words.len())?;
+            let inputs = if std::ptr::eq(outputs, inputs) {
+                None
+            } else {
+                check_apart(outputs, length, inputs, length)?;
+                Some(slice("inputs", inputs, count, size)?)
+            };
+            let outputs = slice_mut("outputs", outputs, count, size)?;
+            let choice = if table_of_ciphertext.is_null() {
+                None
+            } else {
+                let choice = slice("table_of_ciphertext", table_of_ciphertext, count, 1)?;
+                if choice.iter().any(|&table| table as usize >= table_count) {
+                    return invalid(format!("a table index is not below {table_count}"));
+                }
+                Some(choice)
+            };
+            let guard = context.keys()?;
+            let Some(keys) = guard.as_ref() else { return Ok(()) };
+            let stop = |done: usize| {
+                progress.is_some_and(|tell| tell(user, done as u64, count as u64) != 0)
+            };
+            let group = group_size(parameters);
+            let step = context.ciphertexts_at_once(group);
+            for (index, piece) in outputs.chunks_mut(step * size).enumerate() {
+                let start = index * step;
+                if stop(start) {
+                    return fail(Status::Cancelled, "the look-ups were cancelled");
+                }
+                context.pool.install(|| {
+                    piece.par_chunks_mut(group * size).enumerate().for_each_init(
+                        || Scratch::new(parameters, &context.fft, group),
+                        |scratch, (position, outputs)| {
+                            let first = start + position * group;
+                            let members = first..first + outputs.len() / size;
+                            bootstrap_group(
+                                parameters,
+                                keys,
+                                &context.fft,
+                                inputs.map(|all| {
+                                    &all[members.start * size..members.end * size]
+                                }),
+                                outputs,
+                                &tables,
+                                choice.map(|all| &all[members.clone()]),
+                                scratch,
+                            );
+                        },
+                    );
+                });
+            }
+            if stop(count) {
+                return fail(Status::Cancelled, "the look-ups were cancelled");
+            }
+            Ok(())
+        },
+        || poison(context),
+    )
+}
