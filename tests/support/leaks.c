@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leaks of outside libraries that the leak checker shall pass over: fontconfig keeps its caches. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void) {
+    return "leak:libfontconfig\n";
+}
