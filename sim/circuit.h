@@ -173,14 +173,26 @@ typedef struct {
 void lutra_circuit_deinit(LutraCircuit *circuit);
 
 /**
- * Checks every invariant stated in this header: topology, shapes, encodings, table sizes, values
- * that fit, finite floats. Everything that runs a circuit relies on it and checks nothing again.
+ * Checks every invariant stated in this header. Everything that runs a circuit relies on it and
+ * checks nothing again. In particular:
+ *   - operation 0 is the only input, the last is the only output, every other result is used;
+ *   - shapes follow from the operation's settings; at most LUTRA_MAX_CIRCUIT_ELEMENTS in all;
+ *   - linear, conv, sum_pool and add have the encoding of their inputs, round has t bits fewer;
+ *     codes and table entries lie in their encoding; a table has 2^p entries, p = its input's bits;
+ *   - static_range contains lutra_operation_static_range (operations.h) and lies in int32_t, also
+ *     while a rounding adds its offset and half a step;
+ *   - operations in the clear are a prefix or a suffix: no encrypted value needs a value in the
+ *     clear that was decrypted before.
  *
  * @errors LUTRA_EDATA naming the operation
  */
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_check(const LutraCircuit *circuit, LutraError *error);
 
-/** Look-ups (PBS) of one operation per image: table elements; exact rounding: t per element. */
+/** A fixed word for a kind, such as "sum_pool"; never NULL. */
+const char *lutra_operation_kind_name(LutraOperationKind kind);
+
+/** Look-ups (PBS) of one operation per image: table elements; exact rounding: t per element.
+ * Operations in the clear have none. */
 uint64_t lutra_operation_pbs(const LutraOperation *operation);
 
 /** Multiply-adds of one operation per image (linear and conv; sum_pool and add count 0). */

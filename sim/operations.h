@@ -74,7 +74,7 @@ uint64_t lutra_operation_apply(int32_t *y, const LutraCircuit *circuit, uint32_t
  *
  * @param operation  not the output (that one gives its input's range)
  * @param x_shape    shape of the first input; ignored by the input operation
- * @param inputs     (input_count) ranges; ignored by the input operation
+ * @param inputs     (input_count) ranges within int32_t; ignored by the input operation
  */
 LutraRange lutra_operation_static_range(const LutraOperation *operation, LutraShape x_shape,
                                         const LutraRange *inputs);
