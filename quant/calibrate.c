@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "quant/calibrate.h"
+
+#include "base/memory.h"
+#include "quant/lower_priv.h"
+
+void lutra_calibration_deinit(LutraCalibration *calibration) {
+    lutra_free(&calibration->ranges);
+    lutra_free(&calibration->centred);
+    *calibration = (LutraCalibration){0};
+}
+
+static bool has_rounding(const LutraCircuit *circuit) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_ROUND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t plain_count(const LutraCircuit *circuit) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        count += circuit->operations[i].kind != LUTRA_OPERATION_ROUND;
+    }
+    return count;
+}
+
+/* One pass: runs the circuit and keeps the ranges of its plain operations. Sums beyond the width
+ * that they were given set *overflow. */
+static LutraStatus run_pass(LutraCalibration *calibration, bool *overflow,
+                            const LutraCircuit *circuit, uint64_t limit, LutraObserver observe,
+                            void *user, LutraError *error) {
+    LutraRange *ranges = NULL;
+    LUTRA_TRY(lutra_alloc(&ranges, circuit->operation_count, sizeof *ranges, error));
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        ranges[i] = (LutraRange){1, 0};
+    }
+    const LutraStatus status = observe(user, ranges, &calibration->images, circuit, limit, error);
+    *overflow = false;
+    for (uint32_t i = 0, plain = 0; status == LUTRA_OK && i < circuit->operation_count; i++) {
+        const LutraOperation *operation = &circuit->operations[i];
+        if (operation->kind == LUTRA_OPERATION_ROUND) {
+            continue;
+        }
+        if (operation->kind != LUTRA_OPERATION_OUTPUT && ranges[i].min <= ranges[i].max) {
+            calibration->ranges[plain] = ranges[i];
+            *overflow = *overflow || ranges[i].min < lutra_encoding_min(operation->encoding) ||
+                        ranges[i].max > lutra_encoding_max(operation->encoding);
+        }
+        plain++;
+    }
+    if (status == LUTRA_OK) {
+        calibration->passes++;
+    }
+    lutra_free(&ranges);
+    return status;
+}
+
+static LutraStatus measure(LutraCalibration *calibration, const LutraModel *model,
+                           LutraObserver observe, void *user, LutraError *error) {
+    LutraCircuit circuit = {0};
+    LutraLowerPlan plan = {.narrow = true};
+    LutraStatus status = LUTRA_OK;
+    bool overflow = false;
+    lutra_lower_default(&plan.settings);
+    plan.settings.mode = LUTRA_ROUNDING_EXACT;
+    LUTRA_TRY_GOTO(status, lutra_lower_planned(&circuit, model, &plan, error));
+    calibration->count = plain_count(&circuit);
+    LUTRA_TRY_GOTO(status, lutra_alloc(&calibration->ranges, calibration->count,
+                                       sizeof *calibration->ranges, error));
+    for (uint32_t i = 0; i < calibration->count; i++) {
+        calibration->ranges[i] = (LutraRange){1, 0};
+    }
+    bool rough = has_rounding(&circuit);
+    LUTRA_TRY_GOTO(status, run_pass(calibration, &overflow, &circuit,
+                                    rough ? LUTRA_CALIBRATION_FIRST_IMAGES : 0, observe, user,
+                                    error));
+    plan.ranges = calibration->ranges;
+    plan.range_count = calibration->count;
+    plan.extra_bits = 1;
+    while (rough || overflow) {
+        if (calibration->passes >= LUTRA_CALIBRATION_MAX_PASSES) {
+            status = lutra_error_set(error, LUTRA_EDATA, "the ranges of network '%s' still grow "
+                                     "after %u passes", model->network.name, calibration->passes);
+            goto done;
+        }
+        lutra_circuit_deinit(&circuit);
+        LUTRA_TRY_GOTO(status, lutra_lower_planned(&circuit, model, &plan, error));
+        rough = false;
+        LUTRA_TRY_GOTO(status, run_pass(calibration, &overflow, &circuit, 0, observe, user,
+                                        error));
+    }
+done:
+    lutra_circuit_deinit(&circuit);
+    return status;
+}
+
+/* Runs the circuit with centring offsets but without dropped bits, and keeps what the tables read. */
+static LutraStatus measure_centred(LutraCalibration *calibration, const LutraModel *model,
+                                   LutraObserver observe, void *user, LutraError *error) {
+    LutraCircuit circuit = {0};
+    LutraRange *ranges = NULL;
+    LutraStatus status = LUTRA_OK;
+    LutraLowerPlan plan = {.ranges = calibration->ranges,
+                           .range_count = calibration->count,
+                           .shift_only = true};
+    lutra_lower_default(&plan.settings);
+    plan.settings.offsets = LUTRA_OFFSETS_CENTRE;
+    LUTRA_TRY_GOTO(status, lutra_lower_planned(&circuit, model, &plan, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&ranges, circuit.operation_count, sizeof *ranges, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&calibration->centred, calibration->count,
+                                       sizeof *calibration->centred, error));
+    LUTRA_TRY_GOTO(status, observe(user, ranges, &calibration->images, &circuit, 0, error));
+    calibration->passes++;
+    for (uint32_t i = 0, plain = 0; i < circuit.operation_count; i++) {
+        const LutraOperation *operation = &circuit.operations[i];
+        if (operation->kind == LUTRA_OPERATION_ROUND) {
+            continue;
+        }
+        calibration->centred[plain] = operation->kind == LUTRA_OPERATION_TABLE
+                                          ? ranges[operation->inputs[0]]
+                                          : (LutraRange){1, 0};
+        plain++;
+    }
+done:
+    lutra_free(&ranges);
+    lutra_circuit_deinit(&circuit);
+    return status;
+}
+
+LutraStatus lutra_calibrate(LutraCalibration *calibration, const LutraModel *model, bool centred,
+                            LutraObserver observe, void *user, LutraError *error) {
+    LutraCalibration built = {0};
+    LutraStatus status = measure(&built, model, observe, user, error);
+    if (status == LUTRA_OK && centred) {
+        status = measure_centred(&built, model, observe, user, error);
+    }
+    if (status != LUTRA_OK) {
+        lutra_calibration_deinit(&built);
+        return status;
+    }
+    *calibration = built;
+    return LUTRA_OK;
+}

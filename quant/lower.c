@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walk over the layers. A "group" is what one table or the input makes plus the linear
+ * operations that read it up to the next table: all of it shares one encoding, because linear
+ * operations keep their input's. A group is closed when its last sum is known.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "quant/input_codes.h"
+#include "quant/lower_priv.h"
+
+enum { EXACT_FLOAT_BITS = 24 };
+
+typedef struct {
+    const LutraModel *model;
+    const LutraLowerPlan *plan;
+    LutraError *error;
+    LutraCircuit circuit;
+    uint32_t group_start; /* operation that opened the group */
+    uint32_t plain;       /* operations but roundings so far */
+    uint32_t tables;
+    float step; /* of the codes or sums that the last weights read; with the next two: the scale */
+    float weight_scale;
+    uint32_t pooled_elements;
+    LutraPending pending;
+} Builder;
+
+void lutra_lower_default(LutraLowerSettings *settings) {
+    *settings = (LutraLowerSettings){.mode = LUTRA_ROUNDING_APPROXIMATE};
+}
+
+uint32_t lutra_network_table_count(const LutraNetwork *network) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        count += network->layers[i].kind == LUTRA_LAYER_ACTIVATION;
+    }
+    return count;
+}
+
+/* ---- scales ---- */
+
+/* Codes, or what weights are about to read, with one unit worth `step`. */
+static void restart_scale(Builder *builder, float step, float weight_scale) {
+    builder->step = step;
+    builder->weight_scale = weight_scale;
+    builder->pooled_elements = 1;
+    builder->pending.scale = lutra_accumulator_scale(step, weight_scale, 1);
+}
+
+static void pool_scale(Builder *builder, uint32_t elements) {
+    builder->pooled_elements *= elements;
+    builder->pending.scale = lutra_accumulator_scale(builder->step, builder->weight_scale,
+                                                     builder->pooled_elements);
+}
+
+/* ---- operations ---- */
+
+static LutraOperation *last_operation(Builder *builder) {
+    return &builder->circuit.operations[builder->circuit.operation_count - 1];
+}
+
+static bool name_is_taken(const Builder *builder, const char *name) {
+    const LutraNetwork *network = &builder->model->network;
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        if (strcmp(network->layers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A name that no layer has: roundings and an output without tensor_norm are no layers. */
+static void free_name(char name[LUTRA_NAME_BYTES], const Builder *builder, const char *base,
+                      const char *suffix) {
+    snprintf(name, LUTRA_NAME_BYTES, "%.47s%s", base, suffix);
+    for (unsigned number = 2; name_is_taken(builder, name); number++) {
+        snprintf(name, LUTRA_NAME_BYTES, "%.47s%s%u", base, suffix, number);
+    }
+}
+
+/* Appends an operation that reads the one before it. */
+static LutraOperation *append(Builder *builder, LutraOperationKind kind, const char *name,
+                              LutraShape shape) {
+    const uint32_t index = builder->circuit.operation_count++;
+    LutraOperation *operation = &builder->circuit.operations[index];
+    *operation = (LutraOperation){.kind = kind, .shape = shape, .observed_range = {1, 0}};
+    snprintf(operation->name, sizeof operation->name, "%.63s", name);
+    if (index > 0) {
+        operation->input_count = 1;
+        operation->inputs[0] = index - 1;
+    }
+    if (kind != LUTRA_OPERATION_ROUND) {
+        if (builder->plan->ranges != NULL && kind != LUTRA_OPERATION_OUTPUT) {
+            LUTRA_ASSERT(builder->plain < builder->plan->range_count);
+            operation->observed_range = builder->plan->ranges[builder->plain];
+        }
+        builder->plain++;
+    }
+    return operation;
+}
+
+static LutraStatus check_finite(const Builder *builder, const LutraLayer *layer,
+                                const float *values, size_t count) {
+    for (size_t i = 0; values != NULL && i < count; i++) {
+        if (!isfinite(values[i])) {
+            return lutra_error_set(builder->error, LUTRA_EDATA, "layer '%s' has a parameter that "
+                                   "is not finite", layer->name);
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus add_input(Builder *builder, const LutraLayer *layer) {
+    LutraOperation *input = append(builder, LUTRA_OPERATION_INPUT, layer->name, layer->shape);
+    LutraInputOperation *client = &input->u.input;
+    client->scale = layer->u.input.quantizer.step;
+    LUTRA_TRY(lutra_alloc(&client->code_of_pixel, (size_t)layer->shape.channels * 256,
+                          sizeof *client->code_of_pixel, builder->error));
+    for (uint32_t c = 0; c < layer->shape.channels; c++) {
+        lutra_pixel_codes(client->code_of_pixel + ((size_t)c * 256), &layer->u.input);
+    }
+    input->static_range = lutra_range_of_input(client, layer->shape.channels);
+    restart_scale(builder, client->scale, 1.0f);
+    return LUTRA_OK;
+}
+
+/* Sums that single precision training could not have added exactly are refused. */
+static LutraStatus check_exact(const Builder *builder, const LutraOperation *operation) {
+    const int64_t limit = (int64_t)1 << EXACT_FLOAT_BITS;
+    const LutraRange range = operation->static_range;
+    if (range.min < -limit || range.max > limit) {
+        return lutra_error_set(builder->error, LUTRA_EDATA, "sums of layer '%s' can reach %lld .. "
+                               "%lld; single precision is exact up to 2^%d", operation->name,
+                               (long long)range.min, (long long)range.max, EXACT_FLOAT_BITS);
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus add_weighted(Builder *builder, const LutraLayer *layer,
+                                const LutraLayerParameters *parameters) {
+    const LutraWeightLayer *weighted = &layer->u.weighted;
+    const bool is_conv = layer->kind == LUTRA_LAYER_CONV;
+    const size_t count = lutra_layer_weight_count(layer);
+    LutraRange in = last_operation(builder)->static_range;
+    LUTRA_TRY(check_finite(builder, layer, parameters->weights, count));
+    LUTRA_TRY(check_finite(builder, layer, parameters->bias, weighted->out_channels));
+    int8_t *weights = NULL;
+    LUTRA_TRY(lutra_alloc(&weights, count, sizeof *weights, builder->error));
+    const float scale = lutra_weight_scale(&weighted->quantizer, parameters->weights, count);
+    lutra_weight_codes(weights, &weighted->quantizer, parameters->weights, count, scale);
+
+    LutraOperation *operation = append(
+        builder, is_conv ? LUTRA_OPERATION_CONV : LUTRA_OPERATION_LINEAR, layer->name,
+        layer->shape);
+    if (is_conv) {
+        operation->u.conv = (LutraConvOperation){weighted->in_channels, weighted->kernel,
+                                                 weighted->stride, weighted->padding, weights};
+        if (weighted->padding > 0) {
+            in = lutra_range_join(in, (LutraRange){0, 0});
+        }
+    } else {
+        operation->u.linear = (LutraLinearOperation){weighted->in_channels, weights};
+    }
+    operation->static_range = lutra_range_of_weights(weights, weighted->out_channels,
+                                                     count / weighted->out_channels, in);
+    restart_scale(builder, builder->pending.scale, scale);
+    builder->pending.bias = parameters->bias;
+    return check_exact(builder, operation);
+}
+
+static LutraStatus add_pool(Builder *builder, const LutraLayer *layer) {
+    const uint32_t kernel = layer->u.pool.kernel;
+    const int64_t elements = (int64_t)kernel * kernel;
+    const LutraRange in = last_operation(builder)->static_range;
+    LutraOperation *pool = append(builder, LUTRA_OPERATION_SUM_POOL, layer->name, layer->shape);
+    pool->u.sum_pool = (LutraSumPoolOperation){kernel, layer->u.pool.stride};
+    pool->static_range = (LutraRange){in.min * elements, in.max * elements};
+    pool_scale(builder, kernel * kernel);
+    return check_exact(builder, pool);
+}
+
+/* ---- groups ---- */
+
+static bool is_observed(const LutraOperation *operation) {
+    return operation->observed_range.min <= operation->observed_range.max;
+}
+
+/* All that the open group's values take: the codes that open it, and its sums. */
+static LutraRange group_range(const Builder *builder) {
+    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
+    LutraRange range = source->static_range;
+    if (source->kind == LUTRA_OPERATION_TABLE) { /* unreachable entries must be storable too */
+        const LutraRange all = {INT32_MIN, INT32_MAX};
+        range = lutra_range_of_table(&source->u.table, all);
+    }
+    for (uint32_t i = builder->group_start + 1; i < builder->circuit.operation_count; i++) {
+        const LutraOperation *operation = &builder->circuit.operations[i];
+        range = lutra_range_join(range, is_observed(operation) ? operation->observed_range
+                                                               : operation->static_range);
+    }
+    return range;
+}
+
+static void set_group_encoding(Builder *builder, LutraEncoding encoding) {
+    for (uint32_t i = builder->group_start; i < builder->circuit.operation_count; i++) {
+        builder->circuit.operations[i].encoding = encoding;
+    }
+}
+
+static LutraEncoding group_encoding(const Builder *builder) {
+    const LutraRange range = group_range(builder);
+    LutraEncoding encoding = lutra_encoding_of_range(range.min, range.max);
+    if (builder->plan->ranges != NULL) {
+        encoding.bits += builder->plan->extra_bits;
+    }
+    return encoding;
+}
+
+static uint32_t wanted_bits(const Builder *builder) {
+    const LutraLowerSettings *settings = &builder->plan->settings;
+    if (settings->rounding_count == 0) {
+        return LUTRA_ROUNDING_NONE;
+    }
+    return settings->rounding[settings->rounding_count == 1 ? 0 : builder->tables];
+}
+
+static uint32_t dropped_for(const LutraEncoding encoding, uint32_t kept) {
+    return kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
+}
+
+/* Where the group's sum goes next. */
+typedef struct {
+    LutraEncoding encoding; /* of the whole group */
+    uint32_t dropped_bits;
+    int32_t *offsets; /* (channels) or NULL */
+} Border;
+
+static LutraStatus centred_border(Border *border, Builder *builder, const LutraOperation *sum) {
+    const uint32_t channels = sum->shape.channels;
+    const LutraRange codes = group_range(builder);
+    const LutraRange seen = is_observed(sum) ? sum->observed_range : sum->static_range;
+    lutra_offsets_centre(border->offsets, &builder->pending, channels, seen);
+    const LutraRoundOperation shift = {0, builder->plan->settings.mode, border->offsets};
+    const LutraRange shifted = lutra_range_of_round(&shift, channels, seen);
+    if (builder->plan->shift_only || builder->plan->centred == NULL) {
+        const LutraRange both = lutra_range_join(codes, shifted);
+        border->encoding = lutra_encoding_of_range(both.min, both.max);
+        border->dropped_bits =
+            builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
+        return LUTRA_OK;
+    }
+    /* What the accumulator is before the offset may exceed the encoding: sums are exact modulo
+     * 2^(p+1), and only the shifted value is read. The codes that enter must fit. */
+    const LutraRange measured = builder->plan->centred[builder->plain]; /* of the table to come */
+    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
+    const LutraRange held = lutra_range_join(measured, source->static_range);
+    border->encoding = lutra_encoding_of_range(held.min, held.max);
+    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    LutraEncoding narrower = border->encoding;
+    narrower.bits--;
+    const uint32_t dropped = dropped_for(narrower, wanted_bits(builder));
+    const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
+                                     border->offsets};
+    const LutraRoundOperation round = {dropped, LUTRA_ROUNDING_EXACT, NULL};
+    if (narrower.is_signed && narrower.bits > dropped + 1 &&
+        lutra_encoding_min(narrower) <= source->static_range.min &&
+        lutra_encoding_max(narrower) >= source->static_range.max &&
+        lutra_offsets_wrap_is_right(&builder->pending, &domain,
+                                    lutra_range_of_round(&round, 1, measured))) {
+        border->encoding = narrower;
+        border->dropped_bits = dropped;
+    }
+    return LUTRA_OK;
+}
+
+/* Decides widths, dropped bits and offsets for the sum that ends the open group. */
+static LutraStatus decide_border(Border *border, Builder *builder) {
+    const LutraOperation *sum = last_operation(builder);
+    const uint32_t channels = sum->shape.channels;
+    const LutraOffsetRule rule = builder->plan->settings.offsets;
+    *border = (Border){.encoding = group_encoding(builder)};
+    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    if (builder->plan->narrow && border->encoding.bits > LUTRA_MAX_TABLE_BITS) {
+        border->dropped_bits = border->encoding.bits - LUTRA_CALIBRATION_BITS;
+    }
+    if (rule == LUTRA_OFFSETS_NONE ||
+        (rule == LUTRA_OFFSETS_ALIGN && border->dropped_bits == 0)) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(lutra_alloc(&border->offsets, channels, sizeof *border->offsets, builder->error));
+    if (rule == LUTRA_OFFSETS_CENTRE) {
+        return centred_border(border, builder, sum);
+    }
+    const LutraRange range = is_observed(sum) ? sum->observed_range : sum->static_range;
+    lutra_offsets_align(border->offsets, &builder->pending, channels, range,
+                        border->dropped_bits);
+    return LUTRA_OK;
+}
+
+static void add_round(Builder *builder, const LutraLayer *layer, Border *border) {
+    char name[LUTRA_NAME_BYTES];
+    free_name(name, builder, layer->name, "_round");
+    const LutraOperation *sum = last_operation(builder);
+    const LutraRange in = sum->static_range;
+    const LutraRange seen = sum->observed_range;
+    const bool observed = is_observed(sum);
+    LutraOperation *round = append(builder, LUTRA_OPERATION_ROUND, name, layer->shape);
+    round->u.round = (LutraRoundOperation){border->dropped_bits, builder->plan->settings.mode,
+                                           border->offsets};
+    border->offsets = NULL;
+    round->encoding = border->encoding;
+    round->encoding.bits -= border->dropped_bits;
+    round->static_range = lutra_range_of_round(&round->u.round, layer->shape.channels, in);
+    if (observed) {
+        round->observed_range = lutra_range_of_round(&round->u.round, layer->shape.channels, seen);
+    }
+}
+
+static LutraStatus check_table_width(const Builder *builder, const LutraLayer *layer,
+                                     LutraEncoding encoding) {
+    if (encoding.bits <= LUTRA_MAX_TABLE_BITS) {
+        return LUTRA_OK;
+    }
+    return lutra_error_set(builder->error, LUTRA_EINFEASIBLE, "the table of layer '%s' would read "
+                           "%u bits; at most %d are possible: round to fewer bits", layer->name,
+                           encoding.bits, LUTRA_MAX_TABLE_BITS);
+}
+
+static LutraStatus add_table(Builder *builder, const LutraLayer *layer) {
+    Border border = {0};
+    LutraStatus status = LUTRA_OK;
+    builder->pending.quantizer = layer->u.activation;
+    LUTRA_TRY_GOTO(status, decide_border(&border, builder));
+    set_group_encoding(builder, border.encoding);
+    LutraTableDomain domain = {layer->shape.channels, border.encoding, border.dropped_bits,
+                               border.offsets};
+    domain.encoding.bits -= border.dropped_bits;
+    LUTRA_TRY_GOTO(status, check_table_width(builder, layer, domain.encoding));
+    if (border.dropped_bits > 0 || border.offsets != NULL) {
+        add_round(builder, layer, &border);
+        domain.offsets = last_operation(builder)->u.round.offsets;
+    }
+    const LutraRange in = last_operation(builder)->static_range;
+    LutraTableOperation built = {0};
+    LUTRA_TRY_GOTO(status, lutra_table_build(&built, &builder->pending, &domain, builder->error));
+    LutraOperation *table = append(builder, LUTRA_OPERATION_TABLE, layer->name, layer->shape);
+    table->u.table = built;
+    table->static_range = lutra_range_of_table(&table->u.table, in);
+    builder->group_start = builder->circuit.operation_count - 1;
+    builder->tables++;
+    builder->pending = (LutraPending){0};
+    restart_scale(builder, layer->u.activation.step, 1.0f);
+done:
+    lutra_free(&border.offsets);
+    return status;
+}
+
+/* ---- the client's end ---- */
+
+static LutraStatus alloc_step(LutraAffineStep *step, uint32_t channels, LutraError *error) {
+    LUTRA_TRY(lutra_alloc(&step->mean, channels, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&step->inverse_deviation, channels, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&step->weight, channels, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&step->bias, channels, sizeof(float), error));
+    for (uint32_t c = 0; c < channels; c++) {
+        step->inverse_deviation[c] = 1.0f;
+        step->weight[c] = 1.0f;
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus add_output(Builder *builder, const LutraLayer *last,
+                              const LutraLayerParameters *norm) {
+    char name[LUTRA_NAME_BYTES];
+    const bool has_norm = last->kind == LUTRA_LAYER_TENSOR_NORM;
+    const LutraRange in = last_operation(builder)->static_range;
+    if (has_norm) {
+        snprintf(name, sizeof name, "%s", last->name);
+    } else {
+        free_name(name, builder, "output", "");
+    }
+    const LutraEncoding encoding = group_encoding(builder);
+    set_group_encoding(builder, encoding);
+    LutraOperation *operation = append(builder, LUTRA_OPERATION_OUTPUT, name, last->shape);
+    LutraOutputOperation *output = &operation->u.output;
+    operation->encoding = encoding;
+    operation->static_range = in;
+    output->scale = builder->pending.scale;
+    if (builder->pending.bias != NULL) {
+        LutraAffineStep *step = &output->steps[output->step_count++];
+        LUTRA_TRY(alloc_step(step, last->shape.channels, builder->error));
+        for (uint32_t c = 0; c < last->shape.channels; c++) {
+            step->bias[c] = builder->pending.bias[c];
+        }
+    }
+    if (has_norm) {
+        LutraAffineStep *step = &output->steps[output->step_count++];
+        LUTRA_TRY(alloc_step(step, last->shape.channels, builder->error));
+        for (uint32_t c = 0; c < last->shape.channels; c++) {
+            step->mean[c] = norm->running_mean[0];
+            step->inverse_deviation[c] =
+                lutra_inverse_deviation(norm->running_variance[0], last->u.norm.epsilon);
+            step->weight[c] = norm->gamma[0];
+            step->bias[c] = norm->beta[0];
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus check_norm(const Builder *builder, const LutraLayer *layer,
+                              const LutraLayerParameters *norm) {
+    const size_t count = lutra_layer_norm_count(layer);
+    LUTRA_TRY(check_finite(builder, layer, norm->gamma, count));
+    LUTRA_TRY(check_finite(builder, layer, norm->beta, count));
+    LUTRA_TRY(check_finite(builder, layer, norm->running_mean, count));
+    return check_finite(builder, layer, norm->running_variance, count);
+}
+
+static LutraStatus add_layer(Builder *builder, uint32_t index) {
+    const LutraLayer *layer = &builder->model->network.layers[index];
+    const LutraLayerParameters *parameters = &builder->model->layers[index];
+    switch (layer->kind) {
+    case LUTRA_LAYER_INPUT:
+        return add_input(builder, layer);
+    case LUTRA_LAYER_CONV:
+    case LUTRA_LAYER_LINEAR:
+        return add_weighted(builder, layer, parameters);
+    case LUTRA_LAYER_AVERAGE_POOL:
+        return add_pool(builder, layer);
+    case LUTRA_LAYER_BATCH_NORM:
+        LUTRA_TRY(check_norm(builder, layer, parameters));
+        builder->pending.norm = parameters;
+        builder->pending.epsilon = layer->u.norm.epsilon;
+        return LUTRA_OK;
+    case LUTRA_LAYER_ACTIVATION:
+        return add_table(builder, layer);
+    case LUTRA_LAYER_TENSOR_NORM:
+        return check_norm(builder, layer, parameters);
+    }
+    return LUTRA_EBUG;
+}
+
+static LutraStatus check_settings(const LutraModel *model, const LutraLowerSettings *settings,
+                                  LutraError *error) {
+    const uint32_t tables = lutra_network_table_count(&model->network);
+    if (settings->rounding_count > 1 && settings->rounding_count != tables) {
+        return lutra_error_set(error, LUTRA_EINVAL, "%u rounding widths for the %u tables of "
+                               "network '%s'; give one for all or one for each",
+                               settings->rounding_count, tables, model->network.name);
+    }
+    for (uint32_t i = 0; i < settings->rounding_count; i++) {
+        if (settings->rounding[i] > LUTRA_MAX_ROUNDING) {
+            return lutra_error_set(error, LUTRA_EINVAL, "rounding to %u bits; should be none or 1 "
+                                   "to %d", settings->rounding[i], LUTRA_MAX_ROUNDING);
+        }
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_lower_planned(LutraCircuit *circuit, const LutraModel *model,
+                                const LutraLowerPlan *plan, LutraError *error) {
+    const LutraNetwork *network = &model->network;
+    const uint32_t last = network->layer_count - 1;
+    Builder builder = {.model = model, .plan = plan, .error = error};
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY(check_settings(model, &plan->settings, error));
+    /* At most two operations a layer, and the output. */
+    LUTRA_TRY_GOTO(status, lutra_alloc(&builder.circuit.operations,
+                                       (2 * (size_t)network->layer_count) + 1,
+                                       sizeof(LutraOperation), error));
+    LUTRA_TRY_GOTO(status, lutra_string_copy(&builder.circuit.name, network->name, error));
+    LUTRA_TRY_GOTO(status, lutra_string_copy(&builder.circuit.network_text, network->text, error));
+    LUTRA_TRY_GOTO(status, lutra_string_copy(&builder.circuit.provenance, "{}", error));
+    builder.circuit.class_count = network->class_count;
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        LUTRA_TRY_GOTO(status, add_layer(&builder, i));
+    }
+    LUTRA_TRY_GOTO(status, add_output(&builder, &network->layers[last], &model->layers[last]));
+    LUTRA_TRY_GOTO(status, lutra_circuit_check(&builder.circuit, error));
+    *circuit = builder.circuit;
+    builder.circuit = (LutraCircuit){0};
+done:
+    lutra_circuit_deinit(&builder.circuit);
+    return status;
+}
+
+LutraStatus lutra_lower(LutraCircuit *circuit, const LutraModel *model,
+                        const LutraCalibration *calibration, const LutraLowerSettings *settings,
+                        LutraError *error) {
+    LutraLowerPlan plan = {.settings = *settings};
+    if (calibration != NULL) {
+        uint32_t plain = 1 + lutra_network_table_count(&model->network) + 1; /* input .. output */
+        for (uint32_t i = 0; i < model->network.layer_count; i++) {
+            const LutraLayerKind kind = model->network.layers[i].kind;
+            plain += kind == LUTRA_LAYER_CONV || kind == LUTRA_LAYER_LINEAR ||
+                     kind == LUTRA_LAYER_AVERAGE_POOL;
+        }
+        if (calibration->count != plain) {
+            return lutra_error_set(error, LUTRA_EINVAL, "the calibration has %u ranges; network "
+                                   "'%s' has %u operations", calibration->count,
+                                   model->network.name, plain);
+        }
+        plan.ranges = calibration->ranges;
+        plan.centred = calibration->centred;
+        plan.range_count = calibration->count;
+    }
+    return lutra_lower_planned(circuit, model, &plan, error);
+}
