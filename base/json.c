@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <cJSON.h>
+#include <cjson/cJSON.h>
 
 #include "base/memory.h"
 #include "base/utf8.h"

@@ -10,7 +10,7 @@ only() { # HEADER_PATTERN FILE
 }
 only 'hdf5' base/hdf5_file.c
 only 'png\.h' base/png_image.c
-only 'cairo' base/chart.c
+only 'cairo' base/canvas.c
 only 'cjson' base/json.c
 only 'ini\.h' base/ini_file.c
 only 'zlib\.h' base/file.c
