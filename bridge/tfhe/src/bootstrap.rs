@@ -9,12 +9,18 @@ use crate::parameters::{Parameters, MODULUS_SWITCH_CENTERED};
 use tfhe::core_crypto::algorithms::slice_algorithms::slice_wrapping_sub_scalar_mul_assign;
 use tfhe::core_crypto::prelude::*;
 
-/// Ciphertexts whose accumulators stay in a core's cache while the bootstrap key streams by.
-pub fn group_size(parameters: &Parameters) -> usize {
-    const CACHE_BYTES: usize = 256 * 1024;
+/// Most ciphertexts of one group: their accumulators should stay in cache while the keys stream by.
+pub fn largest_group(parameters: &Parameters) -> usize {
+    const CACHE_BYTES: usize = 2 * 1024 * 1024;
     // Two ring ciphertexts per input: the accumulator and its rotation.
     let bytes = 16 * (parameters.glwe_dimension as usize + 1) * parameters.polynomial_words();
-    (CACHE_BYTES / bytes).clamp(1, 8)
+    (CACHE_BYTES / bytes).clamp(1, 16)
+}
+
+/// Size of equal groups, none larger than `largest`, that keep all threads busy to the end.
+pub fn even_group(count: usize, threads: usize, largest: usize) -> usize {
+    let rounds = count.div_ceil(threads * largest).max(1);
+    count.div_ceil(threads * rounds).max(1)
 }
 
 pub struct Tables<'a> {
@@ -78,10 +84,7 @@ impl Scratch {
             small: vec![0; group * small_size],
             ticks: vec![0; group * parameters.lwe_dimension as usize],
             bodies: vec![0; group],
-            accumulators: vec![
-                0;
-                group * parameters.glwe_size().0 * parameters.polynomial_words()
-            ],
+            accumulators: vec![0; group * parameters.glwe_size().0 * parameters.polynomial_words()],
             buffers,
         }
     }
@@ -95,7 +98,12 @@ impl Scratch {
 ///
 /// Same arithmetic as tfhe-rs's keyswitch of one ciphertext, with the loop over ciphertexts inside
 /// the loop over key rows.
-pub fn keyswitch_group(parameters: &Parameters, keys: &Keys, inputs: &[u64], scratch: &mut Scratch) {
+pub fn keyswitch_group(
+    parameters: &Parameters,
+    keys: &Keys,
+    inputs: &[u64],
+    scratch: &mut Scratch,
+) {
     let big_size = parameters.ciphertext_words();
     let small_size = parameters.lwe_dimension as usize + 1;
     let count = inputs.len() / big_size;
@@ -107,8 +115,7 @@ pub fn keyswitch_group(parameters: &Parameters, keys: &Keys, inputs: &[u64], scr
     let decomposer =
         SignedDecomposer::new(parameters.keyswitch_base_log(), parameters.keyswitch_level());
     for (index, rows) in keys.keyswitch.iter().enumerate() {
-        for (output, input) in
-            small.chunks_exact_mut(small_size).zip(inputs.chunks_exact(big_size))
+        for (output, input) in small.chunks_exact_mut(small_size).zip(inputs.chunks_exact(big_size))
         {
             // Levels come in the same order from the key and from the decomposer.
             for (row, digit) in rows.iter().zip(decomposer.decompose(input[index])) {
@@ -126,8 +133,7 @@ pub fn fill_accumulator(body: &mut [u64], table: &[u64]) {
     let half = width / 2;
     for (position, coefficient) in body.iter_mut().enumerate() {
         let entry = (position + half) / width;
-        *coefficient =
-            if entry < table.len() { table[entry] } else { table[0].wrapping_neg() };
+        *coefficient = if entry < table.len() { table[entry] } else { table[0].wrapping_neg() };
     }
 }
 
@@ -153,9 +159,7 @@ pub fn bootstrap_group(
 
     let polynomial_size = parameters.polynomial_size();
     let log_modulus = polynomial_size.to_blind_rotation_input_modulus_log();
-    for (index, words) in
-        scratch.small.chunks_exact(small_dimension + 1).take(count).enumerate()
-    {
+    for (index, words) in scratch.small.chunks_exact(small_dimension + 1).take(count).enumerate() {
         let ciphertext = LweCiphertext::from_container(words, CiphertextModulus::new_native());
         let switched = if parameters.modulus_switch == MODULUS_SWITCH_CENTERED {
             lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)

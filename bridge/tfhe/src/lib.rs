@@ -7,7 +7,7 @@ mod failure;
 mod keys;
 mod parameters;
 
-use bootstrap::{bootstrap_group, group_size, keyswitch_group, Scratch, Tables};
+use bootstrap::{bootstrap_group, even_group, keyswitch_group, largest_group, Scratch, Tables};
 use failure::{fail, guard, last_sentence, Failure, Status};
 use keys::{noise, Keys};
 use parameters::Parameters;
@@ -21,7 +21,7 @@ const ABI_VERSION: u32 = 1;
 
 /// Groups per thread between two calls of the progress function: rare enough that threads seldom
 /// wait for each other, often enough for a bar that moves and a prompt stop.
-const GROUPS_PER_THREAD_AT_ONCE: usize = 4;
+const GROUPS_PER_THREAD_AT_ONCE: usize = 2;
 
 pub type Progress = Option<extern "C" fn(*mut c_void, u64, u64) -> i32>;
 
@@ -121,10 +121,6 @@ impl Context {
             Err(_) => fail(Status::Panic, "an earlier key generation failed inside"),
         }
     }
-
-    fn ciphertexts_at_once(&self, group: usize) -> usize {
-        group * self.pool.current_num_threads() * GROUPS_PER_THREAD_AT_ONCE
-    }
 }
 
 /// Some parameter checks can only be made by trying: this tells what the machine lacks.
@@ -139,10 +135,7 @@ fn check_machine() -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_parameters(
-    parameters: &Parameters,
-    maximum_key_bytes: u64,
-) -> Result<(), Failure> {
+fn check_parameters(parameters: &Parameters, maximum_key_bytes: u64) -> Result<(), Failure> {
     parameters.check()?;
     let bytes = parameters.key_bytes();
     if maximum_key_bytes != 0 && bytes > maximum_key_bytes {
@@ -391,7 +384,8 @@ pub unsafe extern "C" fn lutra_tfhe_keyswitch_decrypt(
             let words = slice_mut("words", words, count, 1)?;
             let guard = context.keys()?;
             let Some(keys) = guard.as_ref() else { return Ok(()) };
-            let group = group_size(parameters);
+            let threads = context.pool.current_num_threads();
+            let group = even_group(count, threads, largest_group(parameters));
             let small_size = parameters.lwe_dimension as usize + 1;
             context.pool.install(|| {
                 words
@@ -448,8 +442,10 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
                     parameters.log2_polynomial
                 ));
             }
-            let tables =
-                Tables { words: slice("tables", tables, table_count, 1 << table_bits)?, bits: table_bits };
+            let tables = Tables {
+                words: slice("tables", tables, table_count, 1 << table_bits)?,
+                bits: table_bits,
+            };
             let length = check_array("outputs", outputs, count, size)?;
             check_array("inputs", inputs, count, size)?;
             check_apart(outputs, length, tables.words.as_ptr(), tables.words.len())?;
@@ -474,13 +470,15 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
             let stop = |done: usize| {
                 progress.is_some_and(|tell| tell(user, done as u64, count as u64) != 0)
             };
-            let group = group_size(parameters);
-            let step = context.ciphertexts_at_once(group);
+            let threads = context.pool.current_num_threads();
+            let largest = largest_group(parameters);
+            let step = threads * largest * GROUPS_PER_THREAD_AT_ONCE;
             for (index, piece) in outputs.chunks_mut(step * size).enumerate() {
                 let start = index * step;
                 if stop(start) {
                     return fail(Status::Cancelled, "the look-ups were cancelled");
                 }
+                let group = even_group(piece.len() / size, threads, largest);
                 context.pool.install(|| {
                     piece.par_chunks_mut(group * size).enumerate().for_each_init(
                         || Scratch::new(parameters, &context.fft, group),
@@ -491,9 +489,7 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
                                 parameters,
                                 keys,
                                 &context.fft,
-                                inputs.map(|all| {
-                                    &all[members.start * size..members.end * size]
-                                }),
+                                inputs.map(|all| &all[members.start * size..members.end * size]),
                                 outputs,
                                 &tables,
                                 choice.map(|all| &all[members.clone()]),

@@ -4,7 +4,7 @@
 use crate::failure::{fail, Failure, Status};
 use tfhe::core_crypto::prelude::*;
 
-pub const MODULUS_SWITCH_STANDARD: u32 = 0;
+/// LUTRA_TFHE_MODULUS_SWITCH_CENTERED; the standard one is 0.
 pub const MODULUS_SWITCH_CENTERED: u32 = 1;
 
 /// LutraTfheParameters of lutra_tfhe.h: same fields, same order.
