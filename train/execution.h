@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A network at work on batches: forward in training or inference mode, and backward.
+ *
+ * Between layers stand integers: codes after input and activations, sums after conv, linear and
+ * average_pool. A real scale is applied once, where a norm, an activation or the loss reads the
+ * sums, exactly as the tables of a lowered circuit are built; in inference mode every code and
+ * logit is therefore the one that the circuit gives. All batches are channel-major, (C,N,H,W).
+ *
+ * @differs weight_scale max: the gradient does not flow through the maximum; every weight passes
+ * its gradient straight through.
+ */
+#ifndef LUTRA_TRAIN_EXECUTION_H
+#define LUTRA_TRAIN_EXECUTION_H
+
+#include "quant/model.h"
+
+/** Training uses the statistics of the batch and updates the running ones. */
+typedef enum { LUTRA_RUN_INFERENCE = 0, LUTRA_RUN_TRAINING = 1 } LutraRunMode;
+
+typedef struct {
+    uint32_t most_images; /* largest batch, at least 1 */
+    uint32_t threads;     /* at least 1 */
+    uint32_t cpu_flags;   /* LutraCpuFlag mask */
+    LutraRunMode mode;    /* inference needs no memory for gradients */
+} LutraExecutionSettings;
+
+/** Gradients of one layer's trained numbers; NULL where the layer has none. */
+typedef struct {
+    float *weights;
+    float *bias;
+    float *gamma;
+    float *beta;
+} LutraLayerGradients;
+
+typedef struct LutraExecution LutraExecution;
+
+/**
+ * @param model  borrowed and read at every forward; training mode updates its running statistics
+ * @errors LUTRA_ENOMEM; LUTRA_EINVAL if a batch would be too large
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model,
+                                                    const LutraExecutionSettings *settings,
+                                                    LutraError *error);
+void lutra_execution_destroy(LutraExecution **execution);
+
+/** Where the caller puts the next batch: (C,N,H,W) bytes, input code - code_min. */
+uint8_t *lutra_execution_input(LutraExecution *execution);
+
+/**
+ * Codes of the input layer for pixels 0 .. 255, minus code_min.
+ *
+ * @param[out] bytes  (256)
+ */
+void lutra_input_bytes(uint8_t bytes[256], const LutraInputLayer *input);
+
+/**
+ * Runs the batch that stands in the input.
+ *
+ * @param images  1 .. most_images
+ * @errors LUTRA_EINVAL if the sums of a layer could pass 2^24 and so would not be exact; it names
+ *         the layer
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
+                                                     LutraError *error);
+
+/** Logits of the last forward, (classes, images). */
+const float *lutra_execution_logits(const LutraExecution *execution);
+
+/** Where the caller puts the gradient of the loss by the logits, (classes, images). */
+float *lutra_execution_logit_gradient(LutraExecution *execution);
+
+/** Fills all gradients from the logit gradient; training mode only, once after each forward. */
+void lutra_execution_backward(LutraExecution *execution);
+
+/** Gradients after a backward, one entry for each layer. */
+LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution);
+
+/** Index of the layer in which NaN or infinity first appears on the way back; -1 if nowhere. */
+int64_t lutra_execution_first_bad_layer(const LutraExecution *execution);
+
+/**
+ * Results of one layer in the last forward, for tests and statistics: its bytes if it gives codes,
+ * else its sums; NULL for the other. Valid until the next forward.
+ */
+const uint8_t *lutra_execution_layer_bytes(const LutraExecution *execution, uint32_t layer);
+const float *lutra_execution_layer_sums(const LutraExecution *execution, uint32_t layer);
+
+/** Real value of one unit of a layer's sums or codes in the last forward. */
+float lutra_execution_layer_scale(const LutraExecution *execution, uint32_t layer);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/parallel.h"
+#include "train/execution_priv.h"
+#include "train/loss.h"
+
+/* The rows of a weight matrix, as parallel units see them. */
+typedef struct {
+    const LutraExecution *execution;
+    const LutraWeightQuantizer *quantizer;
+    const float *weights;
+    LutraLayerState *state;
+    float scale;
+    size_t fan_in;
+} RowsJob;
+
+static void row_unit(void *user, size_t index, uint32_t worker) {
+    const RowsJob *job = user;
+    (void)worker;
+    job->state->row_sums[index] = job->execution->kernels.weight_codes(
+        job->state->weight_codes + (index * job->fan_in), job->weights + (index * job->fan_in),
+        job->fan_in, job->quantizer, job->scale);
+}
+
+/* Fills weight_codes; gives the scale and the largest sum of magnitudes of a row. */
+static float quantize_weights(LutraExecution *x, uint32_t layer, double *largest_row) {
+    const LutraLayer *described = &x->model->network.layers[layer];
+    const size_t rows = described->shape.channels;
+    RowsJob job = {.execution = x,
+                   .quantizer = &described->u.weighted.quantizer,
+                   .weights = x->model->layers[layer].weights,
+                   .state = &x->layers[layer],
+                   .fan_in = lutra_layer_weight_count(described) / rows};
+    job.scale = lutra_weight_scale(job.quantizer, job.weights, rows * job.fan_in);
+    lutra_parallel_for(x->settings.threads, rows, row_unit, &job);
+    *largest_row = 0.0;
+    for (size_t r = 0; r < rows; r++) {
+        const double sum = job.state->row_sums[r];
+        *largest_row = sum > *largest_row ? sum : *largest_row;
+    }
+    return job.scale;
+}
+
+static float pending_scale(LutraPendingScale pending) {
+    return lutra_accumulator_scale(pending.step, pending.weight_scale, pending.pooled);
+}
+
+static LutraStatus check_bound(const LutraExecution *x, uint32_t layer, LutraError *error) {
+    if (x->layers[layer].bound < LUTRA_EXACT_LIMIT) {
+        return LUTRA_OK;
+    }
+    return lutra_error_set(error, LUTRA_EINVAL, "sums of layer '%s' can reach %.0f, but only sums "
+                           "below 2^24 = 16777216 are exact; use fewer weight or activation codes",
+                           x->model->network.layers[layer].name, x->layers[layer].bound);
+}
+
+static LutraStatus forward_weighted(LutraExecution *x, uint32_t layer, LutraError *error) {
+    LutraLayerState *state = &x->layers[layer];
+    const LutraLayerState *source = &x->layers[state->source];
+    double largest_row = 0.0;
+    const float weight_scale = quantize_weights(x, layer, &largest_row);
+    state->pending = (LutraPendingScale){source->scale, weight_scale, 1};
+    state->scale = pending_scale(state->pending);
+    state->bound = largest_row * source->bound;
+    LUTRA_TRY(check_bound(x, layer, error));
+    const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
+    const LutraConvWorkspace workspace = lutra_execution_workspace(x);
+    lutra_conv_forward(state->sums, &shape, lutra_execution_source(x, layer), state->weight_codes,
+                       &workspace);
+    return LUTRA_OK;
+}
+
+static LutraStatus forward_pool(LutraExecution *x, uint32_t layer, LutraError *error) {
+    LutraLayerState *state = &x->layers[layer];
+    const LutraLayerState *source = &x->layers[state->source];
+    const uint32_t kernel = x->model->network.layers[layer].u.pool.kernel;
+    state->pending = source->pending;
+    state->pending.pooled *= kernel * kernel;
+    state->scale = pending_scale(state->pending);
+    state->bound = source->bound * (double)kernel * (double)kernel;
+    LUTRA_TRY(check_bound(x, layer, error));
+    const LutraPoolShape shape = lutra_execution_pool_shape(x, layer, x->images);
+    lutra_pool_forward(state->sums, &shape, lutra_execution_source(x, layer));
+    return LUTRA_OK;
+}
+
+static void set_code_state(LutraLayerState *state, const LutraQuantizer *quantizer) {
+    const int32_t low = -quantizer->code_min;
+    state->pending = (LutraPendingScale){quantizer->step, 1.0f, 1};
+    state->scale = quantizer->step;
+    state->bound = (double)(low > quantizer->code_max ? low : quantizer->code_max);
+}
+
+/* Statistics of a batch_norm and its part of the activation's channel functions. */
+static void forward_batch_norm(LutraExecution *x, uint32_t norm, LutraChannelFunction *functions,
+                               const float *sums) {
+    const LutraNormLayer *described = &x->model->network.layers[norm].u.norm;
+    LutraLayerParameters *parameters = &x->model->layers[norm];
+    LutraLayerState *state = &x->layers[norm];
+    const LutraChannelBatch batch = lutra_execution_channels(x, norm);
+    if (x->settings.mode == LUTRA_RUN_TRAINING) {
+        lutra_norm_statistics(state->mean, state->variance, sums, functions, &batch);
+        lutra_norm_update(parameters->running_mean, parameters->running_variance, state->mean,
+                          state->variance, batch.channels, batch.count, described->momentum);
+    } else {
+        memcpy(state->mean, parameters->running_mean, batch.channels * sizeof(float));
+        memcpy(state->variance, parameters->running_variance, batch.channels * sizeof(float));
+    }
+    for (uint32_t c = 0; c < batch.channels; c++) {
+        functions[c].normed = true;
+        functions[c].mean = state->mean[c];
+        functions[c].inverse_deviation =
+            lutra_inverse_deviation(state->variance[c], described->epsilon);
+        functions[c].weight = parameters->gamma[c];
+        functions[c].shift = parameters->beta[c];
+    }
+}
+
+static void forward_activation(LutraExecution *x, uint32_t layer) {
+    const LutraQuantizer *quantizer = &x->model->network.layers[layer].u.activation;
+    LutraLayerState *state = &x->layers[layer];
+    const LutraLayerState *source = &x->layers[state->source];
+    const LutraChannelBatch batch = lutra_execution_channels(x, layer);
+    const float *bias = lutra_execution_bias(x, layer);
+    for (uint32_t c = 0; c < batch.channels; c++) {
+        state->functions[c] = (LutraChannelFunction){
+            .scale = source->scale, .bias = bias == NULL ? 0.0f : bias[c], .quantizer = *quantizer};
+    }
+    if (x->model->network.layers[layer - 1].kind == LUTRA_LAYER_BATCH_NORM) {
+        forward_batch_norm(x, layer - 1, state->functions, source->sums);
+    }
+    lutra_activation_forward(state->bytes, source->sums, state->functions, &batch);
+    set_code_state(state, quantizer);
+}
+
+static void forward_tensor_norm(LutraExecution *x, uint32_t layer, size_t count) {
+    const LutraNormLayer *described = &x->model->network.layers[layer].u.norm;
+    LutraLayerParameters *parameters = &x->model->layers[layer];
+    LutraLayerState *state = &x->layers[layer];
+    if (x->settings.mode == LUTRA_RUN_TRAINING) {
+        lutra_tensor_statistics(state->mean, state->variance, x->values, count);
+        lutra_norm_update(parameters->running_mean, parameters->running_variance, state->mean,
+                          state->variance, 1, count, described->momentum);
+    } else {
+        state->mean[0] = parameters->running_mean[0];
+        state->variance[0] = parameters->running_variance[0];
+    }
+    state->inverse_deviation[0] =
+        lutra_inverse_deviation(state->variance[0], described->epsilon);
+    for (size_t i = 0; i < count; i++) {
+        x->logits[i] =
+            lutra_affine_value(x->values[i], state->mean[0], state->inverse_deviation[0],
+                               parameters->gamma[0], parameters->beta[0]);
+    }
+}
+
+/* From the sums of the last linear layer to logits. */
+static void forward_end(LutraExecution *x) {
+    const LutraNetwork *network = &x->model->network;
+    const LutraLayerState *linear = &x->layers[x->last_weighted];
+    const float *bias = x->model->layers[x->last_weighted].bias;
+    const size_t images = x->images;
+    const size_t count = network->class_count * images;
+    for (size_t i = 0; i < count; i++) {
+        const float value = linear->sums[i] * linear->scale;
+        x->values[i] = bias == NULL ? value : value + bias[i / images];
+    }
+    const uint32_t last = network->layer_count - 1;
+    if (network->layers[last].kind == LUTRA_LAYER_TENSOR_NORM) {
+        forward_tensor_norm(x, last, count);
+    } else {
+        memcpy(x->logits, x->values, count * sizeof(float));
+    }
+}
+
+LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
+                                    LutraError *error) {
+    LUTRA_ASSERT(images > 0 && images <= execution->settings.most_images);
+    execution->images = images;
+    for (uint32_t i = 0; i < execution->model->network.layer_count; i++) {
+        const LutraLayer *layer = &execution->model->network.layers[i];
+        switch (layer->kind) {
+        case LUTRA_LAYER_INPUT:
+            set_code_state(&execution->layers[i], &layer->u.input.quantizer);
+            break;
+        case LUTRA_LAYER_CONV:
+        case LUTRA_LAYER_LINEAR:
+            LUTRA_TRY(forward_weighted(execution, i, error));
+            break;
+        case LUTRA_LAYER_AVERAGE_POOL:
+            LUTRA_TRY(forward_pool(execution, i, error));
+            break;
+        case LUTRA_LAYER_ACTIVATION:
+            forward_activation(execution, i);
+            break;
+        case LUTRA_LAYER_BATCH_NORM: /* part of the activation that follows */
+        case LUTRA_LAYER_TENSOR_NORM: /* part of the end */
+            break;
+        }
+    }
+    forward_end(execution);
+    return LUTRA_OK;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Adam and gradient descent with momentum over all trained numbers of a model.
+ *
+ * Adam with moments m, v at step t:  m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
+ *   value -= rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
+ * Descent:  m = momentum m + g,  value -= rate * m.
+ * Weight decay adds decay * value to g, for weights only. Latent weights of a fixed scale are
+ * clamped to [-1, 1] afterwards.
+ */
+#ifndef LUTRA_TRAIN_OPTIMIZER_H
+#define LUTRA_TRAIN_OPTIMIZER_H
+
+#include "train/execution.h"
+#include "train/kernels.h"
+
+/* Pinned numbers: they stand in model files. */
+typedef enum { LUTRA_OPTIMIZER_ADAM = 0, LUTRA_OPTIMIZER_SGD = 1 } LutraOptimizerKind;
+
+typedef struct {
+    LutraOptimizerKind kind;
+    double momentum; /* sgd */
+    double first_decay;  /* adam: b1 */
+    double second_decay; /* adam: b2 */
+    double epsilon;      /* adam */
+    double weight_decay;
+} LutraOptimizerSettings;
+
+/** Step sizes of one layer's arrays, as factors of the learning rate. */
+typedef struct {
+    double weights;
+    double others; /* bias, gamma, beta */
+} LutraLayerSteps;
+
+/** The optimizer's memory. Arrays stand beside the model's, entry by entry. */
+typedef struct {
+    LutraOptimizerSettings settings;
+    uint64_t steps; /* done */
+    uint32_t layer_count;
+    LutraLayerGradients *first;  /* Adam's m, or the momentum; owned */
+    LutraLayerGradients *second; /* Adam's v; NULL arrays for sgd; owned */
+} LutraOptimizer;
+
+LUTRA_MUST_CHECK LutraStatus lutra_optimizer_init(LutraOptimizer *optimizer,
+                                                  const LutraModel *model,
+                                                  const LutraOptimizerSettings *settings,
+                                                  LutraError *error);
+void lutra_optimizer_deinit(LutraOptimizer *optimizer);
+
+/**
+ * One step on every trained number.
+ *
+ * @param layer_steps  (layers)
+ * @param rate         learning rate of this step
+ */
+void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
+                          const LutraLayerGradients *gradients, const LutraLayerSteps *layer_steps,
+                          double rate, const LutraTrainKernels *kernels, uint32_t threads);
+
+/**
+ * Glorot factors sqrt((fan_in + fan_out) / 1.5) of the layers with weights, divided by their mean;
+ * 1 for the other layers. fan_out = out_channels * kernel^2.
+ *
+ * @param[out] factors  (layers)
+ * @source [BNN-PYNQ] scales the step of each weight layer by this factor.
+ */
+void lutra_glorot_factors(double *factors, const LutraNetwork *network);
+
+#endif
