@@ -147,8 +147,9 @@ static LutraStatus check_table(Check *check, const LutraOperation *op, const Lut
                       LUTRA_MAX_TABLE_BITS);
     }
     if (table->entries == NULL || table->table_of_channel == NULL || table->table_count == 0 ||
-        table->table_count > op->shape.channels ||
         table->entry_count != UINT32_C(1) << x->encoding.bits ||
+        table->table_count > op->shape.channels ||
+        table->table_count > LUTRA_MAX_CIRCUIT_ELEMENTS / table->entry_count ||
         table->first_input != lutra_encoding_min(x->encoding)) {
         return REFUSE(check, op, "%u tables of %u entries from %d do not fit %u channels of %u bits",
                       table->table_count, table->entry_count, table->first_input,
