@@ -70,7 +70,16 @@ static void check_same(const LutraCircuit *a, const LutraCircuit *b) {
                                         (const int32_t *const *)values[s]);
         }
         check_equal_i32(values[1][i], values[0][i], count);
+        assert_int_equal(x->in_clear, y->in_clear);
+        assert_int_equal(x->input_count, y->input_count);
+        assert_memory_equal(x->inputs, y->inputs, sizeof x->inputs);
+        if (x->kind == LUTRA_OPERATION_ROUND) {
+            assert_int_equal(x->u.round.mode, y->u.round.mode);
+            assert_int_equal(x->u.round.dropped_bits, y->u.round.dropped_bits);
+            assert_int_equal(x->u.round.offsets == NULL, y->u.round.offsets == NULL);
+        }
         if (x->kind == LUTRA_OPERATION_TABLE) {
+            assert_int_equal(x->u.table.parameter_index, y->u.table.parameter_index);
             const LutraTableOperation *const t = &x->u.table;
             check_equal_i32(y->u.table.entries, t->entries,
                             (size_t)t->table_count * t->entry_count);

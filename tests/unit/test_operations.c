@@ -114,6 +114,15 @@ static void convolutions_pad_with_zero_and_stride(void **state) {
     /* windows start at (-1,-1), (-1,1), (1,-1), (1,1) */
     static const int32_t expected[4] = {2 * 10, 2 * 12, 2 * 16, 5 + 2 * 18};
     check_equal_i32(y, expected, 4);
+
+    /* the same filter step by step over 2 x 1 pixels: every edge is crossed */
+    const LutraConvOperation dense = {
+        .in_channels = 2, .kernel = 2, .stride = 1, .padding = 1, .weights = weights};
+    static const int32_t small[4] = {1, 2, 30, 40};
+    int32_t z[6];
+    lutra_operation_conv(z, &dense, (LutraShape){1, 3, 2}, small, (LutraShape){2, 2, 1});
+    static const int32_t dense_expected[6] = {60, 0, 80, 1, 0, 2};
+    check_equal_i32(z, dense_expected, 6);
 }
 
 static void linear_runs_over_channels_first(void **state) {
