@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs a circuit on real ciphertexts; see encrypted.h. */
+#include "bridge/encrypted.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "bridge/encoding.h"
+#include "bridge/linear.h"
+#include "sim/operations.h"
+
+/* What is known of one operation's result: in the clear, encrypted, or both. */
+typedef struct {
+    int32_t *codes;        /* (elements), owned, or NULL */
+    uint64_t *ciphertexts; /* (elements, words), owned, or NULL */
+    uint32_t readers;      /* operations that have yet to read it */
+} Slot;
+
+typedef struct {
+    const LutraBackend *backend;
+    const LutraCircuit *circuit;
+    const uint8_t *pixels;
+    const LutraEncryptedSettings *settings;
+    size_t words;
+    Slot *slots; /* (operation_count) */
+    LutraEncryptedReport report;
+    uint64_t lookups_total;
+    uint64_t bytes_alive;
+    LutraError *error;
+} Run;
+
+double lutra_encrypted_clock(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool is_encrypted(const LutraOperation *op) {
+    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
+           op->kind != LUTRA_OPERATION_OUTPUT;
+}
+
+static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOperation *op) {
+    return &circuit->operations[op->inputs[0]];
+}
+
+uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
+            return op->u.table.parameter_index;
+        }
+    }
+    return 0;
+}
+
+uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (is_encrypted(&circuit->operations[i])) {
+            sum += lutra_operation_pbs(&circuit->operations[i]);
+        }
+    }
+    return sum;
+}
+
+/** Approximate rounding leaves the low bits in the word: only what rounds by itself may read it. */
+static bool rounds_what_it_reads(const LutraOperation *op) {
+    return !is_encrypted(op) || op->kind == LUTRA_OPERATION_TABLE;
+}
+
+static bool is_left_unrounded(const LutraOperation *op) {
+    return is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
+           op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE && op->u.round.dropped_bits > 0;
+}
+
+LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error) {
+    if (circuit->parameter_count == 0) {
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "the circuit has no crypto parameters: compile it with a p_error");
+    }
+    const uint32_t set = lutra_encrypted_parameter_index(circuit);
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (!is_encrypted(op)) {
+            continue;
+        }
+        if (op->kind == LUTRA_OPERATION_TABLE && op->u.table.parameter_index != set) {
+            return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                                   "'%s' uses crypto parameter set %u and earlier tables use %u: "
+                                   "real FHE needs one set for the whole circuit",
+                                   op->name, op->u.table.parameter_index, set);
+        }
+        const uint32_t bits = input_of(circuit, op)->encoding.bits;
+        if (op->kind == LUTRA_OPERATION_TABLE && bits > circuit->parameters[set].log2_poly) {
+            return lutra_error_set(error, LUTRA_EINVAL,
+                                   "'%s' reads %u bits, but the crypto parameters allow %u",
+                                   op->name, bits, circuit->parameters[set].log2_poly);
+        }
+        for (uint32_t k = 0; k < op->input_count; k++) {
+            const LutraOperation *const x = &circuit->operations[op->inputs[k]];
+            if (is_left_unrounded(x) && !rounds_what_it_reads(op)) {
+                return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                                       "'%s' reads the approximately rounded '%s', but only a "
+                                       "table can: use exact rounding",
+                                       op->name, x->name);
+            }
+        }
+    }
+    return LUTRA_OK;
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+static size_t elements_of(const Run *run, uint32_t index) {
+    return lutra_shape_elements(run->circuit->operations[index].shape);
+}
+
+static LutraStatus allocate_ciphertexts(Run *run, uint64_t **ciphertexts, size_t count) {
+    size_t words = 0;
+    if (lutra_size_mul(&words, count, run->words) != LUTRA_OK) {
+        return lutra_error_set(run->error, LUTRA_ENOMEM, "%zu ciphertexts do not fit in memory",
+                               count);
+    }
+    LUTRA_TRY(lutra_alloc(ciphertexts, words, sizeof(uint64_t), run->error));
+    run->bytes_alive += words * sizeof(uint64_t);
+    if (run->bytes_alive > run->report.ciphertext_bytes) {
+        run->report.ciphertext_bytes = run->bytes_alive;
+    }
+    return LUTRA_OK;
+}
+
+static void free_ciphertexts(Run *run, uint64_t **ciphertexts, size_t count) {
+    if (*ciphertexts != NULL) {
+        run->bytes_alive -= count * run->words * sizeof(uint64_t);
+        lutra_free(ciphertexts);
+    }
+}
+
+static void release_slot(Run *run, uint32_t index) {
+    free_ciphertexts(run, &run->slots[index].ciphertexts, elements_of(run, index));
+    lutra_free(&run->slots[index].codes);
+}
+
+static LutraStatus announce(Run *run, uint32_t index) {
+    const LutraEncryptedListener *const listener = run->settings->listener;
+    if (listener == NULL || listener->result == NULL) {
+        return LUTRA_OK;
+    }
+    return listener->result(listener->user, index, run->slots[index].ciphertexts,
+                            elements_of(run, index), run->error);
+}
+
+/** Makes sure that the result of operation `index` exists as ciphertexts. */
+static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
+    Slot *const slot = &run->slots[index];
+    if (slot->ciphertexts != NULL) {
+        return LUTRA_OK;
+    }
+    const double start = lutra_encrypted_clock();
+    const size_t count = elements_of(run, index);
+    const uint32_t bits = run->circuit->operations[index].encoding.bits;
+    uint64_t *plain = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&plain, count, sizeof *plain, run->error));
+    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &slot->ciphertexts, count));
+    for (size_t i = 0; i < count; i++) {
+        plain[i] = lutra_torus_encode(slot->codes[i], bits);
+    }
+    LUTRA_TRY_GOTO(status, run->backend->operations->encrypt(run->backend->context,
+                                                             slot->ciphertexts, plain, count,
+                                                             run->error));
+    run->report.encrypt_seconds += lutra_encrypted_clock() - start;
+    status = announce(run, index);
+done:
+    lutra_free(&plain);
+    return status;
+}
+
+/** Makes sure that the result of operation `index` exists as integers. */
+static LutraStatus need_codes(Run *run, uint32_t index) {
+    Slot *const slot = &run->slots[index];
+    if (slot->codes != NULL) {
+        return LUTRA_OK;
+    }
+    const double start = lutra_encrypted_clock();
+    const size_t count = elements_of(run, index);
+    const LutraEncoding encoding = run->circuit->operations[index].encoding;
+    uint64_t *plain = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&plain, count, sizeof *plain, run->error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&slot->codes, count, sizeof *slot->codes, run->error));
+    LUTRA_TRY_GOTO(status, run->backend->operations->decrypt(run->backend->context, plain,
+                                                             slot->ciphertexts, count,
+                                                             run->error));
+    for (size_t i = 0; i < count; i++) {
+        const int64_t value = lutra_torus_decode(plain[i], encoding);
+        slot->codes[i] = value > INT32_MAX ? INT32_MAX : (int32_t)value;
+    }
+    run->report.decrypt_seconds += lutra_encrypted_clock() - start;
+done:
+    lutra_free(&plain);
+    return status;
+}
+
+/** Gives operation `index` its input's ciphertexts to work in: taken over if nobody else reads
+ * them, else copied. */
+static LutraStatus take_ciphertexts(Run *run, uint32_t index, uint32_t input) {
+    Slot *const from = &run->slots[input];
+    Slot *const to = &run->slots[index];
+    if (from->readers == 1) {
+        to->ciphertexts = from->ciphertexts;
+        from->ciphertexts = NULL;
+        return LUTRA_OK;
+    }
+    const size_t count = elements_of(run, input);
+    LUTRA_TRY(allocate_ciphertexts(run, &to->ciphertexts, count));
+    memcpy(to->ciphertexts, from->ciphertexts, count * run->words * sizeof(uint64_t));
+    return LUTRA_OK;
+}
+
+/* --- look-ups --------------------------------------------------------------------------------- */
+
+static int tick_lookups(void *user, const char *stage, uint64_t done, uint64_t total,
+                        double figure) {
+    const Run *const run = user;
+    (void)stage;
+    (void)total;
+    (void)figure;
+    return lutra_progress_tick(run->settings->progress, "look-ups", run->report.lookups + done,
+                               run->lookups_total, NAN)
+               ? 1
+               : 0;
+}
+
+static LutraStatus look_up(Run *run, uint64_t *ciphertexts, size_t count,
+                           const LutraBackendTables *tables, const uint32_t *choice) {
+    const LutraProgress progress = {.tick = tick_lookups, .note = NULL, .user = run};
+    LUTRA_TRY(run->backend->operations->bootstrap(run->backend->context, ciphertexts, ciphertexts,
+                                                  count, tables, choice, &progress, run->error));
+    run->report.lookups += count;
+    return LUTRA_OK;
+}
+
+static LutraStatus run_table(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const LutraTableOperation *const table = &op->u.table;
+    const LutraEncoding encoding = input_of(run->circuit, op)->encoding;
+    const size_t count = elements_of(run, index);
+    const size_t plane = count / op->shape.channels;
+    const size_t entries = (size_t)table->table_count * table->entry_count;
+    uint64_t *words = NULL;
+    uint32_t *choice = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&words, entries, sizeof *words, run->error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&choice, count, sizeof *choice, run->error));
+    for (size_t i = 0; i < entries; i++) {
+        words[i] = lutra_torus_encode(table->entries[i], op->encoding.bits);
+    }
+    for (size_t i = 0; i < count; i++) {
+        choice[i] = table->table_of_channel[i / plane];
+    }
+    LUTRA_TRY_GOTO(status, take_ciphertexts(run, index, op->inputs[0]));
+    lutra_ciphertexts_add_constant(run->slots[index].ciphertexts,
+                                   lutra_torus_encode(-(int64_t)table->first_input, encoding.bits),
+                                   count, run->words);
+    const LutraBackendTables tables = {words, table->table_count, encoding.bits};
+    status = look_up(run, run->slots[index].ciphertexts, count, &tables, choice);
+done:
+    lutra_free(&words);
+    lutra_free(&choice);
+    return status;
+}
+
+static void add_per_channel(Run *run, uint32_t index, uint64_t *ciphertexts, uint64_t constant) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const uint32_t bits = input_of(run->circuit, op)->encoding.bits;
+    const size_t plane = elements_of(run, index) / op->shape.channels;
+    LutraRoundOperation round = op->u.round;
+    if (round.mode == LUTRA_ROUNDING_EXACT) {
+        round.dropped_bits = 0; /* no half step: only approximate rounding moves its thresholds */
+    }
+    for (uint32_t c = 0; c < op->shape.channels; c++) {
+        lutra_ciphertexts_add_constant(ciphertexts + c * plane * run->words,
+                                       lutra_torus_round_constant(&round, c, bits) + constant,
+                                       plane, run->words);
+    }
+}
+
+/** Removes the low bits one by one. With p bits in, bit i has the weight 2^(63-p+i) of the torus:
+ * multiplied by 2^(p-i) it becomes the top bit, and all higher ones vanish modulo 2^64. */
+static LutraStatus extract_bits(Run *run, uint64_t *value, size_t count, uint32_t bits,
+                                uint32_t dropped_bits) {
+    uint64_t *bit = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &bit, count));
+    for (uint32_t i = 0; i < dropped_bits; i++) {
+        lutra_ciphertexts_shift(bit, value, bits - i, count * run->words, run->settings->threads);
+        /* The sign look-up gives minus half the bit's weight for 0 and plus half for 1. */
+        const uint64_t half = UINT64_C(1) << (62 - (bits - i));
+        const uint64_t minus_half = 0 - half;
+        const LutraBackendTables sign = {&minus_half, 1, 0};
+        LUTRA_TRY_GOTO(status, look_up(run, bit, count, &sign, NULL));
+        lutra_ciphertexts_add_constant(bit, half, count, run->words);
+        lutra_ciphertexts_subtract(value, bit, count * run->words, run->settings->threads);
+    }
+done:
+    free_ciphertexts(run, &bit, count);
+    return status;
+}
+
+static LutraStatus run_round(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const LutraRoundOperation *const round = &op->u.round;
+    const uint32_t bits = input_of(run->circuit, op)->encoding.bits;
+    LUTRA_TRY(take_ciphertexts(run, index, op->inputs[0]));
+    uint64_t *const value = run->slots[index].ciphertexts;
+    if (round->mode == LUTRA_ROUNDING_APPROXIMATE || round->dropped_bits == 0) {
+        add_per_channel(run, index, value, 0);
+        return LUTRA_OK;
+    }
+    const int64_t half_bucket = INT64_C(1) << (round->dropped_bits - 1);
+    add_per_channel(run, index, value, lutra_torus_encode(half_bucket, bits));
+    return extract_bits(run, value, elements_of(run, index), bits, round->dropped_bits);
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+static LutraStatus run_linear(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const LutraShape x_shape = input_of(run->circuit, op)->shape;
+    const uint64_t *const x = run->slots[op->inputs[0]].ciphertexts;
+    const uint32_t threads = run->settings->threads;
+    const size_t count = elements_of(run, index);
+    uint64_t **const y = &run->slots[index].ciphertexts;
+    if (op->kind == LUTRA_OPERATION_ADD) {
+        const uint64_t *const x1 = run->slots[op->inputs[1]].ciphertexts;
+        if (op->inputs[0] != op->inputs[1] && run->slots[op->inputs[0]].readers == 1) {
+            LUTRA_TRY(take_ciphertexts(run, index, op->inputs[0]));
+        } else {
+            LUTRA_TRY(allocate_ciphertexts(run, y, count));
+        }
+        lutra_ciphertexts_add(*y, x, x1, count * run->words, threads);
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(allocate_ciphertexts(run, y, count));
+    if (op->kind == LUTRA_OPERATION_LINEAR) {
+        lutra_ciphertexts_linear(*y, &op->u.linear, op->shape.channels, x, run->words, threads);
+    } else if (op->kind == LUTRA_OPERATION_CONV) {
+        lutra_ciphertexts_conv(*y, &op->u.conv, op->shape, x, x_shape, run->words, threads);
+    } else {
+        LUTRA_ASSERT(op->kind == LUTRA_OPERATION_SUM_POOL);
+        lutra_ciphertexts_sum_pool(*y, &op->u.sum_pool, op->shape, x, x_shape, run->words,
+                                   threads);
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus run_encrypted(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    for (uint32_t k = 0; k < op->input_count; k++) {
+        LUTRA_TRY(need_ciphertexts(run, op->inputs[k]));
+    }
+    const double start = lutra_encrypted_clock();
+    if (op->kind == LUTRA_OPERATION_TABLE) {
+        LUTRA_TRY(run_table(run, index));
+    } else if (op->kind == LUTRA_OPERATION_ROUND) {
+        LUTRA_TRY(run_round(run, index));
+    } else {
+        LUTRA_TRY(run_linear(run, index));
+    }
+    run->report.run_seconds += lutra_encrypted_clock() - start;
+    return announce(run, index);
+}
+
+static LutraStatus run_clear(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const int32_t **values = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&values, run->circuit->operation_count, sizeof *values,
+                                       run->error));
+    for (uint32_t k = 0; k < op->input_count; k++) {
+        LUTRA_TRY_GOTO(status, need_codes(run, op->inputs[k]));
+        values[op->inputs[k]] = run->slots[op->inputs[k]].codes;
+    }
+    LUTRA_TRY_GOTO(status, lutra_alloc(&run->slots[index].codes, elements_of(run, index),
+                                       sizeof(int32_t), run->error));
+    (void)lutra_operation_apply(run->slots[index].codes, run->circuit, index, run->pixels, values);
+done:
+    lutra_free(&values);
+    return status;
+}
+
+static LutraStatus run_operation(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    if (lutra_progress_tick(run->settings->progress, "look-ups", run->report.lookups,
+                            run->lookups_total, NAN)) {
+        return lutra_error_set(run->error, LUTRA_ECANCELLED, "the encrypted run was cancelled");
+    }
+    if (op->kind == LUTRA_OPERATION_OUTPUT) {
+        return need_codes(run, op->inputs[0]);
+    }
+    LUTRA_TRY(is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
+    for (uint32_t k = 0; k < op->input_count; k++) {
+        run->slots[op->inputs[k]].readers--;
+        if (run->slots[op->inputs[k]].readers == 0) {
+            release_slot(run, op->inputs[k]);
+        }
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
+                                const LutraBackend *backend, const LutraCircuit *circuit,
+                                const uint8_t *pixels, const LutraEncryptedSettings *settings,
+                                LutraError *error) {
+    LUTRA_TRY(lutra_encrypted_check(circuit, error));
+    Run run = {.backend = backend,
+               .circuit = circuit,
+               .pixels = pixels,
+               .settings = settings,
+               .words = backend->operations->ciphertext_words(backend->context),
+               .lookups_total = lutra_encrypted_lookups(circuit),
+               .error = error};
+    LUTRA_TRY(lutra_alloc(&run.slots, circuit->operation_count, sizeof *run.slots, error));
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        for (uint32_t k = 0; k < circuit->operations[i].input_count; k++) {
+            run.slots[circuit->operations[i].inputs[k]].readers++;
+        }
+    }
+    LutraStatus status = LUTRA_OK;
+    for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
+        status = run_operation(&run, i);
+    }
+    if (status == LUTRA_OK) {
+        const uint32_t last = circuit->operations[circuit->operation_count - 1].inputs[0];
+        memcpy(codes, run.slots[last].codes, elements_of(&run, last) * sizeof *codes);
+        if (report != NULL) {
+            *report = run.report;
+        }
+    }
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        release_slot(&run, i);
+    }
+    lutra_free(&run.slots);
+    return status;
+}

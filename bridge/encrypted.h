@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs a circuit on real ciphertexts, operation by operation.
+ *
+ * Operations marked in_clear run on the client's integers (sim/operations.h); values are encrypted
+ * where an encrypted operation reads a clear value and decrypted where a clear one, or the output,
+ * reads an encrypted value. Under encryption:
+ *
+ *   linear, conv, sum_pool, add   combinations of words (bridge/linear.h)
+ *   round, exact                  one sign look-up per dropped bit, from the lowest up: the bit is
+ *                                 shifted to the padding bit, looked up and subtracted
+ *   round, approximate            a constant per channel; the table that reads it rounds
+ *   table                         keyswitch + bootstrap; a signed input is first moved up by half
+ *                                 its range
+ *
+ * Values that leave their encoding wrap on the torus here, they are not clamped.
+ */
+#ifndef LUTRA_BRIDGE_ENCRYPTED_H
+#define LUTRA_BRIDGE_ENCRYPTED_H
+
+#include "bridge/backend.h"
+#include "sim/circuit.h"
+
+/**
+ * Sees every encrypted tensor once, when it is complete, on the caller's thread: inputs after their
+ * encryption and the result of each encrypted operation.
+ */
+typedef struct {
+    /**
+     * @param operation    index; its result is what `ciphertexts` holds. After an approximate
+     *                     rounding that is the value before the rounding, plus the constant
+     * @param ciphertexts  (count, words); valid during the call
+     * @return a failure ends the run
+     */
+    LutraStatus (*result)(void *user, uint32_t operation, const uint64_t *ciphertexts,
+                          size_t count, LutraError *error);
+    void *user;
+} LutraEncryptedListener;
+
+typedef struct {
+    uint32_t threads;                       /* of the linear operations, >= 1 */
+    const LutraEncryptedListener *listener; /* may be NULL */
+    const LutraProgress *progress;          /* may be NULL; counts look-ups of the circuit */
+} LutraEncryptedSettings;
+
+typedef struct {
+    double encrypt_seconds;
+    double run_seconds; /* encrypted operations, without the listener */
+    double decrypt_seconds;
+    uint64_t lookups;         /* bootstraps run */
+    uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
+} LutraEncryptedReport;
+
+/**
+ * Whether lutra_encrypted_run can run this circuit with this parameter set.
+ *
+ * @errors LUTRA_EUNAVAILABLE: several parameter sets, or an approximately rounded value that is read
+ *         by something other than tables; LUTRA_EINVAL: no parameter set, or a table wider than
+ *         the set's polynomials
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_encrypted_check(const LutraCircuit *circuit,
+                                                   LutraError *error);
+
+/** Index of the parameter set that all encrypted tables use. For circuits that passed the check. */
+uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit);
+
+/** Look-ups that run under encryption for one image. */
+uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit);
+
+/**
+ * Runs one image.
+ *
+ * @param[out] codes    (elements of the output's input) decrypted integers before the client's
+ *                      affine steps; unchanged on error
+ * @param[out] report   may be NULL
+ * @param      backend  with keys
+ * @param      circuit  passed lutra_circuit_check
+ * @param      pixels   (C,H,W) of the input
+ * @errors those of lutra_encrypted_check and of the backend; LUTRA_ENOMEM; LUTRA_ECANCELLED
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
+                                                 const LutraBackend *backend,
+                                                 const LutraCircuit *circuit,
+                                                 const uint8_t *pixels,
+                                                 const LutraEncryptedSettings *settings,
+                                                 LutraError *error);
+
+/** Seconds on a clock that never goes back; only differences mean anything. */
+double lutra_encrypted_clock(void);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The backend over tfhe-rs: translates lutra's statuses, errors and progress to those of the Rust
+ * library, and nothing else. The only C file that knows bridge/tfhe/lutra_tfhe.h.
+ */
+#include "bridge/backend.h"
+
+#ifndef LUTRA_WITH_TFHE
+#define LUTRA_WITH_TFHE 0
+#endif
+
+#if LUTRA_WITH_TFHE
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "bridge/tfhe/lutra_tfhe.h"
+
+typedef struct {
+    LutraTfheContext *inner;
+    uint64_t key_bytes;
+} Context;
+
+typedef struct {
+    const LutraProgress *progress;
+    const char *stage;
+} Listener;
+
+static LutraStatus translate(int32_t status, LutraError *error) {
+    switch (status) {
+    case LUTRA_TFHE_OK:
+        return LUTRA_OK;
+    case LUTRA_TFHE_INVALID:
+    case LUTRA_TFHE_TOO_LARGE:
+        return lutra_error_set(error, LUTRA_EINVAL, "%s", lutra_tfhe_last_error());
+    case LUTRA_TFHE_CANCELLED:
+        return lutra_error_set(error, LUTRA_ECANCELLED, "%s", lutra_tfhe_last_error());
+    case LUTRA_TFHE_UNAVAILABLE:
+        return lutra_error_set(error, LUTRA_EUNAVAILABLE, "%s", lutra_tfhe_last_error());
+    default:
+        return lutra_error_set(error, LUTRA_EBUG, "%s", lutra_tfhe_last_error());
+    }
+}
+
+static int32_t tell(void *user, uint64_t done, uint64_t total) {
+    const Listener *listener = user;
+    return lutra_progress_tick(listener->progress, listener->stage, done, total, NAN) ? 1 : 0;
+}
+
+static const char *name(void) {
+    return lutra_tfhe_version_text();
+}
+
+static LutraStatus create(void **context, const LutraCryptoParameters *parameters,
+                          const LutraBackendSettings *settings, LutraError *error) {
+    *context = NULL;
+    if (lutra_tfhe_abi_version() != LUTRA_TFHE_ABI_VERSION) {
+        return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                               "the tfhe-rs library has interface version %u; should be %u",
+                               lutra_tfhe_abi_version(), LUTRA_TFHE_ABI_VERSION);
+    }
+    const LutraTfheParameters inner_parameters = {
+        .struct_bytes = (uint32_t)sizeof inner_parameters,
+        .lwe_dimension = parameters->lwe_dim,
+        .glwe_dimension = parameters->glwe_dim,
+        .log2_polynomial = parameters->log2_poly,
+        .bootstrap_level = parameters->pbs_level,
+        .bootstrap_base_log = parameters->pbs_base_log,
+        .keyswitch_level = parameters->ks_level,
+        .keyswitch_base_log = parameters->ks_base_log,
+        .modulus_switch = parameters->modulus_switch,
+        .lwe_standard_deviation = parameters->lwe_std,
+        .glwe_standard_deviation = parameters->glwe_std,
+    };
+    Context *created = NULL;
+    LUTRA_TRY(lutra_alloc(&created, 1, sizeof *created, error));
+    LutraStatus status = translate(
+        lutra_tfhe_check_parameters(&inner_parameters, settings->maximum_key_bytes,
+                                    &created->key_bytes, NULL),
+        error);
+    if (status == LUTRA_OK) {
+        status = translate(
+            lutra_tfhe_context_create(&created->inner, &inner_parameters,
+                                      settings->maximum_key_bytes, settings->threads),
+            error);
+    }
+    if (status != LUTRA_OK) {
+        lutra_free(&created);
+        return status;
+    }
+    *context = created;
+    return LUTRA_OK;
+}
+
+static void destroy(void **context) {
+    Context *ending = *context;
+    lutra_tfhe_context_destroy(ending->inner);
+    lutra_free(&ending);
+    *context = NULL;
+}
+
+static size_t ciphertext_words(const void *context) {
+    return (size_t)lutra_tfhe_ciphertext_words(((const Context *)context)->inner);
+}
+
+static uint64_t key_bytes(const void *context) {
+    return ((const Context *)context)->key_bytes;
+}
+
+static LutraStatus generate_keys(void *context, const uint8_t *test_seed,
+                                 const LutraProgress *progress, LutraError *error) {
+    Listener listener = {progress, "generating keys"};
+    return translate(lutra_tfhe_generate_keys(((Context *)context)->inner, test_seed, tell,
+                                              &listener),
+                     error);
+}
+
+static LutraStatus encrypt(void *context, uint64_t *ciphertexts, const uint64_t *words,
+                           size_t count, LutraError *error) {
+    return translate(lutra_tfhe_encrypt(((Context *)context)->inner, ciphertexts, words, count),
+                     error);
+}
+
+static LutraStatus decrypt(void *context, uint64_t *words, const uint64_t *ciphertexts,
+                           size_t count, LutraError *error) {
+    return translate(lutra_tfhe_decrypt(((Context *)context)->inner, words, ciphertexts, count),
+                     error);
+}
+
+static LutraStatus keyswitch_decrypt(void *context, uint64_t *words, const uint64_t *ciphertexts,
+                                     size_t count, LutraError *error) {
+    return translate(
+        lutra_tfhe_keyswitch_decrypt(((Context *)context)->inner, words, ciphertexts, count),
+        error);
+}
+
+static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *inputs,
+                             size_t count, const LutraBackendTables *tables,
+                             const uint32_t *table_of_ciphertext, const LutraProgress *progress,
+                             LutraError *error) {
+    Listener listener = {progress, "look-ups"};
+    return translate(
+        lutra_tfhe_bootstrap(((Context *)context)->inner, outputs, inputs, count, tables->words,
+                             tables->table_count, tables->table_bits, table_of_ciphertext, tell,
+                             &listener),
+        error);
+}
+
+static const LutraBackendOperations tfhe_operations = {
+    .name = name,
+    .create = create,
+    .destroy = destroy,
+    .ciphertext_words = ciphertext_words,
+    .key_bytes = key_bytes,
+    .generate_keys = generate_keys,
+    .encrypt = encrypt,
+    .decrypt = decrypt,
+    .keyswitch_decrypt = keyswitch_decrypt,
+    .bootstrap = bootstrap,
+};
+
+#else
+
+static const char *name(void) {
+    return "none (built without tfhe-rs)";
+}
+
+static LutraStatus create(void **context, const LutraCryptoParameters *parameters,
+                          const LutraBackendSettings *settings, LutraError *error) {
+    (void)parameters;
+    (void)settings;
+    *context = NULL;
+    return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                           "this build has no real FHE: install a Rust toolchain and build with "
+                           "'make BRIDGE=1'");
+}
+
+static void destroy(void **context) {
+    *context = NULL;
+}
+
+/* The other functions need a context, which this create never gives. */
+static const LutraBackendOperations tfhe_operations = {
+    .name = name,
+    .create = create,
+    .destroy = destroy,
+};
+
+#endif
+
+const LutraBackendOperations *lutra_backend_tfhe(void) {
+    return &tfhe_operations;
+}
