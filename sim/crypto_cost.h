@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a set of crypto parameters costs: elementary operations of a look-up, bytes of keys and
+ * ciphertexts.
+ *
+ * The operations are zama-ai/concrete's model of a processor: good for choosing between sets, not a
+ * prediction of seconds.
+ *
+ * Legend: n, k, N, l as in noise.h.
+ */
+#ifndef LUTRA_SIM_CRYPTO_COST_H
+#define LUTRA_SIM_CRYPTO_COST_H
+
+#include <stdint.h>
+
+#include "sim/crypto_parameters.h"
+
+/** Operations of a keyswitch from `input_dim` to `lwe_dim`. */
+double lutra_cost_keyswitch(uint32_t input_dim, uint32_t lwe_dim, uint32_t level);
+
+/** Operations of one CMUX; a bootstrap has n of them. */
+double lutra_cost_cmux(uint32_t glwe_dim, uint32_t log2_poly, uint32_t level);
+
+/** Operations of one look-up: keyswitch and bootstrap, without the linear layer. */
+double lutra_cost_lookup(const LutraCryptoParameters *set);
+
+/** Bytes of the bootstrap key, n (k+1)^2 l N words; the same in the Fourier domain. */
+uint64_t lutra_bootstrap_key_bytes(const LutraCryptoParameters *set);
+
+/** Bytes of the keyswitch key, k N l (n+1) words. */
+uint64_t lutra_keyswitch_key_bytes(const LutraCryptoParameters *set);
+
+/** Bytes of one ciphertext between operations (under the big key), k N + 1 words. */
+uint64_t lutra_ciphertext_bytes(const LutraCryptoParameters *set);
+
+#endif
