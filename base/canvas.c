@@ -106,8 +106,7 @@ static double advance(LutraCanvas *canvas, const char *text) {
     return extents.x_advance;
 }
 
-double lutra_canvas_text_width(LutraCanvas *canvas, const LutraTextStyle *style,
-                               const char *text) {
+double lutra_canvas_text_width(LutraCanvas *canvas, const LutraTextStyle *style, const char *text) {
     char *clean = NULL;
     if (lutra_utf8_copy(&clean, text, NULL) != LUTRA_OK) {
         canvas->out_of_memory = true;
@@ -231,8 +230,7 @@ uint32_t lutra_canvas_text_wrapped(LutraCanvas *canvas, double x, double y, doub
                                   : words_that_fit(canvas, next, max_width);
         const char kept = next[length];
         next[length] = '\0';
-        lutra_canvas_text_fitted(canvas, x, y + lines * 1.35 * style->size, max_width, style,
-                                 next);
+        lutra_canvas_text_fitted(canvas, x, y + lines * 1.35 * style->size, max_width, style, next);
         next[length] = kept;
         lines++;
         next += length;
@@ -250,8 +248,9 @@ static void set_stroke(LutraCanvas *canvas, const LutraStroke *stroke) {
         double lengths[6]; /* in line widths */
         int count;
     } dashes[] = {
-        {{0}, 0}, {{5, 2.5}, 2}, {{1.2, 2}, 2}, {{6, 2, 1.2, 2}, 4}, {{9, 3}, 2},
-        {{6, 2, 1.2, 2, 1.2, 2}, 6},
+        {{0}, 0},      {{5, 2.5}, 2},
+        {{1.2, 2}, 2}, {{6, 2, 1.2, 2}, 4},
+        {{9, 3}, 2},   {{6, 2, 1.2, 2, 1.2, 2}, 6},
     };
     const size_t index = stroke->dash % (sizeof dashes / sizeof dashes[0]);
     double lengths[6];

@@ -160,7 +160,8 @@ static void linear_ticks(Ticks *ticks, const Axis *axis, double step) {
         }
         ticks->values[i] = value;
         if (largest >= 1e9 || step < 1e-6) {
-            (void)snprintf(ticks->labels[i], LABEL_BYTES, "%.6g", fabs(value) < step / 2 ? 0 : value);
+            (void)snprintf(ticks->labels[i], LABEL_BYTES, "%.6g",
+                           fabs(value) < step / 2 ? 0 : value);
         } else {
             fixed_label(ticks->labels[i], value, decimals);
         }
@@ -256,8 +257,8 @@ static double draw_heading(const Pen *pen, const LutraChart *chart, double left,
     double y = 12 * pen->scale;
     if (chart->title != NULL && chart->title[0] != '\0') {
         y += 0.7 * pen->title.size;
-        const uint32_t lines = lutra_canvas_text_wrapped(pen->canvas, left, y, width, 2,
-                                                         &pen->title, chart->title);
+        const uint32_t lines =
+            lutra_canvas_text_wrapped(pen->canvas, left, y, width, 2, &pen->title, chart->title);
         y += (1.35 * lines - 0.6) * pen->title.size;
     }
     if (chart->subtitle != NULL && chart->subtitle[0] != '\0') {
@@ -271,9 +272,8 @@ static double draw_heading(const Pen *pen, const LutraChart *chart, double left,
 
 static LutraStroke series_stroke(const Pen *pen, size_t index) {
     const size_t colours = sizeof palette / sizeof palette[0];
-    return (LutraStroke){.width = 2 * pen->scale,
-                         .colour = palette[index % colours],
-                         .dash = (uint32_t)(index % 6)};
+    return (LutraStroke){
+        .width = 2 * pen->scale, .colour = palette[index % colours], .dash = (uint32_t)(index % 6)};
 }
 
 /* Rows of samples with their names; returns the y below them. */
@@ -468,8 +468,7 @@ LutraStatus lutra_chart_write(const LutraChart *chart, const LutraSeries *series
     LUTRA_TRY(lutra_canvas_create(&pen.canvas, chart->width, chart->height, error));
     const double area = (double)chart->width * chart->height;
     pen.scale = fmin(3, fmax(0.8, sqrt(area / (960.0 * 640.0))));
-    pen.title = (LutraTextStyle){
-        .size = 18 * pen.scale, .bold = true, .colour = LUTRA_INK_TEXT};
+    pen.title = (LutraTextStyle){.size = 18 * pen.scale, .bold = true, .colour = LUTRA_INK_TEXT};
     pen.subtitle = (LutraTextStyle){.size = 12.5 * pen.scale, .colour = LUTRA_INK_SOFT};
     pen.text = (LutraTextStyle){.size = 12.5 * pen.scale, .colour = LUTRA_INK_TEXT};
     LutraStatus status = draw_chart(&pen, chart, series, series_count, error);

@@ -45,10 +45,9 @@ static void draw_tile(LutraCanvas *canvas, double left, double top, const TileSh
         lutra_canvas_frame(canvas, left - 0.5, top - 0.5, width + 1, height + 1, &thin);
     }
     if (tile->caption != NULL) {
-        const LutraTextStyle style = {
-            .size = 12,
-            .colour = tile->highlight ? LUTRA_INK_ALERT : LUTRA_INK_TEXT,
-            .align = LUTRA_ALIGN_CENTRE};
+        const LutraTextStyle style = {.size = 12,
+                                      .colour = tile->highlight ? LUTRA_INK_ALERT : LUTRA_INK_TEXT,
+                                      .align = LUTRA_ALIGN_CENTRE};
         (void)lutra_canvas_text_wrapped(canvas, left + width / 2, top + height + 13,
                                         width + GAP - 4, CAPTION_LINES, &style, tile->caption);
     }

@@ -52,11 +52,12 @@ static void draw_cells(const Matrix *matrix, const uint64_t *counts) {
             }
             char text[24];
             (void)snprintf(text, sizeof text, "%" PRIu64, cells[column]);
-            const LutraTextStyle style = {
-                .size = 13,
-                .bold = row == column,
-                .colour = share > 0.3 ? 0xFFFFFF : cells[column] == 0 ? 0xA9AFB7 : LUTRA_INK_TEXT,
-                .align = LUTRA_ALIGN_CENTRE};
+            const LutraTextStyle style = {.size = 13,
+                                          .bold = row == column,
+                                          .colour = share > 0.3          ? 0xFFFFFF
+                                                    : cells[column] == 0 ? 0xA9AFB7
+                                                                         : LUTRA_INK_TEXT,
+                                          .align = LUTRA_ALIGN_CENTRE};
             lutra_canvas_text_fitted(matrix->canvas, x + matrix->cell / 2, y + matrix->cell / 2,
                                      matrix->cell - 4, &style, text);
         }
@@ -151,8 +152,8 @@ LutraStatus lutra_chart_write_confusion(const char *title, const char *subtitle,
     const double scale_x = matrix.left + side + 24;
     const double width = fmax(scale_x + 84, 420);
     const double height = fmax(matrix.top + side + 0.75 * room + 52, matrix.top + 260);
-    LUTRA_TRY(lutra_canvas_create(&matrix.canvas, (uint32_t)ceil(width), (uint32_t)ceil(height),
-                                  error));
+    LUTRA_TRY(
+        lutra_canvas_create(&matrix.canvas, (uint32_t)ceil(width), (uint32_t)ceil(height), error));
     const LutraTextStyle bold = {.size = 18, .bold = true, .colour = LUTRA_INK_TEXT};
     const LutraTextStyle soft = {.size = 12.5, .colour = LUTRA_INK_SOFT};
     lutra_canvas_text_fitted(matrix.canvas, 14, 24, width - 28, &bold, title == NULL ? "" : title);

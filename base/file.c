@@ -108,12 +108,12 @@ LutraStatus lutra_file_read(LutraBytes *bytes, const char *path, size_t max_byte
     /* The checksum of the last gzip member is verified by then; a truncated one shows up here. */
     const int closed = gzclose_r(stream);
     if (status == LUTRA_OK && used > max_bytes) {
-        status = lutra_error_set(error, LUTRA_EDATA, "'%s' holds more than %zu bytes", path,
-                                 max_bytes);
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "'%s' holds more than %zu bytes", path, max_bytes);
     }
     if (status == LUTRA_OK && closed != Z_OK) {
-        status = lutra_error_set(error, LUTRA_EDATA, "'%s' is a damaged or truncated gzip file",
-                                 path);
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "'%s' is a damaged or truncated gzip file", path);
     }
     if (status != LUTRA_OK) {
         lutra_free(&data);
@@ -163,8 +163,8 @@ LutraStatus lutra_file_check_output(const char *path, bool force, LutraError *er
                                path);
     }
     if (!force && lutra_file_exists(path)) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "'%s' exists; give --force to replace it", path);
+        return lutra_error_set(error, LUTRA_EINVAL, "'%s' exists; give --force to replace it",
+                               path);
     }
     char *folder = NULL;
     LUTRA_TRY(folder_of(&folder, path, error));
@@ -264,9 +264,9 @@ LutraStatus lutra_folder_create(const char *path, LutraError *error) {
                 status = lutra_error_set(error, LUTRA_EIO, "cannot create folder '%s': %s", path,
                                          strerror(make_errno));
             } else if (!S_ISDIR(info.st_mode)) {
-                status = lutra_error_set(error, LUTRA_EIO,
-                                         "cannot create folder '%s': '%s' is not a folder", path,
-                                         copy);
+                status =
+                    lutra_error_set(error, LUTRA_EIO,
+                                    "cannot create folder '%s': '%s' is not a folder", path, copy);
             }
         }
         if (i < length) {

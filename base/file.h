@@ -9,7 +9,8 @@
 
 #include "base/status.h"
 
-/** A block of bytes; `data` has one extra zero byte after `bytes`, so text can be used as a string. */
+/** A block of bytes; `data` has one extra zero byte after `bytes`, so text can be used as a string.
+ */
 typedef struct {
     uint8_t *data;
     size_t bytes;

@@ -421,8 +421,8 @@ static bool storage_plausible(const LutraH5 *file, hid_t array, const LutraH5Sha
     return good;
 }
 
-static LutraStatus shape_of(LutraH5Shape *shape, const LutraH5 *file, hid_t array,
-                            const char *name, LutraError *error) {
+static LutraStatus shape_of(LutraH5Shape *shape, const LutraH5 *file, hid_t array, const char *name,
+                            LutraError *error) {
     LutraH5Shape found = {0};
     if (!read_type(&found.type, array)) {
         return lutra_error_set(error, LUTRA_EDATA,
@@ -513,14 +513,14 @@ LutraStatus lutra_h5_write(LutraH5 *file, const char *name, const void *data, Lu
     errno = 0;
     bool good = false;
     const hid_t settings = array_settings(&shape, bytes);
-    const hid_t space = rank == 0 ? H5Screate(H5S_SCALAR)
-                                  : H5Screate_simple((int)rank, extent, NULL);
+    const hid_t space =
+        rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)rank, extent, NULL);
     if (settings >= 0 && space >= 0) {
         const hid_t array = H5Dcreate2(file->id, name, stored_type(type), space, H5P_DEFAULT,
                                        settings, H5P_DEFAULT);
         if (array >= 0) {
-            good = bytes == 0 || H5Dwrite(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                                          data) >= 0;
+            good = bytes == 0 ||
+                   H5Dwrite(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
             good = H5Dclose(array) >= 0 && good;
         }
     }
@@ -567,18 +567,16 @@ LutraStatus lutra_h5_read(LutraH5 *file, const char *name, void *data, LutraH5Ty
         char wanted[128];
         shape_text(stored, sizeof stored, found.rank, found.dims);
         shape_text(wanted, sizeof wanted, rank, dims);
-        status = lutra_error_set(error, LUTRA_EDATA,
-                                 "array '%s' of '%s' is %s %s where %s %s is needed", name,
-                                 file->path, type_name(found.type), stored, type_name(type),
-                                 wanted);
+        status = lutra_error_set(
+            error, LUTRA_EDATA, "array '%s' of '%s' is %s %s where %s %s is needed", name,
+            file->path, type_name(found.type), stored, type_name(type), wanted);
         goto done;
     }
     uint64_t bytes = 0;
     LUTRA_ASSERT(array_bytes(&bytes, &found));
-    if (bytes != 0 &&
-        H5Dread(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) {
-        status = lutra_error_set(error, LUTRA_EDATA, "array '%s' of '%s' is damaged", name,
-                                 file->path);
+    if (bytes != 0 && H5Dread(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) {
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "array '%s' of '%s' is damaged", name, file->path);
     }
 
 done:
@@ -627,17 +625,16 @@ LutraStatus lutra_h5_read_rows(LutraH5 *file, const char *name, void *data, Lutr
         goto done;
     }
     if (first > found.dims[0] || count > found.dims[0] - first) {
-        status = lutra_error_set(error, LUTRA_EDATA,
-                                 "array '%s' of '%s' has %llu rows, too few for row %llu", name,
-                                 file->path, (unsigned long long)found.dims[0],
-                                 (unsigned long long)(first + count));
+        status = lutra_error_set(
+            error, LUTRA_EDATA, "array '%s' of '%s' has %llu rows, too few for row %llu", name,
+            file->path, (unsigned long long)found.dims[0], (unsigned long long)(first + count));
         goto done;
     }
     uint64_t bytes = 0;
     LUTRA_ASSERT(array_bytes(&bytes, &found));
     if (bytes != 0 && count != 0 && !read_selection(array, data, &found, first, count)) {
-        status = lutra_error_set(error, LUTRA_EDATA, "array '%s' of '%s' is damaged", name,
-                                 file->path);
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "array '%s' of '%s' is damaged", name, file->path);
     }
 
 done:
@@ -660,10 +657,8 @@ static LutraStatus write_attribute(LutraH5 *file, const char *object, const char
     bool good = false;
     const hid_t owner = open_object(file, object);
     const hid_t space = H5Screate(H5S_SCALAR);
-    if (owner >= 0 && space >= 0 &&
-        (H5Aexists(owner, key) <= 0 || H5Adelete(owner, key) >= 0)) {
-        const hid_t attribute =
-            H5Acreate2(owner, key, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
+    if (owner >= 0 && space >= 0 && (H5Aexists(owner, key) <= 0 || H5Adelete(owner, key) >= 0)) {
+        const hid_t attribute = H5Acreate2(owner, key, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
         if (attribute >= 0) {
             good = H5Awrite(attribute, memory, value) >= 0;
             good = H5Aclose(attribute) >= 0 && good;

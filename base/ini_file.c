@@ -43,8 +43,8 @@ static bool is_blank(char c) {
 /* Remembers the first failure only. */
 static void fail(Parser *parser, int line, const char *what) {
     if (parser->status == LUTRA_OK) {
-        parser->status = lutra_error_set(parser->error, LUTRA_EDATA, "%s:%d: %s", parser->name,
-                                         line, what);
+        parser->status =
+            lutra_error_set(parser->error, LUTRA_EDATA, "%s:%d: %s", parser->name, line, what);
     }
 }
 
@@ -108,8 +108,7 @@ static char *next_line(char *buffer, int capacity, void *user) {
     while (end > start && is_blank(end[-1])) {
         end--;
     }
-    const size_t length =
-        *start == ';' ? 0 : without_hash_comment(start, (size_t)(end - start));
+    const size_t length = *start == ';' ? 0 : without_hash_comment(start, (size_t)(end - start));
     if (length + 1 > (size_t)capacity - 1) {
         fail(parser, parser->line, "the line is too long");
         return NULL;
@@ -179,9 +178,9 @@ static LutraStatus check_unique(Parser *parser) {
         const LutraIniEntry *const one = &sorted[i - 1];
         const LutraIniEntry *const two = &sorted[i];
         if (strcmp(one->section, two->section) == 0 && strcmp(one->key, two->key) == 0) {
-            status = lutra_error_set(parser->error, LUTRA_EDATA,
-                                     "%s:%d: '%s' is already set in line %d", parser->name,
-                                     two->line, two->key, one->line);
+            status =
+                lutra_error_set(parser->error, LUTRA_EDATA, "%s:%d: '%s' is already set in line %d",
+                                parser->name, two->line, two->key, one->line);
         }
     }
     lutra_free(&sorted);
@@ -211,9 +210,9 @@ LutraStatus lutra_ini_parse(LutraIni *ini, const char *text, const char *name, L
         goto done;
     }
     if (bad_line > 0) {
-        status = lutra_error_set(error, LUTRA_EDATA,
-                                 "%s:%d: neither a [section] nor a 'key = value' line", name,
-                                 bad_line);
+        status =
+            lutra_error_set(error, LUTRA_EDATA,
+                            "%s:%d: neither a [section] nor a 'key = value' line", name, bad_line);
         goto done;
     }
     status = check_unique(&parser);

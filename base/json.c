@@ -19,8 +19,8 @@
 struct LutraJson {
     cJSON *item;
     LutraJson *root;
-    LutraJson *next;  /* root: list of all nodes, so that they can be freed */
-    bool failed;      /* root: an allocation failed somewhere below */
+    LutraJson *next; /* root: list of all nodes, so that they can be freed */
+    bool failed;     /* root: an allocation failed somewhere below */
 };
 
 LutraJson *lutra_json_create(const char *schema) {

@@ -32,8 +32,8 @@ LutraStatus lutra_png_read(LutraImage *image, const char *path, uint32_t channel
     LutraImage read = {.channels = channels};
     LutraStatus status = LUTRA_OK;
     if (png_image_begin_read_from_memory(&png, bytes.data, bytes.bytes) == 0) {
-        status = lutra_error_set(error, LUTRA_EDATA, "'%s' is not a PNG image: %s", path,
-                                 png.message);
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "'%s' is not a PNG image: %s", path, png.message);
         goto done;
     }
     if (png.width > MAX_SIDE || png.height > MAX_SIDE) {
@@ -44,8 +44,8 @@ LutraStatus lutra_png_read(LutraImage *image, const char *path, uint32_t channel
     png.format = format_of(channels);
     read.width = png.width;
     read.height = png.height;
-    LUTRA_TRY_GOTO(status, lutra_alloc(&read.pixels, (size_t)png.width * png.height, channels,
-                                       error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_alloc(&read.pixels, (size_t)png.width * png.height, channels, error));
     const png_color black = {0, 0, 0};
     if (png_image_finish_read(&png, &black, read.pixels, 0, NULL) == 0) {
         status = lutra_error_set(error, LUTRA_EDATA, "'%s' is a damaged PNG image: %s", path,

@@ -7,7 +7,8 @@
 
 #include "base/status.h"
 
-/** Bytes of the UTF-8 sequence at `text` (1 to 4), 0 if there is none; reads no further than '\0'. */
+/** Bytes of the UTF-8 sequence at `text` (1 to 4), 0 if there is none; reads no further than '\0'.
+ */
 size_t lutra_utf8_sequence(const char *text);
 
 /**

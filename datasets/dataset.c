@@ -62,8 +62,9 @@ LutraStatus lutra_dataset_set_origin(LutraDataset *dataset, const char *name, co
 static LutraStatus check_class_name(const char *name, LutraError *error) {
     const size_t length = strlen(name);
     if (length == 0 || length > MAX_CLASS_NAME_BYTES) {
-        return lutra_error_set(error, LUTRA_EDATA, "a class name has %zu bytes; 1 to %d are allowed",
-                               length, MAX_CLASS_NAME_BYTES);
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "a class name has %zu bytes; 1 to %d are allowed", length,
+                               MAX_CLASS_NAME_BYTES);
     }
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F) {
@@ -76,8 +77,8 @@ static LutraStatus check_class_name(const char *name, LutraError *error) {
 LutraStatus lutra_dataset_set_classes(LutraDataset *dataset, const char *const *names,
                                       uint32_t count, LutraError *error) {
     if (count == 0 || count > LUTRA_MAX_CLASSES) {
-        return lutra_error_set(error, LUTRA_EDATA, "%" PRIu32 " classes; 1 to %d are allowed", count,
-                               LUTRA_MAX_CLASSES);
+        return lutra_error_set(error, LUTRA_EDATA, "%" PRIu32 " classes; 1 to %d are allowed",
+                               count, LUTRA_MAX_CLASSES);
     }
     LutraDataset made = {0};
     LUTRA_TRY(lutra_alloc(&made.class_names, count, sizeof *made.class_names, error));
@@ -123,8 +124,7 @@ LutraStatus lutra_dataset_allocate_split(LutraDataset *dataset, LutraSplitKind s
     LUTRA_TRY(check_shape(dataset->channels, dataset->height, dataset->width, count, error));
     LutraSplit made = {.count = count};
     LUTRA_TRY(lutra_alloc(&made.images, (size_t)count, (size_t)image_bytes(dataset), error));
-    const LutraStatus status =
-        lutra_alloc(&made.labels, (size_t)count, sizeof *made.labels, error);
+    const LutraStatus status = lutra_alloc(&made.labels, (size_t)count, sizeof *made.labels, error);
     if (status != LUTRA_OK) {
         lutra_free(&made.images);
         return status;
@@ -143,7 +143,8 @@ LutraStatus lutra_dataset_check_labels(const LutraDataset *dataset, const char *
         for (uint64_t i = 0; i < split->count; i++) {
             if (split->labels[i] >= dataset->class_count) {
                 return lutra_error_set(error, LUTRA_EDATA,
-                                       "'%s': %s image %" PRIu64 " has label %u, but there are "
+                                       "'%s': %s image %" PRIu64
+                                       " has label %u, but there are "
                                        "%" PRIu32 " classes",
                                        path, lutra_split_name((LutraSplitKind)s), i,
                                        (unsigned)split->labels[i], dataset->class_count);
@@ -314,10 +315,9 @@ static LutraStatus read_shape(LutraDataset *dataset, LutraH5 *file, LutraSplitKi
                                lutra_h5_path(file), images, labels);
     }
     if (shape.dims[0] != label_shape.dims[0]) {
-        return lutra_error_set(error, LUTRA_EDATA,
-                               "'%s' has %" PRIu64 " %s images but %" PRIu64 " labels",
-                               lutra_h5_path(file), shape.dims[0], lutra_split_name(kind),
-                               label_shape.dims[0]);
+        return lutra_error_set(
+            error, LUTRA_EDATA, "'%s' has %" PRIu64 " %s images but %" PRIu64 " labels",
+            lutra_h5_path(file), shape.dims[0], lutra_split_name(kind), label_shape.dims[0]);
     }
     const LutraStatus status =
         check_shape(shape.dims[1], shape.dims[2], shape.dims[3], shape.dims[0], error);
@@ -349,8 +349,8 @@ static LutraStatus read_split(LutraDataset *dataset, LutraH5 *file, LutraSplitKi
     LUTRA_TRY(lutra_dataset_allocate_split(dataset, kind, count, error));
     dataset->stored_counts[kind] = stored;
     (void)snprintf(name, sizeof name, "%s/images", lutra_split_name(kind));
-    LUTRA_TRY(lutra_h5_read_rows(file, name, dataset->splits[kind].images, LUTRA_H5_U8, 0, count,
-                                 error));
+    LUTRA_TRY(
+        lutra_h5_read_rows(file, name, dataset->splits[kind].images, LUTRA_H5_U8, 0, count, error));
     (void)snprintf(name, sizeof name, "%s/labels", lutra_split_name(kind));
     LUTRA_TRY(lutra_h5_read_rows(file, name, dataset->splits[kind].labels, LUTRA_H5_U16, 0, count,
                                  error));

@@ -26,7 +26,7 @@ typedef struct {
     uint32_t height;
     uint32_t width;
     uint32_t class_count;
-    char **class_names; /* (class_count) */
+    char **class_names;   /* (class_count) */
     LutraSplit splits[2]; /* indexed by LutraSplitKind; a split that was not loaded has count 0 */
     uint64_t stored_counts[2]; /* images of each split in the file */
     char checksum[17]; /* 16 hex digits over images and labels of both splits, set by reading */

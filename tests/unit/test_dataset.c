@@ -176,12 +176,12 @@ static void write_wrong(const char *path, int what) {
     }
     check_status(lutra_h5_write_text(file, "", "name", "n", &error), LUTRA_OK, &error);
     check_status(lutra_h5_write_text(file, "", "source", "s", &error), LUTRA_OK, &error);
-    check_status(lutra_h5_write_text(file, "", "checksum",
-                                     what == 6 ? "0" : "0123456789abcdef", &error),
-                 LUTRA_OK, &error);
-    check_status(lutra_h5_write_text(file, "", "class_names", what == 7 ? "a\n\nc" : "a\nb\nc",
-                                     &error),
-                 LUTRA_OK, &error);
+    check_status(
+        lutra_h5_write_text(file, "", "checksum", what == 6 ? "0" : "0123456789abcdef", &error),
+        LUTRA_OK, &error);
+    check_status(
+        lutra_h5_write_text(file, "", "class_names", what == 7 ? "a\n\nc" : "a\nb\nc", &error),
+        LUTRA_OK, &error);
     if (what != 8) {
         check_status(lutra_h5_write(file, "train/images", made.splits[0].images,
                                     what == 9 ? LUTRA_H5_I8 : LUTRA_H5_U8, 4, train, &error),
@@ -190,9 +190,9 @@ static void write_wrong(const char *path, int what) {
     check_status(lutra_h5_write(file, "train/labels", made.splits[0].labels, LUTRA_H5_U16, 1,
                                 (uint64_t[]){TRAIN}, &error),
                  LUTRA_OK, &error);
-    check_status(lutra_h5_write(file, "test/images", made.splits[1].images, LUTRA_H5_U8, 4, test,
-                                &error),
-                 LUTRA_OK, &error);
+    check_status(
+        lutra_h5_write(file, "test/images", made.splits[1].images, LUTRA_H5_U8, 4, test, &error),
+        LUTRA_OK, &error);
     check_status(lutra_h5_write(file, "test/labels", made.splits[1].labels, LUTRA_H5_U16, 1,
                                 (uint64_t[]){TEST}, &error),
                  LUTRA_OK, &error);
@@ -222,9 +222,9 @@ static void wrong_files_are_refused_by_name(void **state) {
         LutraDataset read = {.channels = 99};
         write_wrong(path, what);
         /* A limit keeps the checksum out of the way of the other checks. */
-        check_status(lutra_dataset_read(&read, path, 1 << LUTRA_SPLIT_TEST, what == 0 ? 0 : 9,
-                                        &error),
-                     LUTRA_EDATA, &error);
+        check_status(
+            lutra_dataset_read(&read, path, 1 << LUTRA_SPLIT_TEST, what == 0 ? 0 : 9, &error),
+            LUTRA_EDATA, &error);
         assert_int_equal(read.channels, 99);
         if (strstr(error.message, parts[what]) == NULL || strstr(error.message, path) == NULL) {
             fail_msg("case %d says: %s", what, error.message);

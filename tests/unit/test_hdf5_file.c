@@ -122,8 +122,8 @@ static void what_does_not_match_is_refused(void **state) {
                  &error);
     check_status(lutra_h5_read(file, "fewer", few, LUTRA_H5_I16, 1, four, &error), LUTRA_EDATA,
                  &error);
-    check_status(lutra_h5_read(file, "deep/group", few, LUTRA_H5_I16, 1, four, &error),
-                 LUTRA_EDATA, &error);
+    check_status(lutra_h5_read(file, "deep/group", few, LUTRA_H5_I16, 1, four, &error), LUTRA_EDATA,
+                 &error);
     check_status(lutra_h5_read_rows(file, "few", few, LUTRA_H5_I16, 2, 3, &error), LUTRA_EDATA,
                  &error);
     check_status(lutra_h5_read_rows(file, "few", few, LUTRA_H5_I16, UINT64_MAX, 2, &error),

@@ -27,9 +27,12 @@ static void entries_keep_order_and_lines(void **state) {
         "[three]";
     check_status(lutra_ini_parse(&ini, text, "n.ini", &error), LUTRA_OK, &error);
     static const LutraIniEntry expected[] = {
-        {"", "top", "1", 1},           {"one", "indented", "a b  c", 5},
-        {"one", "not", "joined to the line above", 6}, {"one", "empty", "", 9},
-        {"one", "colour", "", 10},     {"two", "indented", "value#whole", 12},
+        {"", "top", "1", 1},
+        {"one", "indented", "a b  c", 5},
+        {"one", "not", "joined to the line above", 6},
+        {"one", "empty", "", 9},
+        {"one", "colour", "", 10},
+        {"two", "indented", "value#whole", 12},
     };
     assert_int_equal(ini.entry_count, 6);
     for (size_t i = 0; i < ini.entry_count; i++) {
