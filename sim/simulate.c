@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/simulate.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "sim/operations.h"
+
+enum {
+    UNIT_IMAGES = 8,     /* images of one unit of work */
+    ROUND_IMAGES = 1024, /* images between two calls of the progress listener */
+    TOP = 5
+};
+
+/* One run; workers write disjoint rows and their own statistics. */
+typedef struct {
+    const LutraClearProgram *program;
+    const LutraImages *images;
+    size_t pixels_per_image;
+    uint32_t class_count;
+    uint32_t operation_count;
+    uint64_t first; /* image of the first unit of this round */
+    uint64_t end;
+    uint32_t *predictions;
+    uint8_t *in_top; /* (images) the label is among the TOP largest */
+    float *logits;   /* (images, classes) or NULL */
+    float *worker_logits; /* (threads, classes) */
+    uint8_t *scratch;     /* (threads, scratch_stride) */
+    size_t scratch_stride;
+    LutraOperationStatistics *statistics; /* (threads, operations) */
+} Run;
+
+void lutra_simulate_default(LutraSimulateSettings *settings) {
+    *settings = (LutraSimulateSettings){
+        .mode = LUTRA_MODE_CLEAR, .threads = 1, .cpu_flags = lutra_cpu_detect()};
+}
+
+void lutra_simulation_deinit(LutraSimulation *simulation) {
+    lutra_free(&simulation->confusion);
+    lutra_free(&simulation->predictions);
+    lutra_free(&simulation->logits);
+    lutra_free(&simulation->operations);
+    memset(simulation, 0, sizeof *simulation);
+}
+
+static double seconds_now(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/** How many logits come before the label's: larger ones, and equal ones of lower index. */
+static uint32_t rank_of(const float *logits, uint32_t count, uint32_t label) {
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        rank += logits[i] > logits[label] || (logits[i] == logits[label] && i < label);
+    }
+    return rank;
+}
+
+static void run_unit(void *user, size_t index, uint32_t worker) {
+    const Run *const run = user;
+    const uint64_t first = run->first + (uint64_t)index * UNIT_IMAGES;
+    const uint64_t end = first + UNIT_IMAGES < run->end ? first + UNIT_IMAGES : run->end;
+    float *const logits = run->worker_logits + (size_t)worker * run->class_count;
+    for (uint64_t image = first; image < end; image++) {
+        lutra_clear_run(run->program, logits,
+                        run->statistics + (size_t)worker * run->operation_count,
+                        run->images->pixels + (size_t)image * run->pixels_per_image,
+                        run->scratch + worker * run->scratch_stride);
+        run->predictions[image] = lutra_argmax(logits, run->class_count);
+        run->in_top[image] =
+            rank_of(logits, run->class_count, run->images->labels[image]) < TOP ? 1 : 0;
+        if (run->logits != NULL) {
+            memcpy(run->logits + (size_t)image * run->class_count, logits,
+                   run->class_count * sizeof(float));
+        }
+    }
+}
+
+static LutraStatus check_request(const LutraCircuit *circuit, const LutraImages *images,
+                                 const LutraSimulateSettings *settings, uint64_t count,
+                                 LutraError *error) {
+    const LutraShape wanted = circuit->operations[0].shape;
+    if (settings->mode != LUTRA_MODE_CLEAR) {
+        return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                               "mode '%s' is not in this version; use 'clear'",
+                               settings->mode == LUTRA_MODE_TORUS ? "torus" : "noisy");
+    }
+    if (settings->threads == 0 || count == 0) {
+        return lutra_error_set(error, LUTRA_EINVAL, "a simulation needs images and threads");
+    }
+    if (images->shape.channels != wanted.channels || images->shape.height != wanted.height ||
+        images->shape.width != wanted.width) {
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "images are %u x %u x %u, but circuit '%s' takes %u x %u x %u",
+                               images->shape.channels, images->shape.height, images->shape.width,
+                               circuit->name == NULL ? "" : circuit->name, wanted.channels,
+                               wanted.height, wanted.width);
+    }
+    if (images->class_count != circuit->class_count) {
+        return lutra_error_set(error, LUTRA_EDATA, "the data has %u classes, but circuit '%s' %u",
+                               images->class_count, circuit->name == NULL ? "" : circuit->name,
+                               circuit->class_count);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (images->labels[i] >= images->class_count) {
+            return lutra_error_set(error, LUTRA_EDATA, "label %u of image %llu is not below %u",
+                                   images->labels[i], (unsigned long long)i, images->class_count);
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus run_init(Run *run, LutraSimulation *result, const LutraClearProgram *program,
+                            const LutraSimulateSettings *settings, uint64_t count,
+                            LutraError *error) {
+    const size_t threads = settings->threads;
+    const size_t scratch = lutra_clear_scratch_bytes(program);
+    run->scratch_stride = (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES *
+                          LUTRA_ALIGNMENT_BYTES;
+    LUTRA_TRY(lutra_alloc(&run->scratch, threads, run->scratch_stride, error));
+    LUTRA_TRY(lutra_alloc(&run->worker_logits, threads * run->class_count, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&run->statistics, threads * run->operation_count,
+                          sizeof(LutraOperationStatistics), error));
+    LUTRA_TRY(lutra_alloc(&run->in_top, (size_t)count, 1, error));
+    LUTRA_TRY(lutra_alloc(&result->predictions, (size_t)count, sizeof(uint32_t), error));
+    LUTRA_TRY(lutra_alloc(&result->confusion, (size_t)run->class_count * run->class_count,
+                          sizeof(uint64_t), error));
+    LUTRA_TRY(lutra_alloc(&result->operations, run->operation_count,
+                          sizeof(LutraOperationStatistics), error));
+    if (settings->keep_logits) {
+        size_t logits = 0;
+        LUTRA_TRY(lutra_size_mul(&logits, (size_t)count, run->class_count));
+        LUTRA_TRY(lutra_alloc(&result->logits, logits, sizeof(float), error));
+    }
+    for (size_t i = 0; i < threads * run->operation_count; i++) {
+        run->statistics[i] = lutra_operation_statistics_empty();
+    }
+    run->predictions = result->predictions;
+    run->logits = result->logits;
+    return LUTRA_OK;
+}
+
+static void run_deinit(Run *run) {
+    lutra_free(&run->scratch);
+    lutra_free(&run->worker_logits);
+    lutra_free(&run->statistics);
+    lutra_free(&run->in_top);
+}
+
+/** Runs rounds of images until all are done or the listener asks to stop. */
+static LutraStatus run_rounds(Run *run, uint64_t *done, uint64_t count,
+                              const LutraSimulateSettings *settings) {
+    while (*done < count) {
+        run->first = *done;
+        run->end = count - *done < ROUND_IMAGES ? count : *done + ROUND_IMAGES;
+        const size_t units = (size_t)((run->end - run->first + UNIT_IMAGES - 1) / UNIT_IMAGES);
+        lutra_parallel_for(settings->threads, units, run_unit, run);
+        *done = run->end;
+        if (lutra_progress_tick(settings->progress, "simulate", *done, count, (double)NAN) &&
+            *done < count) {
+            return LUTRA_ECANCELLED;
+        }
+    }
+    return LUTRA_OK;
+}
+
+static void summarize(LutraSimulation *result, const Run *run, uint32_t threads) {
+    for (uint64_t i = 0; i < result->images; i++) {
+        const uint32_t label = run->images->labels[i];
+        const uint32_t predicted = result->predictions[i];
+        result->confusion[(size_t)label * run->class_count + predicted]++;
+        result->top1_hits += predicted == label;
+        result->top5_hits += run->in_top[i];
+    }
+    for (uint32_t i = 0; i < run->operation_count; i++) {
+        result->operations[i] = lutra_operation_statistics_empty();
+        for (uint32_t w = 0; w < threads; w++) {
+            lutra_operation_statistics_merge(
+                &result->operations[i], &run->statistics[(size_t)w * run->operation_count + i]);
+        }
+        result->out_of_range += result->operations[i].out_of_range;
+    }
+}
+
+LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circuit,
+                           const LutraImages *images, const LutraSimulateSettings *settings,
+                           LutraError *error) {
+    const uint64_t count = settings->limit != 0 && settings->limit < images->count
+                               ? settings->limit
+                               : images->count;
+    LUTRA_TRY(check_request(circuit, images, settings, count, error));
+    LutraStatus status = LUTRA_OK;
+    LutraClearProgram *program = NULL;
+    LutraSimulation result = {.class_count = circuit->class_count,
+                              .operation_count = circuit->operation_count};
+    Run run = {.images = images,
+               .pixels_per_image = lutra_shape_elements(images->shape),
+               .class_count = circuit->class_count,
+               .operation_count = circuit->operation_count};
+    LUTRA_TRY_GOTO(status,
+                   lutra_clear_program_create(&program, circuit, settings->cpu_flags, error));
+    run.program = program;
+    LUTRA_TRY_GOTO(status, run_init(&run, &result, program, settings, count, error));
+    const double started = seconds_now();
+    status = run_rounds(&run, &result.images, count, settings);
+    result.seconds = seconds_now() - started;
+    summarize(&result, &run, settings->threads);
+    *simulation = result;
+    memset(&result, 0, sizeof result);
+    if (status == LUTRA_ECANCELLED) {
+        status = lutra_error_set(error, LUTRA_ECANCELLED, "stopped after %llu of %llu images",
+                                 (unsigned long long)simulation->images,
+                                 (unsigned long long)count);
+    }
+done:
+    run_deinit(&run);
+    lutra_simulation_deinit(&result);
+    lutra_clear_program_destroy(&program);
+    return status;
+}
+
+void lutra_image_values_deinit(LutraImageValues *values) {
+    lutra_free(&values->values);
+    lutra_free(&values->logits);
+    lutra_free(&values->arena);
+    memset(values, 0, sizeof *values);
+}
+
+LutraStatus lutra_simulate_image_values(LutraImageValues *values, const LutraCircuit *circuit,
+                                        const uint8_t *pixels, LutraError *error) {
+    LutraStatus status = LUTRA_OK;
+    LutraImageValues result = {.operation_count = circuit->operation_count};
+    const uint32_t last = circuit->operation_count - 1;
+    size_t elements = 0;
+    for (uint32_t i = 0; i < last; i++) {
+        elements += lutra_shape_elements(circuit->operations[i].shape);
+    }
+    LUTRA_TRY_GOTO(status, lutra_alloc(&result.arena, elements, sizeof(int32_t), error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_alloc(&result.logits, circuit->class_count, sizeof(float), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&result.values, circuit->operation_count,
+                                       sizeof(int32_t *), error));
+    int32_t *at = result.arena;
+    for (uint32_t i = 0; i < last; i++) {
+        result.values[i] = at;
+        at += lutra_shape_elements(circuit->operations[i].shape);
+        (void)lutra_operation_apply(result.values[i], circuit, i, pixels,
+                                    (const int32_t *const *)result.values);
+    }
+    const LutraOperation *const output = &circuit->operations[last];
+    result.values[last] = result.values[output->inputs[0]];
+    lutra_operation_output(result.logits, &output->u.output, circuit->class_count,
+                           result.values[last]);
+    *values = result;
+    return LUTRA_OK;
+done:
+    lutra_image_values_deinit(&result);
+    return status;
+}
