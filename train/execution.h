@@ -22,7 +22,7 @@ typedef struct {
     uint32_t most_images; /* largest batch, at least 1 */
     uint32_t threads;     /* at least 1 */
     uint32_t cpu_flags;   /* LutraCpuFlag mask */
-    LutraRunMode mode;    /* inference needs no memory for gradients */
+    LutraRunMode mode;    /* training can run both modes; inference has no room for gradients */
 } LutraExecutionSettings;
 
 /** Gradients of one layer's trained numbers; NULL where the layer has none. */
@@ -58,11 +58,12 @@ void lutra_input_bytes(uint8_t bytes[256], const LutraInputLayer *input);
  * Runs the batch that stands in the input.
  *
  * @param images  1 .. most_images
+ * @param mode    training only if the execution was made for it
  * @errors LUTRA_EINVAL if the sums of a layer could pass 2^24 and so would not be exact; it names
  *         the layer
  */
 LUTRA_MUST_CHECK LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
-                                                     LutraError *error);
+                                                     LutraRunMode mode, LutraError *error);
 
 /** Logits of the last forward, (classes, images). */
 const float *lutra_execution_logits(const LutraExecution *execution);
@@ -70,13 +71,14 @@ const float *lutra_execution_logits(const LutraExecution *execution);
 /** Where the caller puts the gradient of the loss by the logits, (classes, images). */
 float *lutra_execution_logit_gradient(LutraExecution *execution);
 
-/** Fills all gradients from the logit gradient; training mode only, once after each forward. */
+/** Fills all gradients from the logit gradient, once after each forward in training mode. */
 void lutra_execution_backward(LutraExecution *execution);
 
 /** Gradients after a backward, one entry for each layer. */
 LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution);
 
-/** Index of the layer in which NaN or infinity first appears on the way back; -1 if nowhere. */
+/** Index of the layer in which a trained number or gradient first is NaN or infinite on the way back
+ * from the logits; -1 if nowhere. */
 int64_t lutra_execution_first_bad_layer(const LutraExecution *execution);
 
 /**

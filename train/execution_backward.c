@@ -58,7 +58,7 @@ static void backward_weighted(LutraExecution *x, uint32_t layer, const float *no
 }
 
 void lutra_execution_backward(LutraExecution *execution) {
-    LUTRA_ASSERT(execution->settings.mode == LUTRA_RUN_TRAINING && execution->images > 0);
+    LUTRA_ASSERT(execution->mode == LUTRA_RUN_TRAINING && execution->images > 0);
     backward_end(execution);
     int now = 0;
     for (uint32_t i = execution->last_weighted; i > 0; i = execution->layers[i].source) {
@@ -105,10 +105,14 @@ int64_t lutra_execution_first_bad_layer(const LutraExecution *execution) {
     for (uint32_t i = network->layer_count; i-- > 0;) {
         const LutraLayer *layer = &network->layers[i];
         const LutraLayerGradients *gradients = &execution->gradients[i];
+        const LutraLayerParameters *values = &execution->model->layers[i];
+        const size_t weights = lutra_layer_weight_count(layer);
         const size_t norms = lutra_layer_norm_count(layer);
-        if (!all_finite(gradients->weights, lutra_layer_weight_count(layer)) ||
-            !all_finite(gradients->bias, layer->shape.channels) ||
-            !all_finite(gradients->gamma, norms) || !all_finite(gradients->beta, norms)) {
+        const size_t channels = layer->shape.channels;
+        if (!all_finite(values->weights, weights) || !all_finite(gradients->weights, weights) ||
+            !all_finite(values->bias, channels) || !all_finite(gradients->bias, channels) ||
+            !all_finite(values->gamma, norms) || !all_finite(gradients->gamma, norms) ||
+            !all_finite(values->beta, norms) || !all_finite(gradients->beta, norms)) {
             return (int64_t)i;
         }
     }

@@ -99,7 +99,7 @@ static void forward_batch_norm(LutraExecution *x, uint32_t norm, LutraChannelFun
     LutraLayerParameters *parameters = &x->model->layers[norm];
     LutraLayerState *state = &x->layers[norm];
     const LutraChannelBatch batch = lutra_execution_channels(x, norm);
-    if (x->settings.mode == LUTRA_RUN_TRAINING) {
+    if (x->mode == LUTRA_RUN_TRAINING) {
         lutra_norm_statistics(state->mean, state->variance, sums, functions, &batch);
         lutra_norm_update(parameters->running_mean, parameters->running_variance, state->mean,
                           state->variance, batch.channels, batch.count, described->momentum);
@@ -138,7 +138,7 @@ static void forward_tensor_norm(LutraExecution *x, uint32_t layer, size_t count)
     const LutraNormLayer *described = &x->model->network.layers[layer].u.norm;
     LutraLayerParameters *parameters = &x->model->layers[layer];
     LutraLayerState *state = &x->layers[layer];
-    if (x->settings.mode == LUTRA_RUN_TRAINING) {
+    if (x->mode == LUTRA_RUN_TRAINING) {
         lutra_tensor_statistics(state->mean, state->variance, x->values, count);
         lutra_norm_update(parameters->running_mean, parameters->running_variance, state->mean,
                           state->variance, 1, count, described->momentum);
@@ -175,9 +175,11 @@ static void forward_end(LutraExecution *x) {
 }
 
 LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
-                                    LutraError *error) {
+                                    LutraRunMode mode, LutraError *error) {
     LUTRA_ASSERT(images > 0 && images <= execution->settings.most_images);
+    LUTRA_ASSERT(mode == LUTRA_RUN_INFERENCE || execution->settings.mode == LUTRA_RUN_TRAINING);
     execution->images = images;
+    execution->mode = mode;
     for (uint32_t i = 0; i < execution->model->network.layer_count; i++) {
         const LutraLayer *layer = &execution->model->network.layers[i];
         switch (layer->kind) {

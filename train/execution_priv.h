@@ -40,6 +40,7 @@ struct LutraExecution {
     LutraExecutionSettings settings;
     LutraTrainKernels kernels;
     uint32_t images; /* of the last forward */
+    LutraRunMode mode; /* of the last forward */
     uint32_t last_weighted; /* the linear layer that gives the logits */
     LutraLayerState *layers;
     LutraLayerGradients *gradients; /* training */

@@ -155,24 +155,24 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
     }
 }
 
-void lutra_glorot_factors(double *factors, const LutraNetwork *network) {
+/* Not divided by the mean; 0 for a layer without weights. */
+static double raw_glorot(const LutraLayer *layer) {
+    if (lutra_layer_weight_count(layer) == 0) {
+        return 0.0;
+    }
+    const LutraWeightLayer *weights = &layer->u.weighted;
+    const double taps = (double)weights->kernel * (double)weights->kernel;
+    return sqrt(((double)weights->in_channels + (double)weights->out_channels) * taps / 1.5);
+}
+
+double lutra_glorot_factor(const LutraNetwork *network, uint32_t layer) {
+    const double own = raw_glorot(&network->layers[layer]);
     double total = 0.0;
-    double weighted = 0.0;
+    double count = 0.0;
     for (uint32_t i = 0; i < network->layer_count; i++) {
-        const LutraLayer *layer = &network->layers[i];
-        factors[i] = 1.0;
-        if (lutra_layer_weight_count(layer) > 0) {
-            const LutraWeightLayer *weights = &layer->u.weighted;
-            const double taps = (double)weights->kernel * (double)weights->kernel;
-            const double fans = ((double)weights->in_channels + (double)weights->out_channels) * taps;
-            factors[i] = sqrt(fans / 1.5);
-            total += factors[i];
-            weighted += 1.0;
-        }
+        const double factor = raw_glorot(&network->layers[i]);
+        total += factor;
+        count += factor > 0.0 ? 1.0 : 0.0;
     }
-    for (uint32_t i = 0; i < network->layer_count; i++) {
-        if (lutra_layer_weight_count(&network->layers[i]) > 0) {
-            factors[i] *= weighted / total;
-        }
-    }
+    return own > 0.0 ? own * count / total : 1.0;
 }

@@ -58,12 +58,11 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
                           double rate, const LutraTrainKernels *kernels, uint32_t threads);
 
 /**
- * Glorot factors sqrt((fan_in + fan_out) / 1.5) of the layers with weights, divided by their mean;
- * 1 for the other layers. fan_out = out_channels * kernel^2.
+ * Glorot factor sqrt((fan_in + fan_out) / 1.5) of a layer with weights, divided by the mean over
+ * all such layers; 1 for other layers. fan_out = out_channels * kernel^2.
  *
- * @param[out] factors  (layers)
  * @source [BNN-PYNQ] scales the step of each weight layer by this factor.
  */
-void lutra_glorot_factors(double *factors, const LutraNetwork *network);
+double lutra_glorot_factor(const LutraNetwork *network, uint32_t layer);
 
 #endif

@@ -155,8 +155,9 @@ static double pass(Golden *golden) {
             }
         }
     }
-    check_status(lutra_execution_forward(golden->execution, golden->images, &error), LUTRA_OK,
-                 &error);
+    check_status(lutra_execution_forward(golden->execution, golden->images, LUTRA_RUN_TRAINING,
+                                         &error),
+                 LUTRA_OK, &error);
     const double loss = lutra_loss(lutra_execution_logit_gradient(golden->execution), golden->loss,
                                    lutra_execution_logits(golden->execution), golden->labels,
                                    golden->model.network.class_count, golden->images);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/augment.h"
+
+#include "base/parallel.h"
+#include "base/random.h"
+
+LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_t image) {
+    LutraImageMove move = {0, 0, 0};
+    if (augmentation == NULL) {
+        return move;
+    }
+    uint32_t words[4];
+    LutraRandomKey key = {augmentation->seed, LUTRA_STREAM_AUGMENT, augmentation->epoch};
+    lutra_random_words(words, key, image, 0);
+    const uint64_t choices = (2 * (uint64_t)augmentation->crop) + 1;
+    /* the high word of a product: each choice within 2^-25 of its share */
+    move.down = (int32_t)((words[0] * choices) >> 32) - (int32_t)augmentation->crop;
+    move.right = (int32_t)((words[1] * choices) >> 32) - (int32_t)augmentation->crop;
+    if (augmentation->flip == LUTRA_FLIP_RANDOM) {
+        move.flipped = (int)(words[2] >> 31);
+    } else if (augmentation->flip == LUTRA_FLIP_ALTERNATING) {
+        key.index = 0; /* one bit for the whole training: the side of odd epochs */
+        lutra_random_words(words, key, image, 0);
+        move.flipped = (int)((words[2] >> 31) ^ (augmentation->epoch & 1u));
+    }
+    return move;
+}
+
+typedef struct {
+    uint8_t *bytes;
+    const uint8_t *byte_of_pixel;
+    const LutraImages *images;
+    const uint32_t *order;
+    size_t count;
+    const LutraAugmentation *augmentation;
+} Job;
+
+static void fill_plane(uint8_t *to, const Job *job, const uint8_t *plane, LutraImageMove move) {
+    const int32_t height = (int32_t)job->images->height;
+    const int32_t width = (int32_t)job->images->width;
+    const uint8_t outside = job->byte_of_pixel[0];
+    for (int32_t r = 0; r < height; r++) {
+        const int32_t row = r + move.down;
+        for (int32_t c = 0; c < width; c++) {
+            const int32_t column = (move.flipped ? width - 1 - c : c) + move.right;
+            const int inside = row >= 0 && row < height && column >= 0 && column < width;
+            *to++ = inside ? job->byte_of_pixel[plane[(row * width) + column]] : outside;
+        }
+    }
+}
+
+static void image_unit(void *user, size_t index, uint32_t worker) {
+    const Job *job = user;
+    const size_t plane = (size_t)job->images->height * job->images->width;
+    const uint32_t image = job->order[index];
+    const LutraImageMove move = lutra_augment_move(job->augmentation, image);
+    (void)worker;
+    for (size_t c = 0; c < job->images->channels; c++) {
+        fill_plane(job->bytes + (((c * job->count) + index) * plane), job,
+                   job->images->images + (((image * (size_t)job->images->channels) + c) * plane),
+                   move);
+    }
+}
+
+void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256], const LutraImages *images,
+                      const uint32_t *order, size_t count, const LutraAugmentation *augmentation,
+                      uint32_t threads) {
+    Job job = {bytes, byte_of_pixel, images, order, count, augmentation};
+    lutra_parallel_for(threads, count, image_unit, &job);
+}

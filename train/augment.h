@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From stored images to a batch of input codes: random shifts and flips on pixels, then the input
+ * quantizer. What happens to an image depends on seed, epoch and its number alone.
+ */
+#ifndef LUTRA_TRAIN_AUGMENT_H
+#define LUTRA_TRAIN_AUGMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Pinned numbers. */
+typedef enum { LUTRA_FLIP_NONE = 0, LUTRA_FLIP_RANDOM = 1, LUTRA_FLIP_ALTERNATING = 2 } LutraFlip;
+
+typedef struct {
+    uint32_t crop; /* shift by -crop .. crop rows and columns */
+    LutraFlip flip;
+    uint64_t seed;
+    uint32_t epoch; /* from 1 */
+} LutraAugmentation;
+
+/** Images as a dataset has them. */
+typedef struct {
+    const uint8_t *images; /* (count, C, H, W) */
+    uint32_t channels;
+    uint32_t height;
+    uint32_t width;
+} LutraImages;
+
+/** What is done to one image. */
+typedef struct {
+    int32_t down;  /* result row r shows row r + down */
+    int32_t right; /* result column c shows column c + right, counted before the flip */
+    int flipped;
+} LutraImageMove;
+
+/** The move of one image in one epoch; no move for NULL. */
+LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_t image);
+
+/**
+ * Fills a batch. Pixels from outside an image are 0.
+ *
+ * @param[out] bytes          (C, count, H, W)
+ * @param      byte_of_pixel  (256)
+ * @param      order          (count) which images
+ * @param      augmentation   NULL: images as they are
+ */
+void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256], const LutraImages *images,
+                      const uint32_t *order, size_t count, const LutraAugmentation *augmentation,
+                      uint32_t threads);
+
+#endif

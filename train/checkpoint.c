@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/checkpoint.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hdf5_file.h"
+#include "base/memory.h"
+
+enum { PATH_BYTES = 192, ARRAYS = 4 };
+
+/* One array of a layer's moments. */
+typedef struct {
+    const char *name;
+    float *data;
+    size_t count;
+} Array;
+
+static void list_arrays(Array arrays[ARRAYS], const LutraLayer *layer,
+                        const LutraLayerGradients *moments) {
+    const size_t norms = lutra_layer_norm_count(layer);
+    arrays[0] = (Array){"weights", moments->weights, lutra_layer_weight_count(layer)};
+    arrays[1] = (Array){"bias", moments->bias, layer->shape.channels};
+    arrays[2] = (Array){"gamma", moments->gamma, norms};
+    arrays[3] = (Array){"beta", moments->beta, norms};
+}
+
+static LutraStatus write_moments(LutraH5 *file, const char *group, const LutraNetwork *network,
+                                 const LutraLayerGradients *moments, LutraError *error) {
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        Array arrays[ARRAYS];
+        list_arrays(arrays, &network->layers[i], &moments[i]);
+        for (int a = 0; a < ARRAYS; a++) {
+            if (arrays[a].data != NULL) {
+                char path[PATH_BYTES];
+                const uint64_t count = arrays[a].count;
+                snprintf(path, sizeof path, "training/%s/%s/%s", group, network->layers[i].name,
+                         arrays[a].name);
+                LUTRA_TRY(lutra_h5_write(file, path, arrays[a].data, LUTRA_H5_F32, 1, &count,
+                                         error));
+            }
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus read_moments(LutraH5 *file, const char *group, const LutraNetwork *network,
+                                const LutraLayerGradients *moments, LutraError *error) {
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        Array arrays[ARRAYS];
+        list_arrays(arrays, &network->layers[i], &moments[i]);
+        for (int a = 0; a < ARRAYS; a++) {
+            if (arrays[a].data != NULL) {
+                char path[PATH_BYTES];
+                const uint64_t count = arrays[a].count;
+                snprintf(path, sizeof path, "training/%s/%s/%s", group, network->layers[i].name,
+                         arrays[a].name);
+                LUTRA_TRY(lutra_h5_read(file, path, arrays[a].data, LUTRA_H5_F32, 1, &count,
+                                        error));
+            }
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus write_i64(LutraH5 *file, const char *key, uint64_t value, LutraError *error) {
+    return lutra_h5_write_i64(file, "training", key, (int64_t)value, error);
+}
+
+static LutraStatus write_training(const LutraTraining *training, const LutraNetwork *network,
+                                  LutraH5 *file, LutraError *error) {
+    char text[LUTRA_RECIPE_TEXT_BYTES];
+    lutra_recipe_text(text, &training->recipe);
+    LUTRA_TRY(lutra_h5_write_text(file, "training", "recipe", text, error));
+    LUTRA_TRY(lutra_h5_write_text(file, "training", "data_checksum", training->data_checksum,
+                                  error));
+    LUTRA_TRY(write_i64(file, "seed", training->seed, error));
+    LUTRA_TRY(write_i64(file, "train_images", training->train_images, error));
+    LUTRA_TRY(write_i64(file, "epoch", training->epoch, error));
+    LUTRA_TRY(write_i64(file, "step", training->step, error));
+    LUTRA_TRY(write_i64(file, "seen", training->seen, error));
+    LUTRA_TRY(write_i64(file, "right", training->right, error));
+    LUTRA_TRY(write_i64(file, "optimizer_steps", training->optimizer.steps, error));
+    LUTRA_TRY(lutra_h5_write_f64(file, "training", "loss_sum", training->loss_sum, error));
+    LUTRA_TRY(lutra_h5_write_f64(file, "training", "seconds", training->seconds, error));
+    LUTRA_TRY(write_moments(file, "first", network, training->optimizer.first, error));
+    return write_moments(file, "second", network, training->optimizer.second, error);
+}
+
+LutraStatus lutra_checkpoint_write(const LutraTraining *training, const LutraModel *model,
+                                   const char *path, bool force, LutraError *error) {
+    LutraH5 *file = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_h5_create(&file, path, force, error));
+    LUTRA_TRY_GOTO(status, lutra_model_write_groups(model, file, error));
+    LUTRA_TRY_GOTO(status, write_training(training, &model->network, file, error));
+    LUTRA_TRY_GOTO(status, lutra_h5_commit(&file, error));
+done:
+    lutra_h5_close(&file);
+    return status;
+}
+
+/* A count stored as i64; refuses negative ones. */
+static LutraStatus read_count(uint64_t *value, LutraH5 *file, const char *key, uint64_t most,
+                              LutraError *error) {
+    int64_t stored = 0;
+    LUTRA_TRY(lutra_h5_read_i64(&stored, file, "training", key, error));
+    if (stored < 0 || (uint64_t)stored > most) {
+        return lutra_error_set(error, LUTRA_EDATA, "'%s': training state '%s' is %lld; should be "
+                               "from 0 to %llu", lutra_h5_path(file), key, (long long)stored,
+                               (unsigned long long)most);
+    }
+    *value = (uint64_t)stored;
+    return LUTRA_OK;
+}
+
+static LutraStatus read_recipe(LutraRecipe *recipe, LutraH5 *file, LutraError *error) {
+    char *text = NULL;
+    char whole[LUTRA_RECIPE_TEXT_BYTES + 16];
+    LUTRA_TRY(lutra_h5_read_text(&text, file, "training", "recipe", error));
+    snprintf(whole, sizeof whole, "[training]\n%.*s", LUTRA_RECIPE_TEXT_BYTES, text);
+    lutra_free(&text);
+    return lutra_recipe_parse(recipe, whole, lutra_h5_path(file), error);
+}
+
+static LutraStatus read_checksum(char checksum[17], LutraH5 *file, LutraError *error) {
+    char *text = NULL;
+    LUTRA_TRY(lutra_h5_read_text(&text, file, "training", "data_checksum", error));
+    snprintf(checksum, 17, "%.16s", text);
+    lutra_free(&text);
+    return LUTRA_OK;
+}
+
+static LutraStatus read_scalars(LutraTraining *training, uint64_t *optimizer_steps, LutraH5 *file,
+                                LutraError *error) {
+    const uint64_t most = (uint64_t)1 << 48;
+    uint64_t epoch = 0;
+    int64_t seed = 0;
+    LUTRA_TRY(read_recipe(&training->recipe, file, error));
+    LUTRA_TRY(read_checksum(training->data_checksum, file, error));
+    LUTRA_TRY(lutra_h5_read_i64(&seed, file, "training", "seed", error));
+    LUTRA_TRY(read_count(&training->train_images, file, "train_images", UINT32_MAX, error));
+    LUTRA_TRY(read_count(&epoch, file, "epoch", training->recipe.epochs, error));
+    LUTRA_TRY(read_count(&training->step, file, "step", most, error));
+    LUTRA_TRY(read_count(&training->seen, file, "seen", training->train_images, error));
+    LUTRA_TRY(read_count(&training->right, file, "right", training->seen, error));
+    LUTRA_TRY(read_count(optimizer_steps, file, "optimizer_steps", most, error));
+    LUTRA_TRY(lutra_h5_read_f64(&training->loss_sum, file, "training", "loss_sum", error));
+    LUTRA_TRY(lutra_h5_read_f64(&training->seconds, file, "training", "seconds", error));
+    training->seed = (uint64_t)seed;
+    training->epoch = (uint32_t)epoch;
+    if (training->recipe.validation >= training->train_images ||
+        training->step > lutra_training_steps_per_epoch(training)) {
+        return lutra_error_set(error, LUTRA_EDATA, "'%s': training state contradicts itself",
+                               lutra_h5_path(file));
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_checkpoint_read(LutraTraining *training, LutraModel *model, const char *path,
+                                  LutraError *error) {
+    LutraH5 *file = NULL;
+    LutraModel read_model = {0};
+    LutraTraining read = {0};
+    uint64_t optimizer_steps = 0;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_h5_open(&file, path, error));
+    if (!lutra_h5_has_attribute(file, "training", "recipe")) {
+        status = lutra_error_set(error, LUTRA_EDATA, "'%s' has no training state to go on from",
+                                 path);
+        goto done;
+    }
+    LUTRA_TRY_GOTO(status, lutra_model_read_groups(&read_model, file, error));
+    LUTRA_TRY_GOTO(status, read_scalars(&read, &optimizer_steps, file, error));
+    const LutraOptimizerSettings settings = lutra_recipe_optimizer(&read.recipe);
+    LUTRA_TRY_GOTO(status, lutra_optimizer_init(&read.optimizer, &read_model, &settings, error));
+    read.optimizer.steps = optimizer_steps;
+    LUTRA_TRY_GOTO(status, read_moments(file, "first", &read_model.network, read.optimizer.first,
+                                        error));
+    LUTRA_TRY_GOTO(status, read_moments(file, "second", &read_model.network,
+                                        read.optimizer.second, error));
+    *training = read;
+    *model = read_model;
+    read = (LutraTraining){0};
+    read_model = (LutraModel){0};
+done:
+    lutra_training_deinit(&read);
+    lutra_model_deinit(&read_model);
+    lutra_h5_close(&file);
+    return status;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/recipe.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ini_file.h"
+#include "base/memory.h"
+#include "quant/nearest_word.h"
+
+typedef enum { FIELD_COUNT, FIELD_REAL, FIELD_WORD } FieldKind;
+
+/* One key: where its value stands and what is allowed. */
+typedef struct {
+    const char *key;
+    FieldKind kind;
+    size_t offset;
+    double min;
+    double max;
+    bool open_min;            /* real: min itself is not allowed */
+    const char *const *words; /* word: ended by NULL; the index is the value */
+} Field;
+
+static const char *const optimizer_words[] = {"adam", "sgd", NULL};
+static const char *const schedule_words[] = {"constant", "step", "cosine", "linear", NULL};
+static const char *const loss_words[] = {"cross_entropy", "squared_hinge", NULL};
+static const char *const flip_words[] = {"none", "random", "alternating", NULL};
+static const char *const layer_step_words[] = {"equal", "glorot", NULL};
+
+#define COUNT(name, min, max) \
+    {#name, FIELD_COUNT, offsetof(LutraRecipe, name), min, max, false, NULL}
+#define REAL(name, min, max, open) \
+    {#name, FIELD_REAL, offsetof(LutraRecipe, name), min, max, open, NULL}
+#define WORD(name, words) {#name, FIELD_WORD, offsetof(LutraRecipe, name), 0, 0, false, words}
+
+static const Field fields[] = {
+    COUNT(epochs, 1, 100000),
+    COUNT(batch, 1, 65536),
+    WORD(optimizer, optimizer_words),
+    REAL(learning_rate, 0, 1000, true),
+    WORD(schedule, schedule_words),
+    REAL(warmup, 0, 1, false),
+    COUNT(period, 1, 100000),
+    REAL(factor, 0, 1, true),
+    WORD(loss, loss_words),
+    COUNT(crop, 0, 64),
+    WORD(flip, flip_words),
+    COUNT(validation, 0, 100000000),
+    REAL(weight_decay, 0, 1, false),
+    REAL(momentum, 0, 1, false),
+    WORD(layer_steps, layer_step_words),
+    REAL(scaled_weight_steps, 0, 1000, true),
+    REAL(norm_steps, 0, 1000, false),
+    REAL(logit_steps, 0, 1000, false),
+};
+
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+void lutra_recipe_default(LutraRecipe *recipe) {
+    *recipe = (LutraRecipe){
+        .epochs = 30,
+        .batch = 100,
+        .optimizer = LUTRA_OPTIMIZER_ADAM,
+        .learning_rate = 0.02,
+        .schedule = LUTRA_SCHEDULE_COSINE,
+        .warmup = 0.05,
+        .period = 40,
+        .factor = 0.5,
+        .loss = LUTRA_LOSS_CROSS_ENTROPY,
+        .flip = LUTRA_FLIP_NONE,
+        .momentum = 0.9,
+        .layer_steps = LUTRA_LAYER_STEPS_EQUAL,
+        .scaled_weight_steps = 0.05,
+        .norm_steps = 1.0,
+        .logit_steps = 1.0,
+    };
+}
+
+/* Enums are stored through a copy of their bytes: their size is that of unsigned int. */
+static void store_u32(LutraRecipe *recipe, size_t offset, uint32_t value) {
+    memcpy((char *)recipe + offset, &value, sizeof value);
+}
+
+static uint32_t load_u32(const LutraRecipe *recipe, size_t offset) {
+    uint32_t value = 0;
+    memcpy(&value, (const char *)recipe + offset, sizeof value);
+    return value;
+}
+
+static double load_f64(const LutraRecipe *recipe, size_t offset) {
+    double value = 0.0;
+    memcpy(&value, (const char *)recipe + offset, sizeof value);
+    return value;
+}
+
+_Static_assert(sizeof(LutraOptimizerKind) == 4 && sizeof(LutraScheduleKind) == 4 &&
+                   sizeof(LutraLossKind) == 4 && sizeof(LutraFlip) == 4 &&
+                   sizeof(LutraLayerStepsKind) == 4,
+               "enums are four bytes");
+
+static LutraStatus set_word(LutraRecipe *recipe, const Field *field, const char *value,
+                            LutraError *error) {
+    char allowed[128] = "";
+    for (uint32_t i = 0; field->words[i] != NULL; i++) {
+        if (strcmp(field->words[i], value) == 0) {
+            store_u32(recipe, field->offset, i);
+            return LUTRA_OK;
+        }
+        const size_t used = strlen(allowed);
+        snprintf(allowed + used, sizeof allowed - used, "%s%s", i == 0 ? "" : ", ",
+                 field->words[i]);
+    }
+    return lutra_error_set(error, LUTRA_EINVAL, "invalid value '%.60s' for '%s'; should be one of "
+                           "%s", value, field->key, allowed);
+}
+
+static LutraStatus set_count(LutraRecipe *recipe, const Field *field, const char *value,
+                             LutraError *error) {
+    char *end = NULL;
+    const bool digit = value[0] >= '0' && value[0] <= '9';
+    const unsigned long long count = digit ? strtoull(value, &end, 10) : 0;
+    if (!digit || *end != '\0' || (double)count < field->min || (double)count > field->max) {
+        return lutra_error_set(error, LUTRA_EINVAL, "invalid value '%.60s' for '%s'; should be an "
+                               "integer from %.0f to %.0f", value, field->key, field->min,
+                               field->max);
+    }
+    store_u32(recipe, field->offset, (uint32_t)count);
+    return LUTRA_OK;
+}
+
+static LutraStatus set_real(LutraRecipe *recipe, const Field *field, const char *value,
+                            LutraError *error) {
+    char *end = NULL;
+    const double real = strtod(value, &end);
+    const bool above = field->open_min ? real > field->min : real >= field->min;
+    if (end == value || *end != '\0' || !above || !(real <= field->max)) {
+        return lutra_error_set(error, LUTRA_EINVAL, "invalid value '%.60s' for '%s'; should be a "
+                               "number %s %g and at most %g", value, field->key,
+                               field->open_min ? "above" : "of at least", field->min, field->max);
+    }
+    memcpy((char *)recipe + field->offset, &real, sizeof real);
+    return LUTRA_OK;
+}
+
+static LutraStatus unknown_key(const char *key, LutraError *error) {
+    const char *keys[FIELDS];
+    char all[LUTRA_ERROR_BYTES / 2] = "";
+    for (size_t i = 0; i < FIELDS; i++) {
+        keys[i] = fields[i].key;
+        const size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", i == 0 ? "" : ", ", keys[i]);
+    }
+    const char *nearest = lutra_nearest_word(key, keys, FIELDS);
+    if (nearest != NULL) {
+        return lutra_error_set(error, LUTRA_EINVAL, "unknown training key '%.60s'; did you mean "
+                               "'%s'? allowed: %s", key, nearest, all);
+    }
+    return lutra_error_set(error, LUTRA_EINVAL, "unknown training key '%.60s'; allowed: %s", key,
+                           all);
+}
+
+LutraStatus lutra_recipe_set(LutraRecipe *recipe, const char *key, const char *value,
+                             LutraError *error) {
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (strcmp(fields[i].key, key) == 0) {
+            switch (fields[i].kind) {
+            case FIELD_WORD:
+                return set_word(recipe, &fields[i], value, error);
+            case FIELD_COUNT:
+                return set_count(recipe, &fields[i], value, error);
+            case FIELD_REAL:
+                return set_real(recipe, &fields[i], value, error);
+            }
+        }
+    }
+    return unknown_key(key, error);
+}
+
+LutraStatus lutra_recipe_parse(LutraRecipe *recipe, const char *text, const char *name,
+                               LutraError *error) {
+    LutraIni ini = {0};
+    LutraRecipe parsed;
+    LutraStatus status = LUTRA_OK;
+    lutra_recipe_default(&parsed);
+    LUTRA_TRY(lutra_ini_parse(&ini, text, name, error));
+    for (size_t i = 0; i < ini.entry_count; i++) {
+        const LutraIniEntry *entry = &ini.entries[i];
+        if (strcmp(entry->section, "training") != 0) {
+            continue;
+        }
+        if (lutra_recipe_set(&parsed, entry->key, entry->value, error) != LUTRA_OK) {
+            char place[128];
+            snprintf(place, sizeof place, "%.100s:%d", name, entry->line);
+            status = lutra_error_prefix(error, LUTRA_EDATA, place);
+            goto done;
+        }
+    }
+    *recipe = parsed;
+done:
+    lutra_ini_deinit(&ini);
+    return status;
+}
+
+static void value_text(char text[64], const LutraRecipe *recipe, const Field *field) {
+    switch (field->kind) {
+    case FIELD_WORD:
+        snprintf(text, 64, "%s", field->words[load_u32(recipe, field->offset)]);
+        break;
+    case FIELD_COUNT:
+        snprintf(text, 64, "%u", load_u32(recipe, field->offset));
+        break;
+    case FIELD_REAL:
+        snprintf(text, 64, "%.17g", load_f64(recipe, field->offset));
+        break;
+    }
+}
+
+void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *recipe) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < FIELDS && used < LUTRA_RECIPE_TEXT_BYTES; i++) {
+        char value[64];
+        value_text(value, recipe, &fields[i]);
+        const int wrote = snprintf(text + used, LUTRA_RECIPE_TEXT_BYTES - used, "%s = %s\n",
+                                   fields[i].key, value);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+    LUTRA_ASSERT(used < LUTRA_RECIPE_TEXT_BYTES);
+}
+
+const char *lutra_recipe_difference(const LutraRecipe *a, const LutraRecipe *b) {
+    for (size_t i = 0; i < FIELDS; i++) {
+        char one[64];
+        char other[64];
+        value_text(one, a, &fields[i]);
+        value_text(other, b, &fields[i]);
+        if (strcmp(one, other) != 0) {
+            return fields[i].key;
+        }
+    }
+    return NULL;
+}
+
+void lutra_recipe_layer_steps(LutraLayerSteps *steps, const LutraRecipe *recipe,
+                              const LutraNetwork *network) {
+    for (uint32_t i = 0; i < network->layer_count; i++) {
+        const LutraLayer *layer = &network->layers[i];
+        const bool weighted = lutra_layer_weight_count(layer) > 0;
+        const bool scaled =
+            weighted && layer->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_MAX;
+        steps[i].weights = scaled ? recipe->scaled_weight_steps : 1.0;
+        if (recipe->layer_steps == LUTRA_LAYER_STEPS_GLOROT) {
+            steps[i].weights *= lutra_glorot_factor(network, i);
+        }
+        steps[i].others =
+            layer->kind == LUTRA_LAYER_TENSOR_NORM ? recipe->logit_steps : recipe->norm_steps;
+    }
+}
+
+LutraOptimizerSettings lutra_recipe_optimizer(const LutraRecipe *recipe) {
+    return (LutraOptimizerSettings){
+        .kind = recipe->optimizer,
+        .momentum = recipe->momentum,
+        .first_decay = 0.9,
+        .second_decay = 0.999,
+        .epsilon = 1e-8,
+        .weight_decay = recipe->weight_decay,
+    };
+}
+
+LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_per_epoch) {
+    LutraSchedule schedule = {
+        .kind = recipe->schedule,
+        .peak = recipe->learning_rate,
+        .total_steps = recipe->epochs * steps_per_epoch,
+        .period = recipe->period * steps_per_epoch,
+        .factor = recipe->factor,
+    };
+    schedule.warmup_steps = (uint64_t)(recipe->warmup * (double)schedule.total_steps);
+    return schedule;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a network is trained: the `[training]` section of a network file, key by key.
+ *
+ *   epochs = 100              passes over the training images, from 1
+ *   batch = 100               images of one step, from 1
+ *   optimizer = adam          adam | sgd
+ *   learning_rate = 0.04      peak, times the layer's step size
+ *   schedule = cosine         constant | step | cosine | linear
+ *   warmup = 0.05             share of all steps in which the rate climbs to its peak, 0 .. 1
+ *   period = 40, factor = 0.5 schedule step: the rate times `factor` every `period` epochs
+ *   loss = cross_entropy      cross_entropy | squared_hinge
+ *   crop = 4                  random shift by up to so many pixels; pixel 0 comes in from outside
+ *   flip = alternating        none | random | alternating: left and right exchanged; alternating
+ *                             flips an image in every second epoch
+ *   validation = 5000         training images held out and never trained on
+ *   weight_decay = 0          of weights
+ *   momentum = 0.9            sgd
+ *   layer_steps = glorot      equal | glorot: step sizes of weight layers (see optimizer.h)
+ *   scaled_weight_steps = 0.05   step size of layers with weight_scale max
+ *   norm_steps = 1            step size of bias, gamma and beta
+ *   logit_steps = 1           step size of the numbers of tensor_norm
+ */
+#ifndef LUTRA_TRAIN_RECIPE_H
+#define LUTRA_TRAIN_RECIPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "train/augment.h"
+#include "train/loss.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+/* Pinned numbers. */
+typedef enum { LUTRA_LAYER_STEPS_EQUAL = 0, LUTRA_LAYER_STEPS_GLOROT = 1 } LutraLayerStepsKind;
+
+typedef struct {
+    uint32_t epochs;
+    uint32_t batch;
+    LutraOptimizerKind optimizer;
+    double learning_rate;
+    LutraScheduleKind schedule;
+    double warmup;
+    uint32_t period;
+    double factor;
+    LutraLossKind loss;
+    uint32_t crop;
+    LutraFlip flip;
+    uint32_t validation;
+    double weight_decay;
+    double momentum;
+    LutraLayerStepsKind layer_steps;
+    double scaled_weight_steps;
+    double norm_steps;
+    double logit_steps;
+} LutraRecipe;
+
+enum { LUTRA_RECIPE_TEXT_BYTES = 1024 };
+
+/** Every key as if the section were empty: 30 epochs, batch 100, adam, 0.02, cosine, warm-up 0.05,
+ * cross entropy, no augmentation, no validation, equal layer steps. */
+void lutra_recipe_default(LutraRecipe *recipe);
+
+/**
+ * Sets one key.
+ *
+ * @errors LUTRA_EINVAL unknown key or impossible value; the sentence says what is allowed
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_recipe_set(LutraRecipe *recipe, const char *key,
+                                              const char *value, LutraError *error);
+
+/**
+ * Defaults, then the `[training]` section of a network file's text, if it has one.
+ *
+ * @param name  what errors call the text
+ * @errors LUTRA_EDATA "NAME:LINE: ..."
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_recipe_parse(LutraRecipe *recipe, const char *text,
+                                                const char *name, LutraError *error);
+
+/** All keys as lines "key = value"; two recipes are equal if their texts are. Parses back. */
+void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *recipe);
+
+/** First key whose value differs, or NULL if the recipes are equal. */
+const char *lutra_recipe_difference(const LutraRecipe *a, const LutraRecipe *b);
+
+/** Step sizes of every layer, (layers). */
+void lutra_recipe_layer_steps(LutraLayerSteps *steps, const LutraRecipe *recipe,
+                              const LutraNetwork *network);
+
+/** The optimizer that the recipe asks for; Adam with 0.9, 0.999 and 1e-8. */
+LutraOptimizerSettings lutra_recipe_optimizer(const LutraRecipe *recipe);
+
+/** The schedule for a training with this many steps an epoch. */
+LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_per_epoch);
+
+#endif

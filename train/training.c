@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/training.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+
+/* What a run works with beside the training itself. */
+typedef struct {
+    LutraTraining *training;
+    LutraModel *model;
+    const LutraDataset *dataset;
+    const LutraTrainingSettings *settings;
+    const LutraProgress *progress;
+    LutraExecution *execution;
+    LutraTrainKernels kernels;
+    LutraSchedule schedule;
+    LutraLayerSteps *layer_steps; /* (layers) */
+    uint32_t *split;              /* (train_images) first those that train */
+    uint32_t *permutation;        /* (trained images) of this epoch */
+    uint32_t *batch_order;        /* (batch) */
+    uint16_t *batch_labels;       /* (batch) */
+    uint32_t *ranks;              /* (batch) */
+    uint8_t byte_of_pixel[256];
+    double clock;                 /* when seconds were last added */
+    double written;               /* when the file was last written */
+    double rate;                  /* of the last step */
+    bool force;
+} Run;
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (1e-9 * (double)time.tv_nsec);
+}
+
+static size_t trained_images(const LutraTraining *training) {
+    return (size_t)(training->train_images - training->recipe.validation);
+}
+
+uint64_t lutra_training_steps_per_epoch(const LutraTraining *training) {
+    const uint64_t batch = training->recipe.batch;
+    return (trained_images(training) + batch - 1) / batch;
+}
+
+LutraStatus lutra_training_init(LutraTraining *training, const LutraModel *model,
+                                const LutraRecipe *recipe, uint64_t seed,
+                                const LutraDataset *dataset, LutraError *error) {
+    LutraTraining made = {.recipe = *recipe, .seed = seed};
+    LUTRA_TRY(lutra_check_data_fits(dataset, &model->network, error));
+    made.train_images = dataset->splits[LUTRA_SPLIT_TRAIN].count;
+    if (recipe->validation >= made.train_images) {
+        return lutra_error_set(error, LUTRA_EINVAL, "cannot hold out %u of %llu training images; "
+                               "'validation' should be smaller", recipe->validation,
+                               (unsigned long long)made.train_images);
+    }
+    memcpy(made.data_checksum, dataset->checksum, sizeof made.data_checksum);
+    const LutraOptimizerSettings settings = lutra_recipe_optimizer(recipe);
+    LUTRA_TRY(lutra_optimizer_init(&made.optimizer, model, &settings, error));
+    *training = made;
+    return LUTRA_OK;
+}
+
+void lutra_training_deinit(LutraTraining *training) {
+    lutra_optimizer_deinit(&training->optimizer);
+    *training = (LutraTraining){0};
+}
+
+LutraStatus lutra_training_check_same(const LutraTraining *training, const LutraRecipe *recipe,
+                                      uint64_t seed, const LutraDataset *dataset,
+                                      LutraError *error) {
+    const char *key = lutra_recipe_difference(&training->recipe, recipe);
+    if (key != NULL) {
+        return lutra_error_set(error, LUTRA_EINVAL, "the training to go on with began with another "
+                               "'%s'; give the same settings, or start anew from its weights", key);
+    }
+    if (training->seed != seed) {
+        return lutra_error_set(error, LUTRA_EINVAL, "the training to go on with began with seed "
+                               "%llu", (unsigned long long)training->seed);
+    }
+    if (strcmp(training->data_checksum, dataset->checksum) != 0 ||
+        training->train_images != dataset->splits[LUTRA_SPLIT_TRAIN].count) {
+        return lutra_error_set(error, LUTRA_EINVAL, "the training to go on with began with other "
+                               "data: %llu images, checksum %s",
+                               (unsigned long long)training->train_images,
+                               training->data_checksum);
+    }
+    return LUTRA_OK;
+}
+
+void lutra_training_split(uint32_t *order, const LutraTraining *training) {
+    const LutraRandomKey key = {training->seed, LUTRA_STREAM_SPLIT, 0};
+    lutra_random_permutation(order, (size_t)training->train_images, key);
+}
+
+static LutraStatus start_run(Run *run, LutraError *error) {
+    const LutraTraining *training = run->training;
+    const uint32_t batch = training->recipe.batch;
+    const size_t trained = trained_images(training);
+    const LutraExecutionSettings settings = {
+        batch < trained ? batch : (uint32_t)trained, run->settings->threads,
+        run->settings->cpu_flags, LUTRA_RUN_TRAINING};
+    LUTRA_TRY(lutra_alloc(&run->layer_steps, run->model->network.layer_count,
+                          sizeof *run->layer_steps, error));
+    LUTRA_TRY(lutra_alloc(&run->split, (size_t)training->train_images, sizeof *run->split, error));
+    LUTRA_TRY(lutra_alloc(&run->permutation, trained, sizeof *run->permutation, error));
+    LUTRA_TRY(lutra_alloc(&run->batch_order, batch, sizeof *run->batch_order, error));
+    LUTRA_TRY(lutra_alloc(&run->batch_labels, batch, sizeof *run->batch_labels, error));
+    LUTRA_TRY(lutra_alloc(&run->ranks, batch, sizeof *run->ranks, error));
+    LUTRA_TRY(lutra_execution_create(&run->execution, run->model, &settings, error));
+    lutra_train_kernels_init(&run->kernels, run->settings->cpu_flags);
+    lutra_recipe_layer_steps(run->layer_steps, &training->recipe, &run->model->network);
+    lutra_input_bytes(run->byte_of_pixel, &run->model->network.layers[0].u.input);
+    lutra_training_split(run->split, training);
+    run->schedule =
+        lutra_recipe_schedule(&training->recipe, lutra_training_steps_per_epoch(training));
+    return LUTRA_OK;
+}
+
+static void end_run(Run *run) {
+    lutra_execution_destroy(&run->execution);
+    lutra_free(&run->layer_steps);
+    lutra_free(&run->split);
+    lutra_free(&run->permutation);
+    lutra_free(&run->batch_order);
+    lutra_free(&run->batch_labels);
+    lutra_free(&run->ranks);
+}
+
+static void add_seconds(Run *run) {
+    const double time = now();
+    run->training->seconds += time - run->clock;
+    run->clock = time;
+}
+
+static LutraStatus save(Run *run, LutraError *error) {
+    if (run->settings->path == NULL) {
+        return LUTRA_OK;
+    }
+    add_seconds(run);
+    LUTRA_TRY(lutra_checkpoint_write(run->training, run->model, run->settings->path, run->force,
+                                     error));
+    run->force = true; /* from now on the file is ours */
+    run->written = now();
+    return LUTRA_OK;
+}
+
+/* The images of one step; returns how many. */
+static uint32_t load_batch(Run *run, uint64_t step) {
+    const LutraTraining *training = run->training;
+    const uint64_t first = step * training->recipe.batch;
+    const uint64_t left = trained_images(training) - first;
+    const uint32_t count =
+        left < training->recipe.batch ? (uint32_t)left : training->recipe.batch;
+    const LutraAugmentation augmentation = {training->recipe.crop, training->recipe.flip,
+                                            training->seed, training->epoch + 1};
+    const LutraImages images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
+    for (uint32_t i = 0; i < count; i++) {
+        run->batch_order[i] = run->split[run->permutation[first + i]];
+        run->batch_labels[i] = run->dataset->splits[LUTRA_SPLIT_TRAIN].labels[run->batch_order[i]];
+    }
+    lutra_batch_fill(lutra_execution_input(run->execution), run->byte_of_pixel, &images,
+                     run->batch_order, count, &augmentation, run->settings->threads);
+    return count;
+}
+
+static LutraStatus check_finite(const Run *run, double loss, LutraError *error) {
+    const int64_t bad = lutra_execution_first_bad_layer(run->execution);
+    if (isfinite(loss) && bad < 0) {
+        return LUTRA_OK;
+    }
+    const LutraNetwork *network = &run->model->network;
+    const uint32_t layer = bad < 0 ? network->layer_count - 1 : (uint32_t)bad;
+    return lutra_error_set(error, LUTRA_EDATA, "training diverged in epoch %u, step %llu: layer "
+                           "'%s' is no longer finite; a smaller learning rate may help",
+                           run->training->epoch + 1,
+                           (unsigned long long)run->training->step + 1,
+                           network->layers[layer].name);
+}
+
+static LutraStatus one_step(Run *run, LutraError *error) {
+    LutraTraining *training = run->training;
+    const uint32_t images = load_batch(run, training->step);
+    const size_t classes = run->model->network.class_count;
+    LUTRA_TRY(lutra_execution_forward(run->execution, images, LUTRA_RUN_TRAINING, error));
+    const float *logits = lutra_execution_logits(run->execution);
+    const double loss =
+        lutra_loss(lutra_execution_logit_gradient(run->execution), training->recipe.loss, logits,
+                   run->batch_labels, classes, images);
+    lutra_execution_backward(run->execution);
+    LUTRA_TRY(check_finite(run, loss, error));
+    run->rate = lutra_schedule_rate(&run->schedule, training->optimizer.steps);
+    lutra_optimizer_step(&training->optimizer, run->model,
+                         lutra_execution_gradients(run->execution), run->layer_steps, run->rate,
+                         &run->kernels, run->settings->threads);
+    lutra_label_ranks(run->ranks, logits, run->batch_labels, classes, images);
+    for (uint32_t i = 0; i < images; i++) {
+        training->right += run->ranks[i] == 0 ? 1u : 0u;
+    }
+    training->loss_sum += loss * (double)images;
+    training->seen += images;
+    training->step++;
+    return LUTRA_OK;
+}
+
+static LutraStatus run_steps(Run *run, LutraError *error) {
+    LutraTraining *training = run->training;
+    const uint64_t steps = lutra_training_steps_per_epoch(training);
+    char stage[64];
+    snprintf(stage, sizeof stage, "epoch %u/%u", training->epoch + 1, training->recipe.epochs);
+    while (training->step < steps) {
+        const double share = training->seen == 0 ? (double)NAN
+                                                 : (double)training->right /
+                                                       (double)training->seen;
+        if (lutra_progress_tick(run->progress, stage, training->step, steps, share)) {
+            LUTRA_TRY(save(run, error));
+            return lutra_error_set(error, LUTRA_ECANCELLED, "stopped in epoch %u after %llu of "
+                                   "%llu steps", training->epoch + 1,
+                                   (unsigned long long)training->step, (unsigned long long)steps);
+        }
+        LUTRA_TRY(one_step(run, error));
+        if (run->settings->checkpoint_seconds > 0.0 &&
+            now() - run->written > run->settings->checkpoint_seconds) {
+            LUTRA_TRY(save(run, error));
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus validate(Run *run, LutraEpochRecord *record, LutraError *error) {
+    const LutraTraining *training = run->training;
+    const size_t trained = trained_images(training);
+    record->validation_loss = (double)NAN;
+    record->validation_top1 = (double)NAN;
+    if (training->recipe.validation == 0) {
+        return LUTRA_OK;
+    }
+    const LutraEvaluateSettings settings = {
+        training->recipe.batch < trained ? training->recipe.batch : (uint32_t)trained,
+        run->settings->threads, run->settings->cpu_flags, training->recipe.loss};
+    const LutraImages images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
+    LutraEvaluation evaluation;
+    LUTRA_TRY(lutra_evaluate_images(&evaluation, NULL, run->execution, run->model, &images,
+                                    run->dataset->splits[LUTRA_SPLIT_TRAIN].labels,
+                                    run->split + trained, training->recipe.validation, &settings,
+                                    NULL, error));
+    record->validation_loss = evaluation.loss;
+    record->validation_top1 = (double)evaluation.right1 / (double)evaluation.images;
+    return LUTRA_OK;
+}
+
+static LutraStatus append_record(LutraModel *model, const LutraEpochRecord *record,
+                                 LutraError *error) {
+    LutraEpochRecord *longer = NULL;
+    LUTRA_TRY(lutra_alloc(&longer, (size_t)model->history_count + 1, sizeof *longer, error));
+    if (model->history_count > 0) {
+        memcpy(longer, model->history, model->history_count * sizeof *longer);
+    }
+    longer[model->history_count] = *record;
+    lutra_free(&model->history);
+    model->history = longer;
+    model->history_count++;
+    return LUTRA_OK;
+}
+
+static void note_record(const Run *run, const LutraEpochRecord *record) {
+    char line[256];
+    char validation[64] = "";
+    if (run->training->recipe.validation > 0) {
+        snprintf(validation, sizeof validation, ", validation %.2f %%",
+                 100.0 * record->validation_top1);
+    }
+    const double left = record->seconds * (double)(run->training->recipe.epochs - record->epoch);
+    snprintf(line, sizeof line, "epoch %u/%u: loss %.4f, train %.2f %%%s, rate %.3g, %.1f s, %.0f "
+             "images/s, %.1f min left", record->epoch, run->training->recipe.epochs,
+             record->train_loss, 100.0 * record->train_top1, validation, record->learning_rate,
+             record->seconds, (double)trained_images(run->training) / record->seconds,
+             left / 60.0);
+    lutra_progress_note(run->progress, line);
+}
+
+static LutraStatus finish_epoch(Run *run, LutraError *error) {
+    LutraTraining *training = run->training;
+    LutraEpochRecord record = {
+        .epoch = training->epoch + 1,
+        .learning_rate = run->rate,
+        .train_loss = training->loss_sum / (double)training->seen,
+        .train_top1 = (double)training->right / (double)training->seen,
+    };
+    LUTRA_TRY(validate(run, &record, error));
+    add_seconds(run);
+    record.seconds = training->seconds;
+    LUTRA_TRY(append_record(run->model, &record, error));
+    training->epoch++;
+    training->step = 0;
+    training->seen = 0;
+    training->right = 0;
+    training->loss_sum = 0.0;
+    training->seconds = 0.0;
+    note_record(run, &record);
+    return save(run, error);
+}
+
+static LutraStatus run_epoch(Run *run, LutraError *error) {
+    const LutraTraining *training = run->training;
+    const LutraRandomKey key = {training->seed, LUTRA_STREAM_SHUFFLE, training->epoch + 1};
+    lutra_random_permutation(run->permutation, trained_images(training), key);
+    run->clock = now();
+    /* a training read back behind the last step of an epoch has no step to take the rate from */
+    run->rate = lutra_schedule_rate(&run->schedule, training->optimizer.steps == 0
+                                                        ? 0
+                                                        : training->optimizer.steps - 1);
+    LUTRA_TRY(run_steps(run, error));
+    return finish_epoch(run, error);
+}
+
+LutraStatus lutra_training_run(LutraTraining *training, LutraModel *model,
+                               const LutraDataset *dataset, const LutraTrainingSettings *settings,
+                               const LutraProgress *progress, LutraError *error) {
+    Run run = {.training = training, .model = model, .dataset = dataset, .settings = settings,
+               .progress = progress, .force = settings->force};
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY(lutra_check_data_fits(dataset, &model->network, error));
+    LUTRA_TRY_GOTO(status, start_run(&run, error));
+    run.clock = now();
+    run.written = run.clock;
+    while (training->epoch < training->recipe.epochs) {
+        LUTRA_TRY_GOTO(status, run_epoch(&run, error));
+    }
+done:
+    end_run(&run);
+    return status;
+}
