@@ -5,4 +5,5 @@
 #include "cli/cli.h"
 
 const CliCommand cli_commands[] = {
+    {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {0}};

@@ -289,8 +289,7 @@ static void decompositions_trade_cost_for_noise(void **state) {
     }
 }
 
-/* VGG-sized numbers by hand: n = 2, k = 1, N = 256 and so on are too small to overflow; the largest
- * set must not. */
+/* By hand; the largest set that can be written down must not overflow. */
 static void sizes_and_costs_are_counted(void **state) {
     (void)state;
     const LutraCryptoParameters small = {
