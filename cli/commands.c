@@ -5,5 +5,6 @@
 #include "cli/cli.h"
 
 const CliCommand cli_commands[] = {
+    {"dataset", cmd_dataset, "imports, describes and shows image datasets", "Data and models"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {0}};
