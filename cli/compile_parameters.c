@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a lowered circuit to crypto parameters. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/compile.h"
+#include "sim/parameters.h"
+
+enum { FEWEST_ADVISED_BITS = 2 };
+
+/* The look-ups of a circuit as patterns: at most two for each table. */
+typedef struct {
+    LutraLookupPattern *items;
+    size_t count;
+} Patterns;
+
+static double square(double x) {
+    return x * x;
+}
+
+static bool is_encrypted_table(const LutraOperation *operation) {
+    return operation->kind == LUTRA_OPERATION_TABLE && !operation->in_clear;
+}
+
+/*
+ * An exact rounding shifts digit i (from the lowest) of a p-bit sum up to the padding bit: its noise
+ * grows by 2^(p-i), the margin is a quarter of the torus, and each digit taken off adds the noise of
+ * a bootstrap. Digit 0 has the most of what came in, digit 1 the most of what digit 0 added.
+ */
+static void add_digits(Patterns *patterns, const LutraWeightNorm *norm, uint32_t sum_bits) {
+    const double scale = ldexp(1.0, 2 * (int)sum_bits);
+    patterns->items[patterns->count++] =
+        (LutraLookupPattern){0, (square(norm->from_tables) + 0.25) * scale,
+                             square(norm->from_client) * scale};
+}
+
+static void add_table(Patterns *patterns, const LutraCircuit *circuit, uint32_t index,
+                      const LutraWeightNorm *norm, uint32_t most_bits) {
+    const LutraOperation *table = &circuit->operations[index];
+    const LutraOperation *before = &circuit->operations[table->inputs[0]];
+    double taken_off = 0.0;
+    if (before->kind == LUTRA_OPERATION_ROUND && !before->in_clear &&
+        before->u.round.mode == LUTRA_ROUNDING_EXACT && before->u.round.dropped_bits > 0) {
+        taken_off = before->u.round.dropped_bits;
+        add_digits(patterns, norm, before->encoding.bits + before->u.round.dropped_bits);
+    }
+    const uint32_t bits = before->encoding.bits < most_bits ? before->encoding.bits : most_bits;
+    patterns->items[patterns->count++] = (LutraLookupPattern){
+        bits, square(norm->from_tables) + taken_off, square(norm->from_client)};
+}
+
+static LutraStatus list_patterns(Patterns *patterns, const LutraCircuit *circuit,
+                                 const LutraWeightNorm *norms, uint32_t most_bits,
+                                 LutraError *error) {
+    if (patterns->items == NULL) {
+        LUTRA_TRY(lutra_alloc(&patterns->items, (2 * (size_t)circuit->operation_count) + 1,
+                              sizeof *patterns->items, error));
+    }
+    patterns->count = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (is_encrypted_table(&circuit->operations[i])) {
+            add_table(patterns, circuit, i, &norms[i], most_bits);
+        }
+    }
+    return LUTRA_OK;
+}
+
+static double output_error(const LutraCryptoParameters *set, const LutraCircuit *circuit,
+                           const LutraWeightNorm *norm, LutraNoiseModel model) {
+    const LutraOperation *output = &circuit->operations[circuit->operation_count - 1];
+    const double variance = (square(norm->from_tables) * lutra_noise_bootstrap_of(set, model)) +
+                            (square(norm->from_client) * lutra_noise_fresh(set));
+    return variance > 0.0 ? lutra_noise_p_error(variance, output->encoding.bits) : 0.0;
+}
+
+/* LUTRA_EINFEASIBLE is an answer here, not a failure. */
+static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Patterns *patterns,
+                              const LutraParametersSettings *settings, LutraError *error) {
+    const LutraStatus status =
+        lutra_parameters_choose(set, patterns->items, patterns->count, settings, error);
+    *found = status == LUTRA_OK;
+    return status == LUTRA_EINFEASIBLE ? LUTRA_OK : status;
+}
+
+/* If the decrypted sums are less sure than the look-ups, asks for them like for a look-up. */
+static LutraStatus improve_output(LutraCryptoParameters *set, CompileChoice *choice,
+                                  Patterns *patterns, const LutraCircuit *circuit,
+                                  const LutraParametersSettings *settings, LutraError *error) {
+    const uint32_t last = circuit->operation_count - 1;
+    const LutraWeightNorm *norm = &choice->norms[last];
+    choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
+    if (choice->output_p_error <= choice->p_error ||
+        circuit->operations[last].encoding.bits > LUTRA_MAX_PRECISION_BITS) {
+        return LUTRA_OK;
+    }
+    LutraCryptoParameters better;
+    bool found = false;
+    patterns->items[patterns->count++] =
+        (LutraLookupPattern){circuit->operations[last].encoding.bits, square(norm->from_tables),
+                             square(norm->from_client)};
+    LUTRA_TRY(try_choose(&better, &found, patterns, settings, error));
+    if (found) {
+        *set = better;
+        choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus find_enough_rounding(CompileChoice *choice, Patterns *patterns,
+                                        const LutraCircuit *circuit,
+                                        const LutraParametersSettings *settings,
+                                        LutraError *error) {
+    for (uint32_t bits = choice->widest_bits - 1; bits >= FEWEST_ADVISED_BITS; bits--) {
+        LutraCryptoParameters set;
+        bool found = false;
+        LUTRA_TRY(list_patterns(patterns, circuit, choice->norms, bits, error));
+        LUTRA_TRY(try_choose(&set, &found, patterns, settings, error));
+        if (found) {
+            choice->enough_rounding = bits;
+            return LUTRA_OK;
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus measure_norms(CompileChoice *choice, const LutraCircuit *circuit,
+                                 LutraError *error) {
+    LUTRA_TRY(lutra_alloc(&choice->norms, circuit->operation_count, sizeof *choice->norms, error));
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *operation = &circuit->operations[i];
+        if (!is_encrypted_table(operation) && operation->kind != LUTRA_OPERATION_OUTPUT) {
+            continue;
+        }
+        LUTRA_TRY(lutra_circuit_norm(&choice->norms[i], circuit, i, error));
+        const uint32_t bits = circuit->operations[operation->inputs[0]].encoding.bits;
+        if (is_encrypted_table(operation) && bits > choice->widest_bits) {
+            choice->widest = i;
+            choice->widest_bits = bits;
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus put_parameters(LutraCircuit *circuit, const LutraCryptoParameters *set,
+                                  LutraError *error) {
+    LutraCryptoParameters *parameters = NULL;
+    LUTRA_TRY(lutra_alloc(&parameters, 1, sizeof *parameters, error));
+    *parameters = *set;
+    lutra_free(&circuit->parameters);
+    circuit->parameters = parameters;
+    circuit->parameter_count = 1;
+    return LUTRA_OK;
+}
+
+/* Per look-up, so that 1 - (1 - p)^lookups is the global probability. */
+static double local_error(const CompileTarget *target, uint64_t lookups) {
+    if (target->p_error > 0.0) {
+        return target->p_error;
+    }
+    return lookups == 0 ? target->global_p_error
+                        : -expm1(log1p(-target->global_p_error) / (double)lookups);
+}
+
+LutraStatus compile_choose(CompileChoice *choice, LutraCircuit *circuit,
+                           const CompileTarget *target, LutraError *error) {
+    CompileChoice built = {.lookups = lutra_circuit_pbs(circuit)};
+    LutraParametersSettings settings;
+    LutraCryptoParameters set;
+    Patterns patterns = {0};
+    LutraStatus status = LUTRA_OK;
+    bool found = false;
+    built.p_error = local_error(target, built.lookups);
+    lutra_parameters_default(&settings);
+    settings.p_error = built.p_error;
+    settings.security_bits = target->security_bits;
+    settings.noise_model = LUTRA_NOISE_TFHE_RS;
+    settings.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
+    LUTRA_TRY_GOTO(status, measure_norms(&built, circuit, error));
+    LUTRA_TRY_GOTO(status, list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
+    if (patterns.count > 0) {
+        LUTRA_TRY_GOTO(status, try_choose(&set, &found, &patterns, &settings, error));
+        if (found) {
+            LUTRA_TRY_GOTO(status,
+                           improve_output(&set, &built, &patterns, circuit, &settings, error));
+            LUTRA_TRY_GOTO(status, put_parameters(circuit, &set, error));
+        } else {
+            LUTRA_TRY_GOTO(status,
+                           find_enough_rounding(&built, &patterns, circuit, &settings, error));
+        }
+    }
+    built.feasible = found;
+    *choice = built;
+    built = (CompileChoice){0};
+done:
+    lutra_free(&patterns.items);
+    compile_choice_deinit(&built);
+    return status;
+}
+
+void compile_choice_deinit(CompileChoice *choice) {
+    lutra_free(&choice->norms);
+    *choice = (CompileChoice){0};
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `lutra compile` says about a circuit. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/compile.h"
+
+/* The parts of one table's way, found by going back from it. */
+typedef struct {
+    const LutraOperation *table;
+    const LutraOperation *round; /* NULL: none */
+    const LutraOperation *sum;   /* what is rounded or read */
+} Row;
+
+static bool find_row(Row *row, const LutraCircuit *circuit, uint32_t index) {
+    const LutraOperation *table = &circuit->operations[index];
+    if (table->kind != LUTRA_OPERATION_TABLE) {
+        return false;
+    }
+    const LutraOperation *before = &circuit->operations[table->inputs[0]];
+    const bool rounded = before->kind == LUTRA_OPERATION_ROUND;
+    *row = (Row){table, rounded ? before : NULL,
+                 rounded ? &circuit->operations[before->inputs[0]] : before};
+    return true;
+}
+
+static uint32_t static_bits(const LutraOperation *sum) {
+    return lutra_encoding_of_range(sum->static_range.min, sum->static_range.max).bits;
+}
+
+static uint32_t table_bits(const Row *row) {
+    return (row->round != NULL ? row->round : row->sum)->encoding.bits;
+}
+
+static uint32_t dropped_bits(const Row *row) {
+    return row->round != NULL ? row->round->u.round.dropped_bits : 0;
+}
+
+static double norm_of(const LutraWeightNorm *norm) {
+    return norm->from_tables > norm->from_client ? norm->from_tables : norm->from_client;
+}
+
+static double bootstrap_key_bytes(const LutraCryptoParameters *p) {
+    const double polynomials = (double)(p->glwe_dim + 1) * (double)(p->glwe_dim + 1);
+    return (double)p->lwe_dim * polynomials * (double)p->pbs_level *
+           (double)(UINT64_C(8) << p->log2_poly);
+}
+
+static double keyswitch_key_bytes(const LutraCryptoParameters *p) {
+    return (double)((uint64_t)p->glwe_dim << p->log2_poly) * (double)p->ks_level *
+           (double)(p->lwe_dim + 1) * 8.0;
+}
+
+static void print_parameters(const LutraCryptoParameters *p, const CompileChoice *choice) {
+    char bootstrap[32];
+    char keyswitch[32];
+    printf("parameters: n %" PRIu32 ", k %" PRIu32 ", N %" PRIu64 ", bootstrap 2^%" PRIu32
+           " x %" PRIu32 ", keyswitch 2^%" PRIu32 " x %" PRIu32 ", %.4g operations a look-up\n",
+           p->lwe_dim, p->glwe_dim, UINT64_C(1) << p->log2_poly, p->pbs_base_log, p->pbs_level,
+           p->ks_base_log, p->ks_level, p->cost);
+    printf("security: %" PRIu32 " bits, %s\n", p->security_bits, p->curve);
+    printf("keys: bootstrap %s, keyswitch %s\n", cli_bytes(bootstrap, bootstrap_key_bytes(p)),
+           cli_bytes(keyswitch, keyswitch_key_bytes(p)));
+    printf("p_error: %.3g a look-up (asked %.3g), %.3g wrong look-ups expected an image; "
+           "%.3g at decryption\n",
+           p->p_error, choice->p_error, p->p_error * (double)choice->lookups,
+           choice->output_p_error);
+}
+
+void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
+    char lookups[32];
+    char macs[32];
+    printf("%-16s %17s %6s %4s %7s %5s %9s %6s %7s\n", "layer", "sums", "static", "bits",
+           "dropped", "table", "look-ups", "tables", "norm");
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        Row row;
+        char range[40];
+        if (!find_row(&row, circuit, i)) {
+            continue;
+        }
+        const bool observed = row.sum->observed_range.min <= row.sum->observed_range.max;
+        const LutraRange seen = observed ? row.sum->observed_range : row.sum->static_range;
+        (void)snprintf(range, sizeof range, "%" PRId64 "..%" PRId64, seen.min, seen.max);
+        printf("%-16s %17s %6" PRIu32 " %4" PRIu32 " %7" PRIu32 " %5" PRIu32 " %9s %6" PRIu32
+               " %7.2f%s\n",
+               row.table->name, range, static_bits(row.sum), row.sum->encoding.bits,
+               dropped_bits(&row), table_bits(&row),
+               cli_grouped(lookups, lutra_shape_elements(row.table->shape)),
+               row.table->u.table.table_count, norm_of(&choice->norms[i]),
+               row.table->in_clear ? "  in the clear" : "");
+    }
+    printf("%s look-ups and %s multiply-adds an image\n", cli_grouped(lookups, choice->lookups),
+           cli_grouped(macs, lutra_circuit_macs(circuit)));
+    if (circuit->parameter_count > 0) {
+        print_parameters(&circuit->parameters[0], choice);
+    }
+}
+
+static void set_parameters(LutraJson *object, const LutraCryptoParameters *p) {
+    lutra_json_set_i64(object, "lwe_dim", p->lwe_dim);
+    lutra_json_set_i64(object, "glwe_dim", p->glwe_dim);
+    lutra_json_set_i64(object, "log2_poly", p->log2_poly);
+    lutra_json_set_i64(object, "pbs_level", p->pbs_level);
+    lutra_json_set_i64(object, "pbs_base_log", p->pbs_base_log);
+    lutra_json_set_i64(object, "ks_level", p->ks_level);
+    lutra_json_set_i64(object, "ks_base_log", p->ks_base_log);
+    lutra_json_set_text(object, "modulus_switch",
+                        p->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centred"
+                                                                           : "standard");
+    lutra_json_set_i64(object, "precision_bits", p->precision_bits);
+    lutra_json_set_f64(object, "norm2", p->norm2);
+    lutra_json_set_i64(object, "security_bits", p->security_bits);
+    lutra_json_set_text(object, "curve", p->curve);
+    lutra_json_set_f64(object, "p_error", p->p_error);
+    lutra_json_set_f64(object, "p_error_target", p->p_error_target);
+    lutra_json_set_f64(object, "cost_operations", p->cost);
+    lutra_json_set_f64(object, "bootstrap_key_bytes", bootstrap_key_bytes(p));
+    lutra_json_set_f64(object, "keyswitch_key_bytes", keyswitch_key_bytes(p));
+}
+
+static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm) {
+    const LutraShape shape = row->table->shape;
+    lutra_json_set_text(object, "name", row->table->name);
+    LutraJson *extents = lutra_json_set_array(object, "shape");
+    lutra_json_add_i64(extents, shape.channels);
+    lutra_json_add_i64(extents, shape.height);
+    lutra_json_add_i64(extents, shape.width);
+    lutra_json_set_i64(object, "observed_min", row->sum->observed_range.min);
+    lutra_json_set_i64(object, "observed_max", row->sum->observed_range.max);
+    lutra_json_set_i64(object, "static_bits", static_bits(row->sum));
+    lutra_json_set_i64(object, "observed_bits", row->sum->encoding.bits);
+    lutra_json_set_i64(object, "dropped_bits", dropped_bits(row));
+    lutra_json_set_i64(object, "table_bits", table_bits(row));
+    lutra_json_set_i64(object, "pbs", (int64_t)(lutra_operation_pbs(row->table) +
+                                                (row->round == NULL
+                                                     ? 0
+                                                     : lutra_operation_pbs(row->round))));
+    lutra_json_set_i64(object, "tables", row->table->u.table.table_count);
+    lutra_json_set_f64(object, "norm_from_tables", norm->from_tables);
+    lutra_json_set_f64(object, "norm_from_client", norm->from_client);
+    lutra_json_set_bool(object, "in_clear", row->table->in_clear);
+}
+
+void compile_set_json(LutraJson *object, const LutraCircuit *circuit, const CompileChoice *choice) {
+    LutraJson *layers = lutra_json_set_array(object, "layers");
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        Row row;
+        if (find_row(&row, circuit, i)) {
+            set_row(lutra_json_add_object(layers), &row, &choice->norms[i]);
+        }
+    }
+    lutra_json_set_i64(object, "pbs_total", (int64_t)choice->lookups);
+    lutra_json_set_i64(object, "macs_total", (int64_t)lutra_circuit_macs(circuit));
+    lutra_json_set_bool(object, "feasible", choice->feasible);
+    lutra_json_set_f64(object, "p_error_asked", choice->p_error);
+    LutraJson *parameters = lutra_json_set_array(object, "parameters");
+    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+        set_parameters(lutra_json_add_object(parameters), &circuit->parameters[i]);
+    }
+    if (choice->feasible) {
+        lutra_json_set_f64(object, "expected_wrong_lookups",
+                           circuit->parameters[0].p_error * (double)choice->lookups);
+        lutra_json_set_f64(object, "output_p_error", choice->output_p_error);
+    } else if (choice->enough_rounding > 0) {
+        lutra_json_set_i64(object, "feasible_rounding_bits", choice->enough_rounding);
+    }
+}
