@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lutra inspect: what a circuit is made of, and what it costs under FHE. */
+#include <inttypes.h>
+
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "sim/circuit.h"
+
+static const char *const COMMAND = "inspect";
+
+typedef struct {
+    CliCommon common;
+    const char *circuit_path;
+} Options;
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    Options *const options = state->input;
+    switch (key) {
+        case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+        case ARGP_KEY_ARG:
+            if (options->circuit_path != NULL) {
+                argp_failure(state, CLI_EXIT_USAGE, 0, "one circuit at a time, but found '%s'",
+                             argument);
+            }
+            options->circuit_path = argument;
+            return 0;
+        case ARGP_KEY_END:
+            if (options->circuit_path == NULL) {
+                argp_failure(state, CLI_EXIT_USAGE, 0, "needs a circuit file");
+            }
+            return 0;
+        default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    NULL, parse, "CIRCUIT.h5",
+    "Shows each operation of a circuit with its widths, look-ups (PBS) and tables; the totals; the "
+    "crypto parameters, and the sizes of keys and encrypted input."
+    "\vExamples:\n"
+    "  lutra inspect small.circuit.h5\n"
+    "  lutra inspect vgg9.circuit.h5 --json\n\n"
+    "Exit codes: 0 done; 2 usage; 3 bad input data; 4 environment; 5 bug in lutra.",
+    children, NULL, NULL};
+
+static uint64_t fan_in(const LutraOperation *op) {
+    const uint64_t elements = lutra_shape_elements(op->shape);
+    return lutra_operation_macs(op) / elements;
+}
+
+static bool observed(const LutraOperation *op) {
+    return op->observed_range.min <= op->observed_range.max;
+}
+
+static uint32_t range_bits(LutraRange range) {
+    return lutra_encoding_of_range(range.min, range.max).bits;
+}
+
+/** Bits that a table reads. */
+static uint32_t table_bits(const LutraCircuit *circuit, const LutraOperation *op) {
+    return circuit->operations[op->inputs[0]].encoding.bits;
+}
+
+static double bootstrap_key_bytes(const LutraCryptoParameters *set) {
+    const double k1 = (double)set->glwe_dim + 1.0;
+    return (double)set->lwe_dim * k1 * k1 * (double)set->pbs_level *
+           (double)(UINT32_C(1) << set->log2_poly) * 8.0;
+}
+
+static double keyswitch_key_bytes(const LutraCryptoParameters *set) {
+    return (double)set->glwe_dim * (double)(UINT32_C(1) << set->log2_poly) *
+           (double)set->ks_level * ((double)set->lwe_dim + 1.0) * 8.0;
+}
+
+static double key_bytes(const LutraCircuit *circuit) {
+    double sum = 0.0;
+    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+        sum += bootstrap_key_bytes(&circuit->parameters[i]) +
+               keyswitch_key_bytes(&circuit->parameters[i]);
+    }
+    return sum;
+}
+
+/** Values that the client encrypts: results of its side that an encrypted operation reads. */
+static uint64_t encrypted_inputs(const LutraCircuit *circuit) {
+    uint64_t elements = 0;
+    const uint32_t last = circuit->operation_count - 1;
+    for (uint32_t i = 0; i < last; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        const bool client = i == 0 || op->in_clear;
+        bool crosses = false;
+        for (uint32_t j = i + 1; client && j < last; j++) {
+            const LutraOperation *const reader = &circuit->operations[j];
+            for (uint32_t x = 0; x < reader->input_count; x++) {
+                crosses = crosses || (reader->inputs[x] == i && !reader->in_clear);
+            }
+        }
+        elements += crosses ? lutra_shape_elements(op->shape) : 0;
+    }
+    return elements;
+}
+
+/** Bytes of one encrypted image, one big LWE ciphertext per value. */
+static double input_bytes(const LutraCircuit *circuit) {
+    double widest = 0.0;
+    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+        const LutraCryptoParameters *const set = &circuit->parameters[i];
+        const double dim = (double)set->glwe_dim * (double)(UINT32_C(1) << set->log2_poly);
+        widest = dim > widest ? dim : widest;
+    }
+    return (double)encrypted_inputs(circuit) * (widest + 1.0) * 8.0;
+}
+
+static void set_or_null(LutraJson *object, const char *key, bool present, uint64_t value) {
+    if (present) {
+        lutra_json_set_i64(object, key, (int64_t)value);
+    } else {
+        lutra_json_set_null(object, key);
+    }
+}
+
+static void add_layer(LutraJson *layers, const LutraCircuit *circuit, const LutraOperation *op) {
+    LutraJson *const layer = lutra_json_add_object(layers);
+    const bool dot = op->kind == LUTRA_OPERATION_LINEAR || op->kind == LUTRA_OPERATION_CONV;
+    const bool table = op->kind == LUTRA_OPERATION_TABLE;
+    lutra_json_set_text(layer, "name", op->name);
+    lutra_json_set_text(layer, "kind", lutra_operation_kind_name(op->kind));
+    LutraJson *const shape = lutra_json_set_array(layer, "shape");
+    lutra_json_add_i64(shape, op->shape.channels);
+    lutra_json_add_i64(shape, op->shape.height);
+    lutra_json_add_i64(shape, op->shape.width);
+    set_or_null(layer, "fan_in", dot, dot ? fan_in(op) : 0);
+    lutra_json_set_i64(layer, "bits", op->encoding.bits);
+    lutra_json_set_bool(layer, "is_signed", op->encoding.is_signed);
+    lutra_json_set_i64(layer, "static_min", op->static_range.min);
+    lutra_json_set_i64(layer, "static_max", op->static_range.max);
+    lutra_json_set_i64(layer, "static_bits", range_bits(op->static_range));
+    set_or_null(layer, "observed_bits", observed(op),
+                observed(op) ? range_bits(op->observed_range) : 0);
+    const bool round = op->kind == LUTRA_OPERATION_ROUND;
+    set_or_null(layer, "dropped_bits", round, round ? op->u.round.dropped_bits : 0);
+    if (round) {
+        lutra_json_set_text(layer, "rounding_mode",
+                            op->u.round.mode == LUTRA_ROUNDING_EXACT ? "exact" : "approximate");
+    }
+    set_or_null(layer, "table_bits", table, table ? table_bits(circuit, op) : 0);
+    set_or_null(layer, "tables", table, table ? op->u.table.table_count : 0);
+    lutra_json_set_i64(layer, "pbs", (int64_t)lutra_operation_pbs(op));
+    lutra_json_set_i64(layer, "macs", (int64_t)lutra_operation_macs(op));
+    lutra_json_set_bool(layer, "in_clear", op->in_clear);
+}
+
+static void add_parameters(LutraJson *sets, const LutraCryptoParameters *set) {
+    LutraJson *const object = lutra_json_add_object(sets);
+    lutra_json_set_i64(object, "precision_bits", set->precision_bits);
+    lutra_json_set_f64(object, "norm2", set->norm2);
+    lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
+    lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
+    lutra_json_set_i64(object, "log2_poly", set->log2_poly);
+    lutra_json_set_i64(object, "pbs_level", set->pbs_level);
+    lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
+    lutra_json_set_i64(object, "ks_level", set->ks_level);
+    lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
+    lutra_json_set_text(object, "modulus_switch",
+                        set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered"
+                                                                             : "standard");
+    lutra_json_set_f64(object, "lwe_std", set->lwe_std);
+    lutra_json_set_f64(object, "glwe_std", set->glwe_std);
+    lutra_json_set_i64(object, "security_bits", set->security_bits);
+    lutra_json_set_text(object, "curve", set->curve);
+    lutra_json_set_f64(object, "p_error_target", set->p_error_target);
+    lutra_json_set_f64(object, "p_error", set->p_error);
+    lutra_json_set_f64(object, "cost", set->cost);
+    lutra_json_set_f64(object, "bootstrap_key_bytes", bootstrap_key_bytes(set));
+    lutra_json_set_f64(object, "keyswitch_key_bytes", keyswitch_key_bytes(set));
+}
+
+static int print_json(const Options *options, const LutraCircuit *circuit) {
+    LutraJson *json = lutra_json_create("lutra.inspect/1");
+    lutra_json_set_text(json, "circuit", options->circuit_path);
+    lutra_json_set_text(json, "network", circuit->name);
+    lutra_json_set_i64(json, "class_count", circuit->class_count);
+    lutra_json_set_i64(json, "pbs_total", (int64_t)lutra_circuit_pbs(circuit));
+    lutra_json_set_i64(json, "macs_total", (int64_t)lutra_circuit_macs(circuit));
+    LutraJson *const layers = lutra_json_set_array(json, "layers");
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        add_layer(layers, circuit, &circuit->operations[i]);
+    }
+    LutraJson *const sets = lutra_json_set_array(json, "parameters");
+    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+        add_parameters(sets, &circuit->parameters[i]);
+    }
+    if (circuit->parameter_count > 0) {
+        lutra_json_set_f64(json, "key_bytes", key_bytes(circuit));
+        lutra_json_set_f64(json, "input_bytes", input_bytes(circuit));
+    } else {
+        lutra_json_set_null(json, "key_bytes");
+        lutra_json_set_null(json, "input_bytes");
+    }
+    lutra_json_set_null(json, "predicted_seconds");
+    return cli_print_json(COMMAND, &json);
+}
+
+static void print_layer(const LutraCircuit *circuit, const LutraOperation *op) {
+    char shape[40];
+    char number[32];
+    (void)snprintf(shape, sizeof shape, "%" PRIu32 "x%" PRIu32 "x%" PRIu32, op->shape.channels,
+                   op->shape.height, op->shape.width);
+    printf("%-24s %-8s %-14s", op->name, lutra_operation_kind_name(op->kind), shape);
+    if (lutra_operation_macs(op) > 0) {
+        printf(" %7" PRIu64, fan_in(op));
+    } else {
+        printf(" %7s", "");
+    }
+    printf(" %6" PRIu32, range_bits(op->static_range));
+    if (observed(op)) {
+        printf(" %8" PRIu32, range_bits(op->observed_range));
+    } else {
+        printf(" %8s", "-");
+    }
+    if (op->kind == LUTRA_OPERATION_ROUND) {
+        printf(" %7" PRIu32, op->u.round.dropped_bits);
+    } else {
+        printf(" %7s", "");
+    }
+    if (op->kind == LUTRA_OPERATION_TABLE) {
+        printf(" %5" PRIu32 " %6" PRIu32, table_bits(circuit, op), op->u.table.table_count);
+    } else {
+        printf(" %5s %6s", "", "");
+    }
+    const uint64_t pbs = lutra_operation_pbs(op);
+    printf(" %10s%s\n", pbs > 0 ? cli_grouped(number, pbs) : "", op->in_clear ? "  clear" : "");
+}
+
+static void print_parameters(const LutraCryptoParameters *set) {
+    char bootstrap[32];
+    char keyswitch[32];
+    printf("\nparameters for %" PRIu32 " bits, norm %.6g: n %" PRIu32 ", k %" PRIu32
+           ", N %" PRIu32 ", bootstrap %" PRIu32 " x %" PRIu32 " bits, keyswitch %" PRIu32
+           " x %" PRIu32 " bits\n",
+           set->precision_bits, set->norm2, set->lwe_dim, set->glwe_dim,
+           UINT32_C(1) << set->log2_poly, set->pbs_level, set->pbs_base_log, set->ks_level,
+           set->ks_base_log);
+    printf("  p_error %.3g (asked for %.3g), modulus switch %s\n", set->p_error,
+           set->p_error_target,
+           set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered" : "standard");
+    printf("  security %" PRIu32 " bits: %s\n", set->security_bits, set->curve);
+    printf("  keys %s bootstrap, %s keyswitch\n",
+           cli_bytes(bootstrap, bootstrap_key_bytes(set)),
+           cli_bytes(keyswitch, keyswitch_key_bytes(set)));
+}
+
+static int print_text(const Options *options, const LutraCircuit *circuit) {
+    char pbs[32];
+    char macs[32];
+    char bytes[32];
+    printf("%s (%s): %" PRIu32 " classes, %s look-ups, %s multiply-adds per image\n\n",
+           options->circuit_path, circuit->name, circuit->class_count,
+           cli_grouped(pbs, lutra_circuit_pbs(circuit)),
+           cli_grouped(macs, lutra_circuit_macs(circuit)));
+    printf("%-24s %-8s %-14s %7s %6s %8s %7s %5s %6s %10s\n", "operation", "kind", "shape",
+           "fan-in", "static", "observed", "dropped", "reads", "tables", "PBS");
+    printf("%-24s %-8s %-14s %7s %6s %8s %7s %5s\n", "", "", "", "", "bits", "bits", "bits",
+           "bits");
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        print_layer(circuit, &circuit->operations[i]);
+    }
+    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+        print_parameters(&circuit->parameters[i]);
+    }
+    if (circuit->parameter_count > 0) {
+        printf("\nencrypted input %s per image\n", cli_bytes(bytes, input_bytes(circuit)));
+    } else {
+        printf("\nno crypto parameters were chosen\n");
+    }
+    return fflush(stdout) == 0 ? CLI_EXIT_DONE : CLI_EXIT_ENVIRONMENT;
+}
+
+int cmd_inspect(int argc, char **argv) {
+    Options options = {0};
+    LutraCircuit circuit = {0};
+    LutraError error = {""};
+    cli_parse(&argp, argc, argv, &options);
+    const LutraStatus status = lutra_circuit_read(&circuit, options.circuit_path, &error);
+    if (status != LUTRA_OK) {
+        return cli_fail(COMMAND, status, &error);
+    }
+    const int code = options.common.json ? print_json(&options, &circuit)
+                                         : print_text(&options, &circuit);
+    lutra_circuit_deinit(&circuit);
+    return code;
+}
