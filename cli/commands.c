@@ -6,5 +6,6 @@
 
 const CliCommand cli_commands[] = {
     {"dataset", cmd_dataset, "imports, describes and shows image datasets", "Data and models"},
+    {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {0}};
