@@ -27,8 +27,8 @@
  */
 typedef struct {
     /**
-     * @param operation    index; its result is what `ciphertexts` holds. After an approximate
-     *                     rounding that is the value before the rounding, plus the constant
+     * @param operation    index; `ciphertexts` is its result. After an approximate
+     *                     rounding that is the value before it, plus the constant
      * @param ciphertexts  (count, words); valid during the call
      * @return a failure ends the run
      */
@@ -54,9 +54,9 @@ typedef struct {
 /**
  * Whether lutra_encrypted_run can run this circuit with this parameter set.
  *
- * @errors LUTRA_EUNAVAILABLE: several parameter sets, or an approximately rounded value that is read
- *         by something other than tables; LUTRA_EINVAL: no parameter set, or a table wider than
- *         the set's polynomials
+ * @errors LUTRA_EUNAVAILABLE: several parameter sets, or an approximately rounded value that
+ *         something other than a table reads; LUTRA_EINVAL: no parameter set, or a table wider
+ *         than the set's polynomials
  */
 LUTRA_MUST_CHECK LutraStatus lutra_encrypted_check(const LutraCircuit *circuit,
                                                    LutraError *error);

@@ -28,17 +28,18 @@ typedef struct {
 
 static LutraStatus translate(int32_t status, LutraError *error) {
     switch (status) {
-    case LUTRA_TFHE_OK:
-        return LUTRA_OK;
-    case LUTRA_TFHE_INVALID:
-    case LUTRA_TFHE_TOO_LARGE:
-        return lutra_error_set(error, LUTRA_EINVAL, "%s", lutra_tfhe_last_error());
-    case LUTRA_TFHE_CANCELLED:
-        return lutra_error_set(error, LUTRA_ECANCELLED, "%s", lutra_tfhe_last_error());
-    case LUTRA_TFHE_UNAVAILABLE:
-        return lutra_error_set(error, LUTRA_EUNAVAILABLE, "%s", lutra_tfhe_last_error());
-    default:
-        return lutra_error_set(error, LUTRA_EBUG, "%s", lutra_tfhe_last_error());
+        case LUTRA_TFHE_OK:
+            return LUTRA_OK;
+        case LUTRA_TFHE_INVALID:
+        case LUTRA_TFHE_TOO_LARGE:
+        case LUTRA_TFHE_NO_KEY:
+            return lutra_error_set(error, LUTRA_EINVAL, "%s", lutra_tfhe_last_error());
+        case LUTRA_TFHE_CANCELLED:
+            return lutra_error_set(error, LUTRA_ECANCELLED, "%s", lutra_tfhe_last_error());
+        case LUTRA_TFHE_UNAVAILABLE:
+            return lutra_error_set(error, LUTRA_EUNAVAILABLE, "%s", lutra_tfhe_last_error());
+        default:
+            return lutra_error_set(error, LUTRA_EBUG, "%s", lutra_tfhe_last_error());
     }
 }
 

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/encoding.h"
+
+#include "sim/operations.h"
+#include "tests/support/check.h"
+
+static const LutraEncoding unsigned7 = {7, false};
+static const LutraEncoding signed7 = {7, true};
+
+static int64_t through(int64_t value, LutraEncoding encoding) {
+    return lutra_torus_decode(lutra_torus_encode(value, encoding.bits), encoding);
+}
+
+static void values_in_range_come_back(void **state) {
+    (void)state;
+    for (uint32_t bits = 1; bits <= 12; bits++) {
+        for (int is_signed = 0; is_signed < 2; is_signed++) {
+            const LutraEncoding encoding = {bits, is_signed != 0};
+            for (int64_t v = lutra_encoding_min(encoding); v <= lutra_encoding_max(encoding); v++) {
+                assert_int_equal(through(v, encoding), v);
+            }
+        }
+    }
+    const LutraEncoding widest = {31, true};
+    assert_int_equal(through(-(INT64_C(1) << 30), widest), -(INT64_C(1) << 30));
+    assert_int_equal(through((INT64_C(1) << 30) - 1, widest), (INT64_C(1) << 30) - 1);
+}
+
+/* What published simulations of 7-bit sums and products give. */
+static void overflow_shows_the_padding_bit_or_wraps(void **state) {
+    (void)state;
+    assert_int_equal(through(120 + 30, unsigned7), 150);
+    assert_int_equal(through(4 - 7, unsigned7), 253);
+    assert_int_equal(through(11 - 18, unsigned7), 249);
+    assert_int_equal(through((5 - 10) * 10, unsigned7), 206);
+    assert_int_equal(through(-60 - 20, signed7), -80);
+    assert_int_equal(through(60 + 20, signed7), -48);
+    assert_int_equal(through(81 + 73, signed7), -102);
+    assert_int_equal(through(5 * -33 * 1, signed7), -37);
+    assert_int_equal(through(-33 * -5, signed7), -91);
+}
+
+static void noise_below_half_a_step_is_rounded_away(void **state) {
+    (void)state;
+    const uint64_t half = UINT64_C(1) << 55; /* half a 7-bit step */
+    const uint64_t word = lutra_torus_encode(-5, 7);
+    assert_int_equal(lutra_torus_decode(word + half - 1, signed7), -5);
+    assert_int_equal(lutra_torus_decode(word + half, signed7), -4);
+    assert_int_equal(lutra_torus_decode(word - half, signed7), -5);
+    assert_int_equal(lutra_torus_decode(word - half - 1, signed7), -6);
+    assert_int_equal(lutra_torus_decode((uint64_t)0 - half, unsigned7), 0);
+    check_close(lutra_torus_deviation(word + half, -5, 7), 1.0 / 512, 0.0);
+    check_close(lutra_torus_deviation(word - half, -5, 7), -1.0 / 512, 0.0);
+}
+
+static void lookups_are_negacyclic(void **state) {
+    (void)state;
+    int32_t entries[4] = {2, -1, 3, 0};
+    uint32_t choice = 0;
+    LutraTableOperation table = {.table_count = 1,
+                                 .entry_count = 4,
+                                 .first_input = 0,
+                                 .entries = entries,
+                                 .table_of_channel = &choice};
+    const LutraEncoding unsigned2 = {2, false};
+    static const int64_t expected[8] = {2, -1, 3, 0, -2, 1, -3, 0};
+    for (int64_t x = 0; x < 8; x++) {
+        assert_int_equal(lutra_torus_lookup(&table, 0, x, unsigned2), expected[x]);
+    }
+    assert_int_equal(lutra_torus_lookup(&table, 0, -1, unsigned2), 0);
+    /* The same function of a signed input: entries from -2 on. */
+    int32_t signed_entries[4] = {3, 0, 2, -1};
+    table.entries = signed_entries;
+    table.first_input = -2;
+    const LutraEncoding signed2 = {2, true};
+    static const int64_t inputs[] = {-2, -1, 0, 1, 2, 3, -3, -4};
+    static const int64_t outputs[] = {3, 0, 2, -1, -3, 0, 1, -2};
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(lutra_torus_lookup(&table, 0, inputs[i], signed2), outputs[i]);
+    }
+}
+
+/* Viewed with fewer bits, the shifted word decodes to the rounded value, for every x, as long as
+ * the noise stays below half a step of the finest digit. */
+static void approximate_rounding_is_rounding_at_decoding(void **state) {
+    (void)state;
+    for (uint32_t bits = 2; bits <= 9; bits++) {
+        for (uint32_t dropped = 0; dropped < bits; dropped++) {
+            int32_t offset = 1;
+            const LutraRoundOperation round = {.dropped_bits = dropped, .offsets = &offset};
+            const LutraEncoding kept = {bits - dropped, true};
+            const uint64_t constant = lutra_torus_round_constant(&round, 0, bits);
+            const uint64_t jitter = (UINT64_C(1) << (62 - bits)) - 3;
+            for (int64_t x = -(1 << (bits - 1)); x < (1 << (bits - 1)); x++) {
+                const uint64_t word = lutra_torus_encode(x, bits) + constant;
+                const int64_t rounded = lutra_round_half_up(x + offset, dropped);
+                assert_int_equal(lutra_torus_decode(word, kept), through(rounded, kept));
+                assert_int_equal(lutra_torus_decode(word + jitter, kept), through(rounded, kept));
+                assert_int_equal(lutra_torus_decode(word - jitter, kept), through(rounded, kept));
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_in_range_come_back),
+        cmocka_unit_test(overflow_shows_the_padding_bit_or_wraps),
+        cmocka_unit_test(noise_below_half_a_step_is_rounded_away),
+        cmocka_unit_test(lookups_are_negacyclic),
+        cmocka_unit_test(approximate_rounding_is_rounding_at_decoding),
+    };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests_name("bridge/encoding", tests, NULL, NULL);
+}
