@@ -126,8 +126,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
                 (LutraNoiseModel)cli_parse_word(state, "--noise-model", argument, models);
             return 0;
         case KEY_MODULUS_SWITCH:
-            settings->modulus_switch = (LutraModulusSwitch)cli_parse_word(
-                state, "--modulus-switch", argument, switches);
+            settings->modulus_switch =
+                (LutraModulusSwitch)cli_parse_word(state, "--modulus-switch", argument, switches);
             return 0;
         case KEY_LARGEST_LOG2_POLY:
             settings->largest_log2_poly =
@@ -153,7 +153,7 @@ static void warn_of_sharing(const Options *options, double p_error) {
     }
 }
 
-/* --- JSON -------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_settings(LutraJson *object, const LutraParametersSettings *settings) {
     const LutraSecurityCurve *const curve = lutra_security_curve(settings->security_bits);
@@ -205,7 +205,7 @@ static void json_noise(LutraJson *object, const LutraCryptoParameters *set,
     lutra_json_set_f64(object, "total_var_t2", noise.total_var_t2);
 }
 
-/* --- text --------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void print_choice(const LutraParametersSettings *settings) {
     const LutraSecurityCurve *const curve = lutra_security_curve(settings->security_bits);
@@ -238,7 +238,7 @@ static void print_set(const LutraCryptoParameters *set, const LutraParametersSet
            cli_bytes(third, (double)lutra_ciphertext_bytes(set)));
 }
 
-/* --- one pattern --------------------------------------------------------------------------------- */
+/* --- one pattern ------------------------------------------------------------------------------ */
 
 static int run_one(const Options *options) {
     const LutraParametersSettings *const settings = &options->settings;
@@ -273,13 +273,14 @@ static int run_one(const Options *options) {
     return code != CLI_EXIT_DONE || feasible ? code : CLI_EXIT_CONDITION;
 }
 
-/* --- the whole table ------------------------------------------------------------------------------- */
+/* --- the whole table -------------------------------------------------------------------------- */
 
 static void print_grid_head(const LutraParametersSettings *settings) {
     printf("p_error at most %g, %u additions per look-up\n", settings->p_error, settings->sum_size);
     print_choice(settings);
-    printf("bits log2_norm  k log2_N    n  pbs_level pbs_base  ks_level ks_base  "
-           "cost/2^20  p_error\n");
+    printf(
+        "bits log2_norm  k log2_N    n  pbs_level pbs_base  ks_level ks_base  "
+        "cost/2^20  p_error\n");
 }
 
 static void print_grid_row(uint32_t log2_norm, const LutraParametersSettings *settings,

@@ -29,8 +29,7 @@ typedef struct {
  * @return how many entries were written, at least 1
  */
 uint32_t lutra_decomposition_list_bootstrap(LutraDecomposition *list, LutraNoiseModel model,
-                                            uint32_t glwe_dim, uint32_t log2_poly,
-                                            double glwe_std);
+                                            uint32_t glwe_dim, uint32_t log2_poly, double glwe_std);
 
 /** List for the keyswitch key: variances per dimension of the key that it comes from. */
 uint32_t lutra_decomposition_list_keyswitch(LutraDecomposition *list, LutraNoiseModel model,

@@ -23,7 +23,7 @@ const char *lutra_modulus_switch_name(LutraModulusSwitch kind) {
     return kind == LUTRA_MODULUS_SWITCH_CENTERED ? "centred" : "standard";
 }
 
-/* --- variances of the steps ------------------------------------------------------------------ */
+/* --- variances of the steps ------------------------------------------------------------------- */
 
 double lutra_noise_fresh(const LutraCryptoParameters *set) {
     return set->glwe_std * set->glwe_std;
@@ -50,8 +50,8 @@ double lutra_noise_keyswitch(LutraNoiseModel model, uint32_t input_dim, uint32_t
     return input_dim * (key + rounding);
 }
 
-double lutra_noise_modulus_switch(LutraNoiseModel model, LutraModulusSwitch kind,
-                                  uint32_t lwe_dim, uint32_t log2_poly) {
+double lutra_noise_modulus_switch(LutraNoiseModel model, LutraModulusSwitch kind, uint32_t lwe_dim,
+                                  uint32_t log2_poly) {
     const double n = lwe_dim;
     const double tick2 = exp2(-2.0 * (log2_poly + 1.0));
     if (kind == LUTRA_MODULUS_SWITCH_CENTERED) {
@@ -92,11 +92,12 @@ double lutra_noise_bootstrap(LutraNoiseModel model, uint32_t lwe_dim, uint32_t g
 }
 
 double lutra_noise_bootstrap_of(const LutraCryptoParameters *set, LutraNoiseModel model) {
-    return lutra_noise_bootstrap(model, set->lwe_dim, set->glwe_dim, set->log2_poly,
-                                 set->pbs_level, set->pbs_base_log, set->glwe_std);
+    return lutra_noise_bootstrap(model, set->lwe_dim, set->glwe_dim, set->log2_poly, set->pbs_level,
+                                 set->pbs_base_log, set->glwe_std);
 }
 
-/* --- one look-up ------------------------------------------------------------------------------- */
+/* --- one look-up -------------------------------------------------------------------------------
+ */
 
 LutraNoiseBreakdown lutra_noise_of_lookup(const LutraCryptoParameters *set, LutraNoiseModel model,
                                           double input_var_t2, uint32_t precision_bits) {
@@ -105,16 +106,16 @@ LutraNoiseBreakdown lutra_noise_of_lookup(const LutraCryptoParameters *set, Lutr
                                                    set->ks_level, set->ks_base_log, set->lwe_std);
     noise.modulus_switch_var_t2 = lutra_noise_modulus_switch(
         model, (LutraModulusSwitch)set->modulus_switch, set->lwe_dim, set->log2_poly);
-    noise.total_var_t2 =
-        noise.input_var_t2 + noise.keyswitch_var_t2 + noise.modulus_switch_var_t2;
+    noise.total_var_t2 = noise.input_var_t2 + noise.keyswitch_var_t2 + noise.modulus_switch_var_t2;
     noise.p_error = lutra_noise_p_error(noise.total_var_t2, precision_bits);
     return noise;
 }
 
-/* --- variance and error ------------------------------------------------------------------------- */
+/* --- variance and error ----------------------------------------------------------------------- */
 
 /* Newton's method on log erfc(x) - log p. That function is concave and falls, so from the right of
- * the root every step stays on the right and comes nearer. erfc(x) <= exp(-x^2) puts the start there. */
+ * the root every step stays on the right and comes nearer. erfc(x) <= exp(-x^2) puts the start
+ * there. */
 double lutra_erfc_inverse(double p) {
     if (!(p > 0.0 && p < 2.0)) {
         return NAN;

@@ -20,10 +20,7 @@
 
 /* Two published sets of formulas. They differ in the rounding terms, and in the floating-point FFT
  * term, where concrete's is the larger. */
-typedef enum {
-    LUTRA_NOISE_CONCRETE = 0,
-    LUTRA_NOISE_TFHE_RS = 1
-} LutraNoiseModel;
+typedef enum { LUTRA_NOISE_CONCRETE = 0, LUTRA_NOISE_TFHE_RS = 1 } LutraNoiseModel;
 
 /** "concrete" or "tfhe-rs"; never NULL. */
 const char *lutra_noise_model_name(LutraNoiseModel model);
@@ -31,7 +28,7 @@ const char *lutra_noise_model_name(LutraNoiseModel model);
 /** "standard" or "centred"; never NULL. */
 const char *lutra_modulus_switch_name(LutraModulusSwitch kind);
 
-/* --- variances of the steps ------------------------------------------------------------------ */
+/* --- variances of the steps ------------------------------------------------------------------- */
 
 /** Variance of a fresh encryption under the big key: glwe_std squared. */
 double lutra_noise_fresh(const LutraCryptoParameters *set);
@@ -53,8 +50,8 @@ double lutra_noise_keyswitch(LutraNoiseModel model, uint32_t input_dim, uint32_t
  *
  * @source zama-ai/concrete noise model, modulus_switching; tfhe-rs 1.7.0 noise_formulas
  */
-double lutra_noise_modulus_switch(LutraNoiseModel model, LutraModulusSwitch kind,
-                                  uint32_t lwe_dim, uint32_t log2_poly);
+double lutra_noise_modulus_switch(LutraNoiseModel model, LutraModulusSwitch kind, uint32_t lwe_dim,
+                                  uint32_t log2_poly);
 
 /**
  * Variance of a bootstrap's output; independent of its input.
@@ -70,7 +67,8 @@ double lutra_noise_bootstrap(LutraNoiseModel model, uint32_t lwe_dim, uint32_t g
 /** lutra_noise_bootstrap of a whole set. */
 double lutra_noise_bootstrap_of(const LutraCryptoParameters *set, LutraNoiseModel model);
 
-/* --- one look-up ------------------------------------------------------------------------------- */
+/* --- one look-up -------------------------------------------------------------------------------
+ */
 
 /** Where the noise of one look-up comes from. */
 typedef struct {
@@ -87,13 +85,13 @@ typedef struct {
  * @param input_var_t2    variance after the linear layer: sum of w^2 * var over independent inputs,
  *                        var = lutra_noise_bootstrap_of (table outputs) or lutra_noise_fresh
  * @param precision_bits  p of the table's input
- * @assumes the inputs' noises are independent: x + x has 4 variances, which the sum of squares gives
- *          only if equal inputs were added up into one weight first
+ * @assumes the inputs' noises are independent: x + x has 4 variances, which the sum of squares
+ * gives only if equal inputs were added up into one weight first
  */
 LutraNoiseBreakdown lutra_noise_of_lookup(const LutraCryptoParameters *set, LutraNoiseModel model,
                                           double input_var_t2, uint32_t precision_bits);
 
-/* --- variance and error ------------------------------------------------------------------------- */
+/* --- variance and error ----------------------------------------------------------------------- */
 
 /**
  * Inverse of erfc to full double precision.
@@ -106,7 +104,8 @@ double lutra_erfc_inverse(double p);
 /** kappa = sqrt(2) erfc^-1(p): a Gaussian lies beyond kappa deviations with probability p_error. */
 double lutra_noise_kappa(double p_error);
 
-/** Largest variance at which a look-up of p bits fails with at most p_error: (2^-(2+p) / kappa)^2. */
+/** (2^-(2+p) / kappa)^2: the largest variance at which a look-up of p bits fails with at most
+ * p_error. */
 double lutra_noise_variance_bound(uint32_t precision_bits, double p_error);
 
 /** Probability of a wrong look-up: that Gaussian noise leaves the cell of width 2^-(1+p). */
@@ -133,9 +132,9 @@ typedef struct {
 } LutraNoiseRounding;
 
 /**
- * Probability that approximate rounding gives the neighbour of floor((x + 2^(r-1)) / 2^r), across the
- * nearer threshold. 0 if no bit is dropped. Leaving the cell on the far side is not counted: that is
- * what p_error bounds.
+ * Probability that approximate rounding gives the neighbour of floor((x + 2^(r-1)) / 2^r), across
+ * the nearer threshold. 0 if no bit is dropped. Leaving the cell on the far side is not counted:
+ * that is what p_error bounds.
  *
  *   up(x) = erfc((threshold_eff - x) 2^-(p_e+1) / (std sqrt 2)) / 2
  *   threshold_eff = (c + 1/2) 2^r - (symmetrized ? 1/2 : 0) - (standard ? 2^(p_e-1) / N : 0)

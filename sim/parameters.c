@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The search: every k and N, then n upwards, then the bootstrap's decompositions by rising cost, and
- * for each the cheapest keyswitch that leaves the noise small enough.
+ * The search: every k and N, then n upwards, then the bootstrap's decompositions by rising cost,
+ * and for each the cheapest keyswitch that leaves the noise small enough.
  *
  * Legend: n, k, N as in noise.h; kn = k * N.
  */
@@ -51,8 +51,8 @@ static LutraStatus check_settings(const LutraParametersSettings *settings, Lutra
                                settings->precision_bits, LUTRA_MAX_PRECISION_BITS);
     }
     if (!(settings->norm2 >= 0.0 && isfinite(settings->norm2))) {
-        return lutra_error_set(error, LUTRA_EINVAL, "a norm of '%g'; should be at least 0 and finite",
-                               settings->norm2);
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "a norm of '%g'; should be at least 0 and finite", settings->norm2);
     }
     if (!(settings->p_error > 0.0 && settings->p_error < 1.0)) {
         return lutra_error_set(error, LUTRA_EINVAL,
@@ -61,15 +61,14 @@ static LutraStatus check_settings(const LutraParametersSettings *settings, Lutra
     }
     if (settings->largest_log2_poly < LUTRA_SMALLEST_LOG2_POLY ||
         settings->largest_log2_poly > LUTRA_LARGEST_LOG2_POLY) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "a largest polynomial size of 2^'%u'; should be 2^%d to 2^%d",
-                               settings->largest_log2_poly, LUTRA_SMALLEST_LOG2_POLY,
-                               LUTRA_LARGEST_LOG2_POLY);
+        return lutra_error_set(
+            error, LUTRA_EINVAL, "a largest polynomial size of 2^'%u'; should be 2^%d to 2^%d",
+            settings->largest_log2_poly, LUTRA_SMALLEST_LOG2_POLY, LUTRA_LARGEST_LOG2_POLY);
     }
     return LUTRA_OK;
 }
 
-/* --- prepared decompositions ---------------------------------------------------------------------- */
+/* --- prepared decompositions ------------------------------------------------------------------ */
 
 static void prepare(LutraParameterSearch *search) {
     for (uint32_t k = 1; k <= LARGEST_GLWE_DIM; k++) {
@@ -110,12 +109,12 @@ void lutra_parameter_search_destroy(LutraParameterSearch **search) {
     lutra_free(search);
 }
 
-/* --- the search ------------------------------------------------------------------------------------ */
+/* --- the search ------------------------------------------------------------------------------- */
 
 typedef struct {
-    double bound_t2;      /* the noise must not be above it */
-    double input_factor;  /* bootstraps' variance times this enters the keyswitch: norm2^2 */
-    double additions;     /* charged per look-up */
+    double bound_t2;     /* the noise must not be above it */
+    double input_factor; /* bootstraps' variance times this enters the keyswitch: norm2^2 */
+    double additions;    /* charged per look-up */
     uint32_t smallest_log2_poly;
 } Demand;
 
@@ -129,8 +128,8 @@ typedef struct {
     LutraDecomposition keyswitch;
 } Candidate;
 
-/* Completes a candidate, all but keyswitch, cost and variance, with the cheapest keyswitch that keeps the
- * bound; replaces *best if that is better. `cost` and `var_t2` are of everything else. */
+/* Completes a candidate, all but keyswitch, cost and variance, with the cheapest keyswitch that
+ * keeps the bound; replaces *best if that is better. `cost` and `var_t2` are of everything else. */
 static void try_keyswitches(Candidate *best, Candidate candidate, const DecompositionList *list,
                             double bound_t2, double cost, double var_t2) {
     const uint32_t kn = candidate.glwe_dim << candidate.log2_poly;
@@ -220,11 +219,11 @@ LutraStatus lutra_parameter_search_run(LutraCryptoParameters *set,
     LUTRA_TRY(check_settings(settings, error));
     if (settings->security_bits != search->curve->security_bits ||
         settings->noise_model != search->noise_model) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "the search was prepared for %u bits of security and the noise model "
-                               "'%s'",
-                               search->curve->security_bits,
-                               lutra_noise_model_name(search->noise_model));
+        return lutra_error_set(
+            error, LUTRA_EINVAL,
+            "the search was prepared for %u bits of security and the noise model "
+            "'%s'",
+            search->curve->security_bits, lutra_noise_model_name(search->noise_model));
     }
     const Demand demand = {
         .bound_t2 = lutra_noise_variance_bound(settings->precision_bits, settings->p_error),
@@ -242,10 +241,11 @@ LutraStatus lutra_parameter_search_run(LutraCryptoParameters *set,
         }
     }
     if (isinf(best.cost)) {
-        return lutra_error_set(error, LUTRA_EINFEASIBLE,
-                               "no crypto parameters for tables of %u bits after weights of norm %g "
-                               "with p_error %g",
-                               settings->precision_bits, settings->norm2, settings->p_error);
+        return lutra_error_set(
+            error, LUTRA_EINFEASIBLE,
+            "no crypto parameters for tables of %u bits after weights of norm %g "
+            "with p_error %g",
+            settings->precision_bits, settings->norm2, settings->p_error);
     }
     *set = set_of(&best, search->curve, settings);
     return LUTRA_OK;
@@ -255,14 +255,14 @@ LutraStatus lutra_parameters_find(LutraCryptoParameters *set,
                                   const LutraParametersSettings *settings, LutraError *error) {
     LUTRA_TRY(check_settings(settings, error));
     LutraParameterSearch *search = NULL;
-    LUTRA_TRY(lutra_parameter_search_create(&search, settings->security_bits,
-                                            settings->noise_model, error));
+    LUTRA_TRY(lutra_parameter_search_create(&search, settings->security_bits, settings->noise_model,
+                                            error));
     const LutraStatus status = lutra_parameter_search_run(set, search, settings, error);
     lutra_parameter_search_destroy(&search);
     return status;
 }
 
-/* --- one set for many tables ------------------------------------------------------------------------ */
+/* --- one set for many tables ------------------------------------------------------------------ */
 
 LutraNoiseBreakdown lutra_parameters_noise(const LutraCryptoParameters *set,
                                            const LutraLookupPattern *pattern,
@@ -293,8 +293,7 @@ LutraStatus lutra_parameters_choose(LutraCryptoParameters *set, const LutraLooku
                                    "look-up '%zu' has a negative sum of squared weights", i);
         }
         const double spare_bits = (double)hardest.precision_bits - pattern->precision_bits;
-        const double norm2 =
-            sqrt(pattern->var_factor + pattern->fresh_factor) * exp2(-spare_bits);
+        const double norm2 = sqrt(pattern->var_factor + pattern->fresh_factor) * exp2(-spare_bits);
         hardest.norm2 = fmax(hardest.norm2, norm2);
     }
     LutraCryptoParameters found;

@@ -3,8 +3,8 @@
  * Choice of crypto parameters: the cheapest set whose noise allows the asked p_error, at a stated
  * security, for the pattern linear layer -> keyswitch -> modulus switch -> bootstrap.
  *
- * The search goes over k = 1 .. 6, N = 2^8 .. 2^17, n = 512 .. 2047 and both decompositions; it takes
- * the least cost and, at equal cost, the least noise. Deterministic.
+ * The search goes over k = 1 .. 6, N = 2^8 .. 2^17, n = 512 .. 2047 and both decompositions; it
+ * takes the least cost and, at equal cost, the least noise. Deterministic.
  *
  * Legend: n, k, N as in noise.h; p = precision_bits.
  */
@@ -24,20 +24,20 @@ enum {
 };
 
 typedef struct {
-    uint32_t precision_bits;    /* p of the table's input, 0 .. 16; 0 is the look-up of one digit in
-                                   an exact rounding, whose margin is a quarter of the torus */
-    double norm2;               /* L2 norm (not squared) of the integer weights before it, >= 0,
-                                   finite; all inputs are taken for outputs of bootstraps */
-    double p_error;             /* per look-up, in (0, 1) */
-    uint32_t security_bits;     /* 128, or 132 with a margin */
-    uint32_t sum_size;          /* additions charged per look-up, each k * N operations */
+    uint32_t precision_bits; /* p of the table's input, 0 .. 16; 0 is the look-up of one digit in
+                                an exact rounding, whose margin is a quarter of the torus */
+    double norm2;            /* L2 norm (not squared) of the integer weights before it, >= 0,
+                                finite; all inputs are taken for outputs of bootstraps */
+    double p_error;          /* per look-up, in (0, 1) */
+    uint32_t security_bits;  /* 128, or 132 with a margin */
+    uint32_t sum_size;       /* additions charged per look-up, each k * N operations */
     LutraNoiseModel noise_model;
     LutraModulusSwitch modulus_switch;
     uint32_t largest_log2_poly; /* of N, LUTRA_SMALLEST_LOG2_POLY .. LUTRA_LARGEST_LOG2_POLY */
 } LutraParametersSettings;
 
-/** 4 bits, norm 1, p_error 1e-5, 128 bits of security, no additions charged, concrete's noise model,
- * the standard modulus switch, every N. */
+/** 4 bits, norm 1, p_error 1e-5, 128 bits of security, no additions charged, concrete's noise
+ * model, the standard modulus switch, every N. */
 void lutra_parameters_default(LutraParametersSettings *settings);
 
 /**
@@ -53,7 +53,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_parameters_find(LutraCryptoParameters *set,
                                                    const LutraParametersSettings *settings,
                                                    LutraError *error);
 
-/* --- many searches ------------------------------------------------------------------------------ */
+/* --- many searches ---------------------------------------------------------------------------- */
 
 /** Decompositions prepared for one curve and noise model; never changes, threads may share it. */
 typedef struct LutraParameterSearch LutraParameterSearch;
@@ -71,7 +71,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_parameter_search_run(LutraCryptoParameters *s
                                                         const LutraParametersSettings *settings,
                                                         LutraError *error);
 
-/* --- one set for many tables --------------------------------------------------------------------- */
+/* --- one set for many tables ------------------------------------------------------------------ */
 
 /** A kind of look-up that a circuit has. */
 typedef struct {
@@ -88,11 +88,12 @@ LutraNoiseBreakdown lutra_parameters_noise(const LutraCryptoParameters *set,
 /**
  * The cheapest set for which every pattern keeps settings->p_error.
  *
- * The largest precision p decides together with the largest norm, where fewer bits are worth a larger
- * norm: sqrt(var_factor + fresh_factor) 2^(bits - p). That is on the safe side twice: fresh noise
- * counts as a bootstrap's, which is larger, and a smaller table's margin is used for the weights
- * alone. Then every pattern is computed with its own variances, and set->p_error is the
- * worst of them. set->cost is that of one look-up: times the number of look-ups it is the circuit's.
+ * The largest precision p decides together with the largest norm, where fewer bits are worth a
+ * larger norm: sqrt(var_factor + fresh_factor) 2^(bits - p). That is on the safe side twice: fresh
+ * noise counts as a bootstrap's, which is larger, and a smaller table's margin is used for the
+ * weights alone. Then every pattern is computed with its own variances, and set->p_error is the
+ * worst of them. set->cost is that of one look-up: times the number of look-ups it is the
+ * circuit's.
  *
  * @param settings  precision_bits and norm2 are not read
  * @errors as lutra_parameters_find; LUTRA_EINVAL too if there is no pattern

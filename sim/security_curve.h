@@ -14,13 +14,13 @@
 #include <stdint.h>
 
 typedef struct {
-    const char *name;       /* origin, kind, security and date; < LUTRA_CURVE_NAME_BYTES */
-    const char *date;       /* the date alone, ISO 8601: the state of the source it was taken from */
+    const char *name; /* origin, kind, security and date; < LUTRA_CURVE_NAME_BYTES */
+    const char *date; /* the date alone, ISO 8601: the state of the source it was taken from */
     uint32_t security_bits;
-    uint32_t smallest_dim;  /* below it the line says nothing */
-    double slope;           /* per unit of dimension */
+    uint32_t smallest_dim; /* below it the line says nothing */
+    double slope;          /* per unit of dimension */
     double bias;
-    double floor_log2_std;  /* rounding to 64-bit words needs at least this much noise */
+    double floor_log2_std; /* rounding to 64-bit words needs at least this much noise */
 } LutraSecurityCurve;
 
 /**

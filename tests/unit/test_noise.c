@@ -24,9 +24,8 @@ static void curves_have_their_published_points(void **state) {
     const struct {
         uint32_t dim;
         double log2_std;
-    } points[] = {{512, -10.480819},  {768, -17.059195},  {1024, -23.637570},
-                  {1536, -36.794321}, {2048, -49.951071}, {2517, -62},
-                  {4096, -62}};
+    } points[] = {{512, -10.480819},  {768, -17.059195}, {1024, -23.637570}, {1536, -36.794321},
+                  {2048, -49.951071}, {2517, -62},       {4096, -62}};
     for (size_t i = 0; i < COUNT(points); i++) {
         check_close(log2(lutra_security_std(curve, points[i].dim)), points[i].log2_std, 1e-6);
     }
@@ -67,7 +66,7 @@ static void kappas_are_the_published_ones(void **state) {
     const struct {
         double p_error;
         double kappa;
-    } rows[] = {{1e-2, 2.575829}, {1e-3, 3.290527},     {1e-5, 4.417173},
+    } rows[] = {{1e-2, 2.575829}, {1e-3, 3.290527},    {1e-5, 4.417173},
                 {1e-6, 4.891638}, {0x1p-64, 9.155294}, {0x1p-128, 13.108627}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         check_close(lutra_noise_kappa(rows[i].p_error), rows[i].kappa, 1e-6);
@@ -136,9 +135,8 @@ static void breakdowns_match_the_reference(void **state) {
         set.ks_base_log = row->ks_base_log;
         const double bootstrap_t2 = lutra_noise_bootstrap_of(&set, LUTRA_NOISE_CONCRETE);
         check_relative(bootstrap_t2, row->bootstrap, 1e-9);
-        const LutraNoiseBreakdown noise =
-            lutra_noise_of_lookup(&set, LUTRA_NOISE_CONCRETE,
-                                  bootstrap_t2 * row->norm2 * row->norm2, row->precision);
+        const LutraNoiseBreakdown noise = lutra_noise_of_lookup(
+            &set, LUTRA_NOISE_CONCRETE, bootstrap_t2 * row->norm2 * row->norm2, row->precision);
         check_relative(noise.keyswitch_var_t2, row->keyswitch, 1e-9);
         check_relative(noise.modulus_switch_var_t2, row->modulus_switch, 1e-9);
         check_relative(noise.total_var_t2, row->total, 1e-9);
@@ -195,7 +193,8 @@ static void failure_exponents_of_tfhe_rs_come_out(void **state) {
 static void models_and_modulus_switches_are_close(void **state) {
     (void)state;
     const LutraCryptoParameters set = set_on_curve(128, 857, 1, 12);
-    const double concrete = lutra_noise_bootstrap(LUTRA_NOISE_CONCRETE, 857, 1, 12, 2, 15, set.glwe_std);
+    const double concrete =
+        lutra_noise_bootstrap(LUTRA_NOISE_CONCRETE, 857, 1, 12, 2, 15, set.glwe_std);
     const double tfhe = lutra_noise_bootstrap(LUTRA_NOISE_TFHE_RS, 857, 1, 12, 2, 15, set.glwe_std);
     assert_true(concrete > 0.5 * tfhe && concrete < 10.0 * tfhe);
     check_relative(lutra_noise_keyswitch(LUTRA_NOISE_TFHE_RS, 4096, 5, 3, set.lwe_std),
@@ -248,10 +247,12 @@ static void ticks_make_the_tails_unequal(void **state) {
     (void)state;
     const double var_t2 = lutra_noise_variance_bound(3, 0.01);
     const double even = lutra_noise_p_error(var_t2, 3);
-    check_close(lutra_noise_p_error_ticks(var_t2, 3, 9, LUTRA_MODULUS_SWITCH_CENTERED), even, 1e-16);
+    check_close(lutra_noise_p_error_ticks(var_t2, 3, 9, LUTRA_MODULUS_SWITCH_CENTERED), even,
+                1e-16);
     const double uneven = lutra_noise_p_error_ticks(var_t2, 3, 9, LUTRA_MODULUS_SWITCH_STANDARD);
     assert_true(uneven > even && uneven < 1.01 * even);
-    assert_true(lutra_noise_p_error_ticks(var_t2, 3, 5, LUTRA_MODULUS_SWITCH_STANDARD) > 1.3 * even);
+    assert_true(lutra_noise_p_error_ticks(var_t2, 3, 5, LUTRA_MODULUS_SWITCH_STANDARD) >
+                1.3 * even);
 }
 
 int main(int argc, char **argv) {
