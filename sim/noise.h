@@ -139,6 +139,7 @@ typedef struct {
  *   up(x) = erfc((threshold_eff - x) 2^-(p_e+1) / (std sqrt 2)) / 2
  *   threshold_eff = (c + 1/2) 2^r - (symmetrized ? 1/2 : 0) - (standard ? 2^(p_e-1) / N : 0)
  *
+ * @param x             any value of up to 61 bits, either sign
  * @param total_var_t2  of the look-up that reads the rounded value; > 0
  */
 double lutra_noise_off_by_one(const LutraNoiseRounding *rounding, int64_t x, double total_var_t2);
