@@ -6,6 +6,8 @@
 
 const CliCommand cli_commands[] = {
     {"dataset", cmd_dataset, "imports, describes and shows image datasets", "Data and models"},
+    {"train", cmd_train, "trains a quantized network on a dataset", "Data and models"},
+    {"evaluate", cmd_evaluate, "accuracy of a trained model in the clear", "Data and models"},
     {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {0}};

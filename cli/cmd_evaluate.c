@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lutra evaluate: accuracy of a quantized model on a dataset. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "train/evaluate.h"
+
+#define COMMAND "evaluate"
+
+enum { KEY_DATA = 0x2000, KEY_SPLIT, KEY_LIMIT, KEY_LOGITS, BATCH = 100 };
+
+typedef struct {
+    CliCommon common;
+    const char *model;
+    const char *data;
+    const char *logits;
+    LutraSplitKind split;
+    uint64_t limit;
+} Options;
+
+static const char *const split_words[] = {"train", "test", NULL};
+
+static const struct argp_option option_table[] = {
+    {NULL, 0, NULL, 0, "What to evaluate on:", 1},
+    {"data", KEY_DATA, "D.h5", 0, "dataset", 1},
+    {"split", KEY_SPLIT, "SPLIT", 0, "test (default) or train", 1},
+    {"limit", KEY_LIMIT, "N", 0, "the first N images only", 1},
+    {NULL, 0, NULL, 0, "Output:", 2},
+    {"logits", KEY_LOGITS, "CSV", 0, "write the logits of every image", 2},
+    {0}};
+
+static const char documentation[] =
+    "Accuracy of a trained model with quantized weights and activations: what its circuit\n"
+    "gives without rounding and noise."
+    "\v"
+    "Examples:\n"
+    "  lutra evaluate mlp.h5 --data fmnist.h5\n"
+    "  lutra evaluate vgg9.h5 --data cifar10.h5 --split train --limit 5000 --json\n"
+    "\n"
+    "Writes no files unless asked. Exit codes: 0 done, 2 usage, 3 bad data, 4 environment,\n"
+    "130 interrupted.";
+
+static void check_complete(const Options *options, struct argp_state *state) {
+    if (options->model == NULL || options->data == NULL) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "'%s' is missing",
+                     options->model == NULL ? "MODEL.h5" : "--data");
+    }
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state) {
+    Options *options = state->input;
+    switch (key) {
+        case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+        case KEY_DATA: options->data = argument; return 0;
+        case KEY_LOGITS: options->logits = argument; return 0;
+        case KEY_SPLIT:
+            options->split =
+                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_words);
+            return 0;
+        case KEY_LIMIT:
+            options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
+            return 0;
+        case ARGP_KEY_ARG:
+            if (options->model != NULL) {
+                argp_failure(state, CLI_EXIT_USAGE, 0, "one model at a time; '%s' is a second one",
+                             argument);
+            }
+            options->model = argument;
+            return 0;
+        case ARGP_KEY_END: check_complete(options, state); return 0;
+        default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Everything that one evaluation makes. */
+typedef struct {
+    LutraModel model;
+    LutraDataset data;
+    LutraEvaluation result;
+    float *logits; /* (images, classes) */
+    double seconds;
+} Work;
+
+static void work_deinit(Work *work) {
+    lutra_free(&work->logits);
+    lutra_dataset_deinit(&work->data);
+    lutra_model_deinit(&work->model);
+}
+
+static LutraStatus evaluate(Work *work, const Options *options, const LutraProgress *progress,
+                            LutraError *error) {
+    if (options->logits != NULL) {
+        LUTRA_TRY(lutra_file_check_output(options->logits, options->common.force, error));
+    }
+    LUTRA_TRY(lutra_model_read(&work->model, options->model, error));
+    LUTRA_TRY(lutra_dataset_read(&work->data, options->data, 1u << options->split, options->limit,
+                                 error));
+    const uint64_t images = work->data.splits[options->split].count;
+    if (images == 0) {
+        return lutra_error_set(error, LUTRA_EDATA, "'%s' has no %s images", options->data,
+                               split_words[options->split]);
+    }
+    if (options->logits != NULL) {
+        LUTRA_TRY(lutra_alloc(&work->logits, images * work->model.network.class_count,
+                              sizeof *work->logits, error));
+    }
+    const LutraEvaluateSettings settings = {BATCH, options->common.threads,
+                                            options->common.cpu_flags, LUTRA_LOSS_CROSS_ENTROPY};
+    const double start = cli_seconds();
+    LUTRA_TRY(lutra_evaluate(&work->result, work->logits, &work->model, &work->data, options->split,
+                             &settings, progress, error));
+    work->seconds = cli_seconds() - start;
+    return LUTRA_OK;
+}
+
+/* image,label,logit_0,...: nine digits bring a float back unchanged. */
+static LutraStatus write_logits(const Work *work, const Options *options, LutraError *error) {
+    const LutraSplit *split = &work->data.splits[options->split];
+    const size_t classes = work->model.network.class_count;
+    const size_t line_bytes = 32 + (classes * 24);
+    char *text = NULL;
+    size_t used = 0;
+    LUTRA_TRY(lutra_alloc(&text, split->count + 1, line_bytes, error));
+    used += (size_t)snprintf(text, line_bytes, "image,label");
+    for (size_t c = 0; c < classes; c++) {
+        used += (size_t)snprintf(text + used, 24, ",logit_%zu", c);
+    }
+    text[used++] = '\n';
+    for (size_t n = 0; n < split->count; n++) {
+        used += (size_t)snprintf(text + used, 32, "%zu,%u", n, split->labels[n]);
+        for (size_t c = 0; c < classes; c++) {
+            used += (size_t)snprintf(text + used, 24, ",%.9g",
+                                     (double)work->logits[(n * classes) + c]);
+        }
+        text[used++] = '\n';
+    }
+    const LutraStatus status =
+        lutra_file_write(options->logits, text, used, options->common.force, error);
+    lutra_free(&text);
+    return status;
+}
+
+static int report(const Work *work, const Options *options) {
+    const double images = (double)work->result.images;
+    const double top1 = (double)work->result.right1 / images;
+    const double top5 = (double)work->result.right5 / images;
+    if (!options->common.json) {
+        char count[32];
+        printf("%s: %s %s images of %s: top-1 %.2f %%, top-5 %.2f %%, loss %.4f (%.2f s)\n",
+               options->model, cli_grouped(count, work->result.images),
+               split_words[options->split], work->data.name, 100.0 * top1, 100.0 * top5,
+               work->result.loss, work->seconds);
+        return CLI_EXIT_DONE;
+    }
+    LutraJson *object = lutra_json_create("lutra.evaluate/1");
+    lutra_json_set_text(object, "model", options->model);
+    lutra_json_set_text(object, "network", work->model.network.name);
+    lutra_json_set_text(object, "data", work->data.name);
+    lutra_json_set_text(object, "data_source", work->data.source);
+    lutra_json_set_text(object, "data_checksum", work->data.checksum);
+    lutra_json_set_text(object, "split", split_words[options->split]);
+    lutra_json_set_i64(object, "images", (int64_t)work->result.images);
+    lutra_json_set_f64(object, "top1", top1);
+    lutra_json_set_f64(object, "top5", top5);
+    lutra_json_set_f64(object, "loss_cross_entropy", work->result.loss);
+    lutra_json_set_f64(object, "seconds", work->seconds);
+    lutra_json_set_f64(object, "images_per_second", images / work->seconds);
+    lutra_json_set_i64(object, "threads", options->common.threads);
+    return cli_print_json(COMMAND, &object);
+}
+
+int cmd_evaluate(int argc, char **argv) {
+    static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {option_table, parse_option, "MODEL.h5", documentation,
+                                     children,     NULL,         NULL};
+    Options options = {.split = LUTRA_SPLIT_TEST};
+    Work work = {0};
+    CliProgress progress;
+    LutraError error = {""};
+    cli_parse(&argp, argc, argv, &options);
+    cli_progress_start(&progress, &options.common, COMMAND);
+    LutraStatus status = evaluate(&work, &options, &progress.progress, &error);
+    cli_progress_stop(&progress);
+    if (status == LUTRA_OK && options.logits != NULL) {
+        status = write_logits(&work, &options, &error);
+    }
+    const int code = status == LUTRA_OK ? report(&work, &options)
+                                        : cli_fail(COMMAND, status, &error);
+    work_deinit(&work);
+    return code;
+}
