@@ -58,16 +58,21 @@ void lutra_canvas_destroy(LutraCanvas **canvas) {
     lutra_free(canvas);
 }
 
-LutraStatus lutra_canvas_write(LutraCanvas *canvas, const char *path, bool force,
-                               LutraError *error) {
+LutraStatus lutra_canvas_check(const LutraCanvas *canvas, LutraError *error) {
     const cairo_status_t drawn = cairo_status(canvas->context);
     if (canvas->out_of_memory || drawn == CAIRO_STATUS_NO_MEMORY) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "cannot draw '%s': out of memory", path);
+        return lutra_error_set(error, LUTRA_ENOMEM, "cannot draw a picture: out of memory");
     }
     if (drawn != CAIRO_STATUS_SUCCESS) {
-        return lutra_error_set(error, LUTRA_EBUG, "cannot draw '%s': %s", path,
+        return lutra_error_set(error, LUTRA_EBUG, "cannot draw a picture: %s",
                                cairo_status_to_string(drawn));
     }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_canvas_write(LutraCanvas *canvas, const char *path, bool force,
+                               LutraError *error) {
+    LUTRA_TRY(lutra_canvas_check(canvas, error));
     cairo_surface_flush(canvas->surface);
     const uint8_t *const data = cairo_image_surface_get_data(canvas->surface);
     const size_t stride = (size_t)cairo_image_surface_get_stride(canvas->surface);

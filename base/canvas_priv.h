@@ -45,6 +45,9 @@ LUTRA_MUST_CHECK LutraStatus lutra_canvas_create(LutraCanvas **canvas, uint32_t 
                                                  uint32_t height, LutraError *error);
 void lutra_canvas_destroy(LutraCanvas **canvas);
 
+/** Whether all drawing and measuring so far went well; LUTRA_ENOMEM if memory ran out. */
+LUTRA_MUST_CHECK LutraStatus lutra_canvas_check(const LutraCanvas *canvas, LutraError *error);
+
 /** Writes a PNG. LUTRA_ENOMEM if a drawing call ran out of memory. */
 LUTRA_MUST_CHECK LutraStatus lutra_canvas_write(LutraCanvas *canvas, const char *path, bool force,
                                                 LutraError *error);

@@ -141,7 +141,9 @@ LutraStatus lutra_chart_write_confusion(const char *title, const char *subtitle,
     LutraCanvas *ruler = NULL;
     LUTRA_TRY(lutra_canvas_create(&ruler, 1, 1, error));
     const double room = name_room(ruler, class_names, classes);
+    const LutraStatus measured = lutra_canvas_check(ruler, error);
     lutra_canvas_destroy(&ruler);
+    LUTRA_TRY(measured);
 
     Matrix matrix = {.classes = classes};
     matrix.cell = floor(fmin(fmax(620.0 / classes, classes <= MAX_COUNTED_CLASSES ? 46 : 2), 96));

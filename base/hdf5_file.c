@@ -35,8 +35,11 @@ struct LutraH5 {
     bool force;
 };
 
-/* HDF5 prints its own error stack unless told not to; every entry point reports by status. */
-static void silence(void) {
+/* To be called before any other HDF5 function. HDF5 prints its own error stack unless told not to;
+ * every entry point reports by status. And a file that could not be closed (disk full) is tried
+ * again by HDF5's exit handler, which then crashes. */
+static void prepare_library(void) {
+    (void)H5dont_atexit();
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
@@ -144,7 +147,7 @@ static hid_t create_by_settings(const char *partial) {
 }
 
 LutraStatus lutra_h5_create(LutraH5 **file, const char *path, bool force, LutraError *error) {
-    silence();
+    prepare_library();
     *file = NULL;
     LUTRA_TRY(lutra_file_check_output(path, force, error));
     LutraH5 *made = NULL;
@@ -218,7 +221,7 @@ static LutraStatus check_readable(const char *path, LutraError *error) {
 }
 
 LutraStatus lutra_h5_open(LutraH5 **file, const char *path, LutraError *error) {
-    silence();
+    prepare_library();
     *file = NULL;
     LUTRA_TRY(check_readable(path, error));
     if (H5Fis_hdf5(path) <= 0) {
@@ -815,6 +818,7 @@ void lutra_h5_library_version(char text[32]) {
     unsigned major = 0;
     unsigned minor = 0;
     unsigned release = 0;
+    prepare_library();
     (void)H5get_libversion(&major, &minor, &release);
     (void)snprintf(text, 32, "%u.%u.%u", major, minor, release);
 }

@@ -5,6 +5,9 @@
  * A file that is written gets a temporary name ("PATH.partial") and its real name only in
  * lutra_h5_commit, so no reader ever sees half a file. Object times are switched off: equal
  * content gives byte-identical files.
+ *
+ * HDF5 may be used from one thread at a time. Its error printing and its exit handler are switched
+ * off for the whole process.
  */
 #ifndef LUTRA_BASE_HDF5_FILE_H
 #define LUTRA_BASE_HDF5_FILE_H
@@ -91,9 +94,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_h5_read_rows(LutraH5 *file, const char *name,
  * created on writing. Text is UTF-8; reading returns a heap copy to free with lutra_free and
  * refuses more than 1 MiB.
  */
-LUTRA_MUST_CHECK LutraStatus lutra_h5_write_text(LutraH5 *file, const char *object,
-                                                 const char *key, const char *text,
-                                                 LutraError *error);
+LUTRA_MUST_CHECK LutraStatus lutra_h5_write_text(LutraH5 *file, const char *object, const char *key,
+                                                 const char *text, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus lutra_h5_read_text(char **text, LutraH5 *file, const char *object,
                                                 const char *key, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus lutra_h5_write_i64(LutraH5 *file, const char *object, const char *key,
