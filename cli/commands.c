@@ -9,5 +9,7 @@ const CliCommand cli_commands[] = {
     {"train", cmd_train, "trains a quantized network on a dataset", "Data and models"},
     {"evaluate", cmd_evaluate, "accuracy of a trained model in the clear", "Data and models"},
     {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
+    {"inspect", cmd_inspect, "shows a circuit layer by layer: widths, look-ups, cost", "Circuits"},
+    {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {0}};
