@@ -7,7 +7,7 @@
 #include "cli/compile.h"
 #include "sim/parameters.h"
 
-enum { FEWEST_ADVISED_BITS = 2 };
+enum { FEWEST_ADVISED_BITS = 2, MOST_NORM_STEPS = 40 };
 
 /* The look-ups of a circuit as patterns: at most two for each table. */
 typedef struct {
@@ -83,28 +83,39 @@ static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Pat
     return status == LUTRA_EINFEASIBLE ? LUTRA_OK : status;
 }
 
-/* If the decrypted sums are less sure than the look-ups, asks for them like for a look-up. */
+/*
+ * Sums that are decrypted without a last look-up stand at their full width: what comes out of the
+ * bootstraps must be quiet enough for them. If it is not, asks for a larger norm until it is.
+ */
 static LutraStatus improve_output(LutraCryptoParameters *set, CompileChoice *choice,
                                   Patterns *patterns, const LutraCircuit *circuit,
                                   const LutraParametersSettings *settings, LutraError *error) {
-    const uint32_t last = circuit->operation_count - 1;
-    const LutraWeightNorm *norm = &choice->norms[last];
+    const LutraWeightNorm *norm = &choice->norms[circuit->operation_count - 1];
+    bool found = true;
     choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
-    if (choice->output_p_error <= choice->p_error ||
-        circuit->operations[last].encoding.bits > LUTRA_MAX_PRECISION_BITS) {
-        return LUTRA_OK;
-    }
-    LutraCryptoParameters better;
-    bool found = false;
-    patterns->items[patterns->count++] =
-        (LutraLookupPattern){circuit->operations[last].encoding.bits, square(norm->from_tables),
-                             square(norm->from_client)};
-    LUTRA_TRY(try_choose(&better, &found, patterns, settings, error));
-    if (found) {
+    for (int i = 0; i < MOST_NORM_STEPS && choice->output_p_error > choice->p_error; i++) {
+        LutraCryptoParameters better;
+        for (size_t k = 0; k < patterns->count; k++) {
+            patterns->items[k].var_factor *= 2.0;
+        }
+        LUTRA_TRY(try_choose(&better, &found, patterns, settings, error));
+        if (!found) {
+            return LUTRA_OK; /* the report tells what is left */
+        }
         *set = better;
         choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
     }
     return LUTRA_OK;
+}
+
+/* The worst look-up with the circuit's own norms: what was asked for may have been larger. */
+static double worst_error(const LutraCryptoParameters *set, const Patterns *patterns,
+                          LutraNoiseModel model) {
+    double worst = 0.0;
+    for (size_t i = 0; i < patterns->count; i++) {
+        worst = fmax(worst, lutra_parameters_noise(set, &patterns->items[i], model).p_error);
+    }
+    return worst;
 }
 
 static LutraStatus find_enough_rounding(CompileChoice *choice, Patterns *patterns,
@@ -183,6 +194,9 @@ LutraStatus compile_choose(CompileChoice *choice, LutraCircuit *circuit,
         if (found) {
             LUTRA_TRY_GOTO(status,
                            improve_output(&set, &built, &patterns, circuit, &settings, error));
+            LUTRA_TRY_GOTO(status,
+                           list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
+            set.p_error = worst_error(&set, &patterns, settings.noise_model);
             LUTRA_TRY_GOTO(status, put_parameters(circuit, &set, error));
         } else {
             LUTRA_TRY_GOTO(status,
