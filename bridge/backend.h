@@ -84,6 +84,16 @@ typedef struct {
                                      size_t count, LutraError *error);
 
     /**
+     * Which entry each ciphertext's look-up would read, without the bootstrap: the position after
+     * keyswitch and modulus switch in ticks, [0, 2 * 2^log2_poly). Everything before the blind
+     * rotation is deterministic, so a bootstrap of the same ciphertext reads that very entry:
+     * number floor((position + width / 2) / width) modulo 2^(b+1) of a table of b bits,
+     * width = 2^(log2_poly - b), those from 2^b on negated. Needs the secret key.
+     */
+    LutraStatus (*lookup_positions)(void *context, uint32_t *positions,
+                                    const uint64_t *ciphertexts, size_t count, LutraError *error);
+
+    /**
      * Keyswitch and programmable bootstrap: an input near i * 2^(63 - table_bits) gives table[i],
      * an input half a torus further (padding bit set) gives -table[i]; table_bits = 0 gives
      * table[0] around 0 and -table[0] around one half.

@@ -135,6 +135,13 @@ static LutraStatus keyswitch_decrypt(void *context, uint64_t *words, const uint6
         error);
 }
 
+static LutraStatus lookup_positions(void *context, uint32_t *positions,
+                                    const uint64_t *ciphertexts, size_t count, LutraError *error) {
+    return translate(
+        lutra_tfhe_lookup_positions(((Context *)context)->inner, positions, ciphertexts, count),
+        error);
+}
+
 static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *inputs,
                              size_t count, const LutraBackendTables *tables,
                              const uint32_t *table_of_ciphertext, const LutraProgress *progress,
@@ -157,6 +164,7 @@ static const LutraBackendOperations tfhe_operations = {
     .encrypt = encrypt,
     .decrypt = decrypt,
     .keyswitch_decrypt = keyswitch_decrypt,
+    .lookup_positions = lookup_positions,
     .bootstrap = bootstrap,
 };
 

@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "bridge/backend.h"
 
-enum { FAKE_WORDS = 5 };
+enum { FAKE_WORDS = 5, FAKE_LOG2_POLY = 17 };
 
 static const uint64_t fake_key[FAKE_WORDS - 1] = {1, 0, 1, 1};
 
@@ -24,7 +24,8 @@ static struct {
     uint64_t calls;        /* made so far; create, generate_keys and work all count */
     uint64_t encryptions;  /* counter of the random masks */
     uint64_t lookups;      /* made so far */
-    uint64_t wrong_every;  /* each such look-up reads the next entry; 0 = never */
+    uint64_t wrong_every;  /* about one look-up in so many reads the next entry; 0 = none */
+    uint32_t position_bits; /* table width that positions assume if look-ups go wrong */
     double noise_std;      /* of encryptions and look-up results, fraction of the torus */
     int alive;             /* contexts */
     bool keys;
@@ -132,6 +133,39 @@ static LutraStatus fake_decrypt(void *context, uint64_t *words, const uint64_t *
     return LUTRA_OK;
 }
 
+/** Number of the entry that a look-up of this ciphertext reads, in [0, 2^(bits+1)). */
+static uint64_t fake_entry(const uint64_t *ciphertext, uint32_t bits) {
+    const uint64_t word = fake_decrypt_one(ciphertext);
+    uint64_t step = (word + (UINT64_C(1) << (62 - bits))) >> (63 - bits);
+    /* The mask decides, so that the same ciphertext is always read alike. */
+    if (fake.wrong_every != 0 && (ciphertext[0] >> 20) % fake.wrong_every == 0) {
+        step = (step + 1) & ((UINT64_C(2) << bits) - 1);
+    }
+    return step;
+}
+
+/** Positions of a table with one tick per entry of FAKE_LOG2_POLY bits. */
+static LutraStatus fake_lookup_positions(void *context, uint32_t *positions,
+                                         const uint64_t *ciphertexts, size_t count,
+                                         LutraError *error) {
+    LutraStatus status;
+    (void)context;
+    if (fake_fails(error, &status)) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *const ciphertext = ciphertexts + i * FAKE_WORDS;
+        const uint64_t step = UINT64_C(1) << (63 - FAKE_LOG2_POLY);
+        uint64_t position = (fake_decrypt_one(ciphertext) + step / 2) / step;
+        if (fake.position_bits != 0) {
+            position = fake_entry(ciphertext, fake.position_bits)
+                       << (FAKE_LOG2_POLY - fake.position_bits);
+        }
+        positions[i] = (uint32_t)(position % (2u << FAKE_LOG2_POLY));
+    }
+    return LUTRA_OK;
+}
+
 static LutraStatus fake_bootstrap(void *context, uint64_t *outputs, const uint64_t *inputs,
                                   size_t count, const LutraBackendTables *tables,
                                   const uint32_t *table_of_ciphertext,
@@ -146,12 +180,8 @@ static LutraStatus fake_bootstrap(void *context, uint64_t *outputs, const uint64
         if (lutra_progress_tick(progress, "fake", i, count, 0.0)) {
             return lutra_error_set(error, LUTRA_ECANCELLED, "cancelled");
         }
-        const uint64_t word = fake_decrypt_one(inputs + i * FAKE_WORDS);
-        uint64_t step = (word + (UINT64_C(1) << (62 - bits))) >> (63 - bits);
+        const uint64_t step = fake_entry(inputs + i * FAKE_WORDS, bits);
         fake.lookups++;
-        if (fake.wrong_every != 0 && fake.lookups % fake.wrong_every == 0) {
-            step = (step + 1) & ((UINT64_C(2) << bits) - 1);
-        }
         const uint64_t entry = step & ((UINT64_C(1) << bits) - 1);
         const size_t table = table_of_ciphertext == NULL ? 0 : table_of_ciphertext[i];
         const uint64_t found = tables->words[(table << bits) + entry];
@@ -170,6 +200,7 @@ static const LutraBackendOperations fake_operations = {
     .encrypt = fake_encrypt,
     .decrypt = fake_decrypt,
     .keyswitch_decrypt = fake_decrypt,
+    .lookup_positions = fake_lookup_positions,
     .bootstrap = fake_bootstrap,
 };
 

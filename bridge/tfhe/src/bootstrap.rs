@@ -125,6 +125,48 @@ pub fn keyswitch_group(
     }
 }
 
+/// Brings the keyswitched group to the 2N ticks of the blind rotation.
+fn switch_group(parameters: &Parameters, count: usize, scratch: &mut Scratch) {
+    let small_dimension = parameters.lwe_dimension as usize;
+    let polynomial_size = parameters.polynomial_size();
+    let log_modulus = polynomial_size.to_blind_rotation_input_modulus_log();
+    for (index, words) in scratch.small.chunks_exact(small_dimension + 1).take(count).enumerate() {
+        let ciphertext = LweCiphertext::from_container(words, CiphertextModulus::new_native());
+        let switched = if parameters.modulus_switch == MODULUS_SWITCH_CENTERED {
+            lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
+        } else {
+            lwe_ciphertext_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
+        };
+        scratch.bodies[index] = switched.body();
+        let ticks = &mut scratch.ticks[index * small_dimension..][..small_dimension];
+        for (tick, element) in ticks.iter_mut().zip(switched.mask()) {
+            *tick = element;
+        }
+    }
+}
+
+/// Where the blind rotation of each ciphertext would end, in [0, 2N): the tick of the table that a
+/// look-up reads. Everything up to here is deterministic, so this is the very entry it gives.
+pub fn positions_group(
+    parameters: &Parameters,
+    keys: &Keys,
+    positions: &mut [u32],
+    inputs: &[u64],
+    scratch: &mut Scratch,
+) {
+    let small_dimension = parameters.lwe_dimension as usize;
+    let key: &[u64] = keys.small.0.as_ref();
+    keyswitch_group(parameters, keys, inputs, scratch);
+    switch_group(parameters, positions.len(), scratch);
+    let ticks = 2 * parameters.polynomial_words();
+    for ((position, mask), body) in
+        positions.iter_mut().zip(scratch.ticks.chunks_exact(small_dimension)).zip(&scratch.bodies)
+    {
+        let sum: usize = mask.iter().zip(key).map(|(&tick, &bit)| tick * bit as usize).sum();
+        *position = ((body + ticks - sum % ticks) % ticks) as u32;
+    }
+}
+
 /// Writes the accumulator's body for one table: each entry fills a box of equal width, and the
 /// whole is turned back by half a box so that boxes are centred on the encoded inputs. The half
 /// box that leaves at the front comes in again at the end with its sign changed (X^N = -1).
@@ -157,22 +199,10 @@ pub fn bootstrap_group(
     let count = outputs.len() / big_size;
     keyswitch_group(parameters, keys, inputs.unwrap_or(outputs), scratch);
 
+    switch_group(parameters, count, scratch);
+
     let polynomial_size = parameters.polynomial_size();
     let log_modulus = polynomial_size.to_blind_rotation_input_modulus_log();
-    for (index, words) in scratch.small.chunks_exact(small_dimension + 1).take(count).enumerate() {
-        let ciphertext = LweCiphertext::from_container(words, CiphertextModulus::new_native());
-        let switched = if parameters.modulus_switch == MODULUS_SWITCH_CENTERED {
-            lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
-        } else {
-            lwe_ciphertext_modulus_switch::<u64, usize, _>(ciphertext, log_modulus)
-        };
-        scratch.bodies[index] = switched.body();
-        let ticks = &mut scratch.ticks[index * small_dimension..][..small_dimension];
-        for (tick, element) in ticks.iter_mut().zip(switched.mask()) {
-            *tick = element;
-        }
-    }
-
     let accumulator_words = parameters.glwe_size().0 * polynomial_size.0;
     let accumulators = &mut scratch.accumulators[..count * accumulator_words];
     for (index, accumulator) in accumulators.chunks_exact_mut(accumulator_words).enumerate() {

@@ -7,7 +7,9 @@ mod failure;
 mod keys;
 mod parameters;
 
-use bootstrap::{bootstrap_group, even_group, keyswitch_group, largest_group, Scratch, Tables};
+use bootstrap::{
+    bootstrap_group, even_group, keyswitch_group, largest_group, positions_group, Scratch, Tables,
+};
 use failure::{fail, guard, last_sentence, Failure, Status};
 use keys::{noise, Keys};
 use parameters::Parameters;
@@ -407,6 +409,50 @@ pub unsafe extern "C" fn lutra_tfhe_keyswitch_decrypt(
                                 )
                                 .0;
                             }
+                        },
+                    );
+            });
+            Ok(())
+        },
+        || poison(context),
+    )
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_lookup_positions(
+    context: *const Context,
+    positions: *mut u32,
+    ciphertexts: *const u64,
+    count: usize,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let parameters = &context.parameters;
+            let size = parameters.ciphertext_words();
+            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
+            check_array("positions", positions, count, 1)?;
+            check_apart(
+                positions.cast(),
+                count.div_ceil(2),
+                ciphertexts.as_ptr(),
+                ciphertexts.len(),
+            )?;
+            let positions = slice_mut("positions", positions, count, 1)?;
+            let guard = context.keys()?;
+            let Some(keys) = guard.as_ref() else { return Ok(()) };
+            let threads = context.pool.current_num_threads();
+            let group = even_group(count, threads, largest_group(parameters));
+            context.pool.install(|| {
+                positions
+                    .par_chunks_mut(group)
+                    .zip(ciphertexts.par_chunks(group * size))
+                    .for_each_init(
+                        || Scratch::new(parameters, &context.fft, group),
+                        |scratch, (positions, inputs)| {
+                            positions_group(parameters, keys, positions, inputs, scratch);
                         },
                     );
             });
