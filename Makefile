@@ -135,7 +135,7 @@ $(BRIDGE_LIBRARY): bridge/tfhe/Cargo.toml bridge/tfhe/Cargo.lock $(wildcard brid
 $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(FLAVOUR)),,$(BUILD)/obj/tests/fuzz/driver.o) $(SUPPORT_OBJECTS) $(LIBRARY) $(BRIDGE_DEPENDENCY)
 	$(say) LD '$@'
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBRARY) $(BRIDGE_DEPENDENCY) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBRARY) $(BRIDGE_DEPENDENCY) $(LIBS) -lcmocka
 
 # Allocation-failure tests put themselves between the library and the allocator.
 $(BUILD)/tests/fault/%: TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Network files: any bytes are read twice alike, refused with a line number, or give a network whose
- * shapes are bounded and whose text reads back as itself. */
+/* Network files: any bytes are read twice alike, refused with a line number, or give a network
+ * whose shapes are bounded and whose text reads back as itself. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,12 +24,11 @@ static void check_network(const LutraNetwork *network, const char *text) {
                      layer->shape.width > 0);
         LUTRA_ASSERT(lutra_layer_weight_count(layer) <= (size_t)1 << 28);
     }
-    LUTRA_ASSERT(network->layers[network->layer_count - 1].shape.channels ==
-                 network->class_count);
+    LUTRA_ASSERT(network->layers[network->layer_count - 1].shape.channels == network->class_count);
     LUTRA_ASSERT(lutra_network_parse(&again, network->text, "again", &error) == LUTRA_OK);
     LUTRA_ASSERT(again.layer_count == network->layer_count);
-    LUTRA_ASSERT(memcmp(again.layers, network->layers,
-                        network->layer_count * sizeof *network->layers) == 0);
+    LUTRA_ASSERT(
+        memcmp(again.layers, network->layers, network->layer_count * sizeof *network->layers) == 0);
     lutra_network_deinit(&again);
 }
 
