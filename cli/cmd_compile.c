@@ -249,6 +249,10 @@ static void compilation_deinit(Compilation *work) {
 
 static LutraStatus compile(Compilation *work, const Options *options,
                            const LutraProgress *progress, LutraError *error) {
+    static const LutraCalibrateKind kinds[] = {
+        [LUTRA_OFFSETS_NONE] = LUTRA_CALIBRATE_RANGES,
+        [LUTRA_OFFSETS_ALIGN] = LUTRA_CALIBRATE_DENSITIES,
+        [LUTRA_OFFSETS_CENTRE] = LUTRA_CALIBRATE_CENTRED};
     LUTRA_TRY(lutra_file_check_output(options->output, options->common.force, error));
     LUTRA_TRY(lutra_model_read(&work->model, options->model, error));
     LUTRA_TRY(lutra_dataset_read(&work->data, options->data, 1u << LUTRA_SPLIT_TRAIN,
@@ -256,9 +260,9 @@ static LutraStatus compile(Compilation *work, const Options *options,
     LUTRA_TRY(check_data(&work->model, &work->data, options, error));
     CompileImages images = {&work->data.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
                             options->common.cpu_flags, progress};
+    const LutraObserver observer = compile_observer(&images);
     LUTRA_TRY(lutra_calibrate(&work->calibration, &work->model,
-                              options->lower.offsets == LUTRA_OFFSETS_CENTRE, compile_observe,
-                              &images, error));
+                              kinds[options->lower.offsets], &observer, error));
     LUTRA_TRY(lutra_lower(&work->circuit, &work->model, &work->calibration, &options->lower,
                           error));
     if (options->clear_from[0] != '\0') {

@@ -14,7 +14,9 @@
 
 /* ---- calibration ---- */
 
-/** User data of compile_observe. */
+enum { COMPILE_DENSITY_IMAGES = 512 };
+
+/** User data of the observer. */
 typedef struct {
     const LutraSplit *images; /* (count, C, H, W) of the circuit's input shape */
     uint32_t threads;
@@ -22,9 +24,9 @@ typedef struct {
     const LutraProgress *progress; /* may be NULL */
 } CompileImages;
 
-/** A LutraObserver that runs the images in clear mode; user is a CompileImages. */
-LutraStatus compile_observe(void *user, LutraRange *ranges, uint64_t *images,
-                            const LutraCircuit *circuit, uint64_t limit, LutraError *error);
+/** Runs the images in clear mode: all of them for ranges, the first COMPILE_DENSITY_IMAGES for
+ * histograms. `images` must outlive the observer. */
+LutraObserver compile_observer(CompileImages *images);
 
 /* ---- hybrid circuits ---- */
 

@@ -5,6 +5,10 @@
 #include "quant/lower_priv.h"
 
 void lutra_calibration_deinit(LutraCalibration *calibration) {
+    for (uint32_t i = 0; calibration->densities != NULL && i < calibration->count; i++) {
+        lutra_free(&calibration->densities[i].counts);
+    }
+    lutra_free(&calibration->densities);
     lutra_free(&calibration->ranges);
     lutra_free(&calibration->centred);
     *calibration = (LutraCalibration){0};
@@ -30,14 +34,15 @@ static uint32_t plain_count(const LutraCircuit *circuit) {
 /* One pass: runs the circuit and keeps the ranges of its plain operations. Sums beyond the width
  * that they were given set *overflow. */
 static LutraStatus run_pass(LutraCalibration *calibration, bool *overflow,
-                            const LutraCircuit *circuit, uint64_t limit, LutraObserver observe,
-                            void *user, LutraError *error) {
+                            const LutraCircuit *circuit, uint64_t limit,
+                            const LutraObserver *observer, LutraError *error) {
     LutraRange *ranges = NULL;
     LUTRA_TRY(lutra_alloc(&ranges, circuit->operation_count, sizeof *ranges, error));
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         ranges[i] = (LutraRange){1, 0};
     }
-    const LutraStatus status = observe(user, ranges, &calibration->images, circuit, limit, error);
+    const LutraStatus status =
+        observer->ranges(observer->user, ranges, &calibration->images, circuit, limit, error);
     *overflow = false;
     for (uint32_t i = 0, plain = 0; status == LUTRA_OK && i < circuit->operation_count; i++) {
         const LutraOperation *operation = &circuit->operations[i];
@@ -59,7 +64,7 @@ static LutraStatus run_pass(LutraCalibration *calibration, bool *overflow,
 }
 
 static LutraStatus measure(LutraCalibration *calibration, const LutraModel *model,
-                           LutraObserver observe, void *user, LutraError *error) {
+                           const LutraObserver *observer, LutraError *error) {
     LutraCircuit circuit = {0};
     LutraLowerPlan plan = {.narrow = true};
     LutraStatus status = LUTRA_OK;
@@ -75,7 +80,7 @@ static LutraStatus measure(LutraCalibration *calibration, const LutraModel *mode
     }
     bool rough = has_rounding(&circuit);
     LUTRA_TRY_GOTO(status, run_pass(calibration, &overflow, &circuit,
-                                    rough ? LUTRA_CALIBRATION_FIRST_IMAGES : 0, observe, user,
+                                    rough ? LUTRA_CALIBRATION_FIRST_IMAGES : 0, observer,
                                     error));
     plan.ranges = calibration->ranges;
     plan.range_count = calibration->count;
@@ -89,7 +94,7 @@ static LutraStatus measure(LutraCalibration *calibration, const LutraModel *mode
         lutra_circuit_deinit(&circuit);
         LUTRA_TRY_GOTO(status, lutra_lower_planned(&circuit, model, &plan, error));
         rough = false;
-        LUTRA_TRY_GOTO(status, run_pass(calibration, &overflow, &circuit, 0, observe, user,
+        LUTRA_TRY_GOTO(status, run_pass(calibration, &overflow, &circuit, 0, observer,
                                         error));
     }
 done:
@@ -99,7 +104,7 @@ done:
 
 /* Runs the circuit with centring offsets but without dropped bits, and keeps what the tables read. */
 static LutraStatus measure_centred(LutraCalibration *calibration, const LutraModel *model,
-                                   LutraObserver observe, void *user, LutraError *error) {
+                                   const LutraObserver *observer, LutraError *error) {
     LutraCircuit circuit = {0};
     LutraRange *ranges = NULL;
     LutraStatus status = LUTRA_OK;
@@ -112,7 +117,8 @@ static LutraStatus measure_centred(LutraCalibration *calibration, const LutraMod
     LUTRA_TRY_GOTO(status, lutra_alloc(&ranges, circuit.operation_count, sizeof *ranges, error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&calibration->centred, calibration->count,
                                        sizeof *calibration->centred, error));
-    LUTRA_TRY_GOTO(status, observe(user, ranges, &calibration->images, &circuit, 0, error));
+    LUTRA_TRY_GOTO(status, observer->ranges(observer->user, ranges, &calibration->images,
+                                            &circuit, 0, error));
     calibration->passes++;
     for (uint32_t i = 0, plain = 0; i < circuit.operation_count; i++) {
         const LutraOperation *operation = &circuit.operations[i];
@@ -130,12 +136,71 @@ done:
     return status;
 }
 
-LutraStatus lutra_calibrate(LutraCalibration *calibration, const LutraModel *model, bool centred,
-                            LutraObserver observe, void *user, LutraError *error) {
+/* An empty histogram over the observed range of one table's input. */
+static LutraStatus histogram_init(LutraHistogram *histogram, uint32_t channels, LutraRange range,
+                                  LutraError *error) {
+    size_t count = 0;
+    if (range.min > range.max) {
+        return LUTRA_OK;
+    }
+    const uint32_t bins = (uint32_t)(range.max - range.min + 1);
+    LUTRA_TRY(lutra_size_mul(&count, channels, bins));
+    LUTRA_TRY(lutra_alloc(&histogram->counts, count, sizeof *histogram->counts, error));
+    histogram->channels = channels;
+    histogram->bins = bins;
+    histogram->first = range.min;
+    return LUTRA_OK;
+}
+
+/* Histograms stand at the table's index in the calibration, and at its input's for the observer. */
+static LutraStatus measure_densities(LutraCalibration *calibration, const LutraModel *model,
+                                     const LutraObserver *observer, LutraError *error) {
+    LutraCircuit circuit = {0};
+    LutraHistogram *histograms = NULL;
+    LutraStatus status = LUTRA_OK;
+    LutraLowerPlan plan = {.ranges = calibration->ranges,
+                           .range_count = calibration->count,
+                           .extra_bits = 1,
+                           .narrow = true};
+    lutra_lower_default(&plan.settings);
+    plan.settings.mode = LUTRA_ROUNDING_EXACT;
+    LUTRA_TRY_GOTO(status, lutra_lower_planned(&circuit, model, &plan, error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_alloc(&histograms, circuit.operation_count, sizeof *histograms, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&calibration->densities, calibration->count,
+                                       sizeof *calibration->densities, error));
+    for (uint32_t i = 0, plain = 0; i < circuit.operation_count; i++) {
+        const LutraOperation *operation = &circuit.operations[i];
+        plain += operation->kind != LUTRA_OPERATION_ROUND;
+        if (operation->kind != LUTRA_OPERATION_TABLE) {
+            continue;
+        }
+        uint32_t sum = operation->inputs[0];
+        if (circuit.operations[sum].kind == LUTRA_OPERATION_ROUND) {
+            sum = circuit.operations[sum].inputs[0];
+        }
+        LutraHistogram *kept = &calibration->densities[plain - 1];
+        LUTRA_TRY_GOTO(status, histogram_init(kept, operation->shape.channels,
+                                              calibration->ranges[plain - 2], error));
+        histograms[sum] = *kept; /* shares the counts */
+    }
+    LUTRA_TRY_GOTO(status, observer->histograms(observer->user, histograms, &circuit, error));
+done:
+    lutra_free(&histograms);
+    lutra_circuit_deinit(&circuit);
+    return status;
+}
+
+LutraStatus lutra_calibrate(LutraCalibration *calibration, const LutraModel *model,
+                            LutraCalibrateKind kind, const LutraObserver *observer,
+                            LutraError *error) {
     LutraCalibration built = {0};
-    LutraStatus status = measure(&built, model, observe, user, error);
-    if (status == LUTRA_OK && centred) {
-        status = measure_centred(&built, model, observe, user, error);
+    LutraStatus status = measure(&built, model, observer, error);
+    if (status == LUTRA_OK && kind == LUTRA_CALIBRATE_DENSITIES) {
+        status = measure_densities(&built, model, observer, error);
+    }
+    if (status == LUTRA_OK && kind == LUTRA_CALIBRATE_CENTRED) {
+        status = measure_centred(&built, model, observer, error);
     }
     if (status != LUTRA_OK) {
         lutra_calibration_deinit(&built);

@@ -295,9 +295,10 @@ static LutraStatus decide_border(Border *border, Builder *builder) {
         return centred_border(border, builder, sum);
     }
     const LutraRange range = is_observed(sum) ? sum->observed_range : sum->static_range;
-    lutra_offsets_align(border->offsets, &builder->pending, channels, range,
-                        border->dropped_bits);
-    return LUTRA_OK;
+    const LutraHistogram *densities = builder->plan->densities;
+    return lutra_offsets_align(border->offsets, &builder->pending, channels, range,
+                               densities == NULL ? NULL : &densities[builder->plain],
+                               border->dropped_bits, builder->error);
 }
 
 static void add_round(Builder *builder, const LutraLayer *layer, Border *border) {
@@ -505,6 +506,7 @@ LutraStatus lutra_lower(LutraCircuit *circuit, const LutraModel *model,
         }
         plan.ranges = calibration->ranges;
         plan.centred = calibration->centred;
+        plan.densities = calibration->densities;
         plan.range_count = calibration->count;
     }
     return lutra_lower_planned(circuit, model, &plan, error);

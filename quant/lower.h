@@ -26,7 +26,7 @@ enum { LUTRA_ROUNDING_NONE = 0, LUTRA_MAX_ROUNDING = LUTRA_MAX_TABLE_BITS };
 typedef enum {
     LUTRA_OFFSETS_NONE = 0,
     /** Within +-2^(t-1): puts the thresholds of the channel's step function where the edges of the
-     * buckets are, as well as one number can. */
+     * buckets are, as well as one number can; sums that are met often count more. */
     LUTRA_OFFSETS_ALIGN = 1,
     /** Moves the middle between the outermost thresholds of the channel to 0. A channel whose step
      * is then odd reads correctly up to a whole range beyond the table's domain, because a table

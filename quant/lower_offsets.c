@@ -2,14 +2,14 @@
 /*
  * Per-channel offsets before a rounding.
  *
- * A channel's codes are a step function of its sum: threshold tau is the first sum with a new code.
- * Bucket b reads sums x with b = floor((x + o + 2^(t-1)) / 2^t) and gives them the code of the sum
- * b * 2^t - o. With r = (tau + o) mod 2^t the threshold therefore moves by -2^(t-1) if r = 0 and by
- * 2^(t-1) - r otherwise: it stays where it is for r = 2^(t-1).
+ * Bucket b reads the sums x with b = floor((x + o + 2^(t-1)) / 2^t) and gives them the code of the
+ * sum b * 2^t - o. Where no threshold of the channel's step function lies inside a bucket, that is
+ * their own code.
  */
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "quant/lower_priv.h"
 
 /* The next threshold above x, or range.max + 1. *code is the code at x, then that at the result. */
@@ -25,51 +25,101 @@ static int64_t next_threshold(const LutraPending *pending, uint32_t channel, Lut
     return x;
 }
 
-static int64_t moved_by(int64_t threshold, int64_t offset, uint32_t dropped_bits) {
-    const int64_t unit = (int64_t)1 << dropped_bits;
-    const int64_t residue = (((threshold + offset) % unit) + unit) % unit;
-    return residue == 0 ? -unit / 2 : (unit / 2) - residue;
+enum { MOST_OFFSETS_TRIED = 128 };
+
+/* A measured density is smoothed by this share of the one that the norm suggests. */
+static const double SUGGESTED_SHARE = 0.25;
+
+/* One channel's codes and weights over the range, extended by a bucket on both sides. */
+typedef struct {
+    int64_t first; /* sum of index 0 */
+    size_t count;
+    int32_t *codes;
+    double *weights;
+} Channel;
+
+static void fill_channel(Channel *line, const LutraPending *pending, uint32_t channel,
+                         LutraRange range, const LutraHistogram *density) {
+    double suggested = 0.0;
+    double measured = 0.0;
+    for (size_t i = 0; i < line->count; i++) {
+        const int64_t x = line->first + (int64_t)i;
+        const bool inside = x >= range.min && x <= range.max;
+        line->codes[i] = lutra_pending_code(pending, channel, x);
+        line->weights[i] = inside ? lutra_pending_density(pending, channel, x) : 0.0;
+        suggested += line->weights[i];
+    }
+    if (density == NULL || density->channels == 0) {
+        return;
+    }
+    const uint32_t *counts = density->counts + ((size_t)channel * density->bins);
+    for (uint32_t i = 0; i < density->bins; i++) {
+        measured += counts[i];
+    }
+    const double share = suggested > 0.0 ? SUGGESTED_SHARE * measured / suggested : 0.0;
+    for (size_t i = 0; measured > 0.0 && i < line->count; i++) {
+        const int64_t bin = line->first + (int64_t)i - density->first;
+        line->weights[i] *= share;
+        if (bin >= 0 && bin < density->bins) {
+            line->weights[i] += counts[bin];
+        }
+    }
 }
 
-enum { MAX_THRESHOLDS = 255 };
-
-static int32_t align_channel(const LutraPending *pending, uint32_t channel, LutraRange range,
-                             uint32_t dropped_bits) {
-    int64_t thresholds[MAX_THRESHOLDS];
-    double weights[MAX_THRESHOLDS];
-    size_t count = 0;
-    int32_t code = lutra_pending_code(pending, channel, range.min);
-    int32_t before = code;
+/* Sum of the weighted changes of codes that rounding with an offset makes. */
+static double changed_codes(const Channel *line, LutraRange range, int64_t offset,
+                            uint32_t dropped_bits) {
+    const int64_t unit = (int64_t)1 << dropped_bits;
+    double changed = 0.0;
     int64_t x = range.min;
-    while ((x = next_threshold(pending, channel, range, x, &code)) <= range.max &&
-           count < MAX_THRESHOLDS) {
-        thresholds[count] = x;
-        weights[count++] = lutra_pending_density(pending, channel, x) * (double)abs(code - before);
-        before = code;
-    }
-    const int64_t half = (int64_t)1 << (dropped_bits - 1);
-    int64_t best = 0;
-    double best_cost = INFINITY;
-    for (int64_t i = 0; i < 2 * half; i++) { /* 0, -1, 1, -2, ...: the smallest of equals wins */
-        const int64_t offset = (i % 2 == 0) ? i / 2 : -((i + 1) / 2);
-        double cost = 0.0;
-        for (size_t k = 0; k < count; k++) {
-            cost += weights[k] * (double)llabs(moved_by(thresholds[k], offset, dropped_bits));
+    while (x <= range.max) {
+        const int64_t shifted = x + offset + (unit / 2);
+        const int64_t into = ((shifted % unit) + unit) % unit; /* place of x in its bucket */
+        const int64_t stands_for = x - into + (unit / 2);      /* b * 2^t - o */
+        const int32_t code = line->codes[stands_for - line->first];
+        const int64_t end = x - into + unit < range.max + 1 ? x - into + unit : range.max + 1;
+        for (; x < end; x++) {
+            const size_t i = (size_t)(x - line->first);
+            changed += line->weights[i] * (double)abs(line->codes[i] - code);
         }
-        if (cost < best_cost) {
-            best_cost = cost;
+    }
+    return changed;
+}
+
+static int32_t align_channel(const Channel *line, LutraRange range, uint32_t dropped_bits) {
+    const int64_t count = (int64_t)1 << dropped_bits;
+    const int64_t step = count > MOST_OFFSETS_TRIED ? count / MOST_OFFSETS_TRIED : 1;
+    int64_t best = 0;
+    double best_changed = INFINITY;
+    for (int64_t i = 0; i * step < count; i++) { /* 0, -1, 1, -2, ...: the smallest of equals */
+        const int64_t offset = ((i % 2 == 0) ? i / 2 : -((i + 1) / 2)) * step;
+        const double changed = changed_codes(line, range, offset, dropped_bits);
+        if (changed < best_changed) {
+            best_changed = changed;
             best = offset;
         }
     }
     return (int32_t)best;
 }
 
-void lutra_offsets_align(int32_t *offsets, const LutraPending *pending, uint32_t channels,
-                         LutraRange range, uint32_t dropped_bits) {
-    LUTRA_ASSERT(dropped_bits >= 1);
+LutraStatus lutra_offsets_align(int32_t *offsets, const LutraPending *pending, uint32_t channels,
+                                LutraRange range, const LutraHistogram *density,
+                                uint32_t dropped_bits, LutraError *error) {
+    LUTRA_ASSERT(dropped_bits >= 1 && range.min <= range.max);
+    const int64_t unit = (int64_t)1 << dropped_bits;
+    Channel line = {.first = range.min - unit,
+                    .count = (size_t)(range.max - range.min + 1 + (2 * unit))};
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&line.codes, line.count, sizeof *line.codes, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&line.weights, line.count, sizeof *line.weights, error));
     for (uint32_t c = 0; c < channels; c++) {
-        offsets[c] = align_channel(pending, c, range, dropped_bits);
+        fill_channel(&line, pending, c, range, density);
+        offsets[c] = align_channel(&line, range, dropped_bits);
     }
+done:
+    lutra_free(&line.weights);
+    lutra_free(&line.codes);
+    return status;
 }
 
 void lutra_offsets_centre(int32_t *offsets, const LutraPending *pending, uint32_t channels,

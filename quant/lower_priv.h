@@ -23,8 +23,8 @@ typedef struct {
 /** The code of sum x in channel c. */
 int32_t lutra_pending_code(const LutraPending *pending, uint32_t channel, int64_t x);
 
-/** Relative density of the sums at x, from the running statistics of the norm: exp(-u^2 / 2) with u
- * in standard deviations; 1 without a norm. */
+/** Relative density that the running statistics of the norm suggest for the sums at x: exp(-u^2 / 2)
+ * with u in standard deviations; 1 without a norm. */
 double lutra_pending_density(const LutraPending *pending, uint32_t channel, int64_t x);
 
 /** Where a table's domain lies and what its entries stand for. */
@@ -40,10 +40,17 @@ LUTRA_MUST_CHECK LutraStatus lutra_table_build(LutraTableOperation *table,
                                                const LutraPending *pending,
                                                const LutraTableDomain *domain, LutraError *error);
 
-/** Offsets (channels) within +-2^(t-1) for LUTRA_OFFSETS_ALIGN; thresholds are looked for in range,
- * t >= 1. */
-void lutra_offsets_align(int32_t *offsets, const LutraPending *pending, uint32_t channels,
-                         LutraRange range, uint32_t dropped_bits);
+/**
+ * Offsets (channels) within +-2^(t-1) for LUTRA_OFFSETS_ALIGN: those that change codes least, summed
+ * over the sums in `range` by how often they are met.
+ *
+ * @param density  histogram of the sums, or NULL: then lutra_pending_density alone
+ * @param dropped_bits  t >= 1
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_offsets_align(int32_t *offsets, const LutraPending *pending,
+                                                 uint32_t channels, LutraRange range,
+                                                 const LutraHistogram *density,
+                                                 uint32_t dropped_bits, LutraError *error);
 
 /** Offsets (channels) for LUTRA_OFFSETS_CENTRE; 0 for a channel without threshold in range. */
 void lutra_offsets_centre(int32_t *offsets, const LutraPending *pending, uint32_t channels,
@@ -68,6 +75,7 @@ typedef struct {
     LutraLowerSettings settings;
     const LutraRange *ranges;  /* (plain operations) observed, or NULL: static */
     const LutraRange *centred; /* (plain operations) or NULL */
+    const LutraHistogram *densities; /* (plain operations) or NULL */
     uint32_t range_count;
     uint32_t extra_bits; /* added to every width that follows from an observed range */
     bool narrow;         /* round inputs of too wide tables to LUTRA_CALIBRATION_BITS */

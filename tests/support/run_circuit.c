@@ -34,8 +34,8 @@ void run_circuit_free(int32_t **values, const LutraCircuit *circuit) {
     free(values);
 }
 
-LutraStatus run_observer(void *user, LutraRange *ranges, uint64_t *images,
-                         const LutraCircuit *circuit, uint64_t limit, LutraError *error) {
+LutraStatus run_ranges(void *user, LutraRange *ranges, uint64_t *images,
+                       const LutraCircuit *circuit, uint64_t limit, LutraError *error) {
     RunImages *run = user;
     (void)error;
     const uint64_t count = limit == 0 || limit > run->count ? run->count : limit;
@@ -59,5 +59,27 @@ LutraStatus run_observer(void *user, LutraRange *ranges, uint64_t *images,
         run_circuit_free(values, circuit);
     }
     *images = count;
+    return LUTRA_OK;
+}
+
+LutraStatus run_histograms(void *user, LutraHistogram *histograms, const LutraCircuit *circuit,
+                           LutraError *error) {
+    RunImages *run = user;
+    (void)error;
+    for (uint64_t n = 0; n < run->count; n++) {
+        int32_t **values = run_circuit(circuit, run->images + (n * run->image_bytes), NULL);
+        for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
+            LutraHistogram *histogram = &histograms[i];
+            const LutraShape shape = circuit->operations[i].shape;
+            const size_t area = (size_t)shape.height * shape.width;
+            for (size_t e = 0; e < histogram->channels * area; e++) {
+                const int64_t bin = values[i][e] - histogram->first;
+                if (bin >= 0 && bin < histogram->bins) {
+                    histogram->counts[((e / area) * histogram->bins) + (size_t)bin]++;
+                }
+            }
+        }
+        run_circuit_free(values, circuit);
+    }
     return LUTRA_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef LUTRA_TESTS_SUPPORT_RUN_CIRCUIT_H
 #define LUTRA_TESTS_SUPPORT_RUN_CIRCUIT_H
 
+#include "quant/calibrate.h"
 #include "sim/circuit.h"
 
 /** Values of every operation but the output for one image; free with run_circuit_free. */
@@ -17,8 +18,10 @@ typedef struct {
     uint32_t calls;
 } RunImages;
 
-/** A LutraObserver; user is a RunImages. */
-LutraStatus run_observer(void *user, LutraRange *ranges, uint64_t *images,
-                         const LutraCircuit *circuit, uint64_t limit, LutraError *error);
+/** A LutraObserver's functions; user is a RunImages. */
+LutraStatus run_ranges(void *user, LutraRange *ranges, uint64_t *images,
+                       const LutraCircuit *circuit, uint64_t limit, LutraError *error);
+LutraStatus run_histograms(void *user, LutraHistogram *histograms, const LutraCircuit *circuit,
+                           LutraError *error);
 
 #endif

@@ -24,6 +24,10 @@ static const char *const STEPS =
     "[a2]\ntype = activation\ncodes = -1..1\nstep = 1\n"
     "[f2]\ntype = linear\nfeatures = 3\nweight_codes = -1..1\nweight_scale = fixed\n";
 
+static LutraObserver observer_of(RunImages *run) {
+    return (LutraObserver){run_ranges, run_histograms, run};
+}
+
 static void make_model(LutraModel *model, const char *text, uint64_t seed) {
     LutraNetwork network = {0};
     LutraError error = {""};
@@ -103,8 +107,9 @@ static void ranges_are_those_of_the_plain_circuit(void **state) {
     LutraError error = {""};
     const uint32_t rounding = 4;
     fixture_init(&fixture);
-    check_status(lutra_calibrate(&calibration, &fixture.model, false, run_observer, &fixture.run,
-                                 &error), LUTRA_OK, &error);
+    const LutraObserver observer = observer_of(&fixture.run);
+    check_status(lutra_calibrate(&calibration, &fixture.model, LUTRA_CALIBRATE_RANGES,
+                                 &observer, &error), LUTRA_OK, &error);
     assert_int_equal(calibration.images, IMAGES);
     assert_int_equal(calibration.passes, 1);
     assert_int_equal(fixture.run.calls, 1);
@@ -150,8 +155,9 @@ static void failures_of_the_observer_are_passed_on(void **state) {
     LutraCalibration calibration = {0};
     LutraError error = {""};
     fixture_init(&fixture);
-    check_status(lutra_calibrate(&calibration, &fixture.model, true, failing_observer, NULL,
-                                 &error), LUTRA_ECANCELLED, &error);
+    const LutraObserver failing = {failing_observer, run_histograms, NULL};
+    check_status(lutra_calibrate(&calibration, &fixture.model, LUTRA_CALIBRATE_RANGES,
+                                 &failing, &error), LUTRA_ECANCELLED, &error);
     assert_null(calibration.ranges);
     lutra_model_deinit(&fixture.model);
 }
@@ -181,7 +187,8 @@ static void too_wide_bounds_take_two_passes(void **state) {
         model.layers[1].weights[i] = i % 2 == 0 ? 1.0f : -1.0f;
     }
     RunImages run = {pixels, IMAGES, PIXELS, 0};
-    check_status(lutra_calibrate(&calibration, &model, false, run_observer, &run, &error), LUTRA_OK,
+    const LutraObserver observer = observer_of(&run);
+    check_status(lutra_calibrate(&calibration, &model, LUTRA_CALIBRATE_RANGES, &observer, &error), LUTRA_OK,
                  &error);
     assert_int_equal(calibration.passes, 2);
     lutra_lower_default(&settings);
@@ -189,7 +196,7 @@ static void too_wide_bounds_take_two_passes(void **state) {
     assert_true(circuit.operations[1].encoding.bits <= 16);
     LutraRange ranges[8];
     uint64_t images = 0;
-    check_status(run_observer(&run, ranges, &images, &circuit, 0, &error), LUTRA_OK, &error);
+    check_status(run_ranges(&run, ranges, &images, &circuit, 0, &error), LUTRA_OK, &error);
     for (uint32_t i = 0; i + 1 < circuit.operation_count; i++) {
         assert_int_equal(ranges[i].min, calibration.ranges[i].min);
         assert_int_equal(ranges[i].max, calibration.ranges[i].max);
@@ -240,8 +247,9 @@ static void offsets_lose_fewer_codes(void **state) {
     size_t wrong[3];
     const uint32_t rounding = 4;
     fixture_init(&fixture);
-    check_status(lutra_calibrate(&calibration, &fixture.model, true, run_observer, &fixture.run,
-                                 &error), LUTRA_OK, &error);
+    const LutraObserver observer = observer_of(&fixture.run);
+    check_status(lutra_calibrate(&calibration, &fixture.model, LUTRA_CALIBRATE_CENTRED,
+                                 &observer, &error), LUTRA_OK, &error);
     assert_int_equal(calibration.passes, 2);
     assert_non_null(calibration.centred);
     lutra_lower_default(&settings);
@@ -305,7 +313,8 @@ static void thresholds_are_put_on_edges(void **state) {
             assert_int_equal(lutra_pending_code(&pending, 0, low), 0);
             assert_int_equal(lutra_pending_code(&pending, 0, low + distance - 1), 0);
             assert_int_equal(lutra_pending_code(&pending, 0, low + distance), 1);
-            lutra_offsets_align(&offset, &pending, 1, (LutraRange){-64, 63}, t);
+            check_status(lutra_offsets_align(&offset, &pending, 1, (LutraRange){-64, 63}, NULL, t,
+                                             NULL), LUTRA_OK, NULL);
             assert_true(abs(offset) <= 1 << (t - 1));
             for (int x = -64; x < 64; x++) {
                 const int64_t bucket = lutra_round_half_up(x + offset, t);
@@ -350,8 +359,9 @@ static void centred_circuits_survive_the_wrap(void **state) {
     const uint32_t rounding = 4;
     size_t outside = 0;
     fixture_init(&fixture);
-    check_status(lutra_calibrate(&calibration, &fixture.model, true, run_observer, &fixture.run,
-                                 &error), LUTRA_OK, &error);
+    const LutraObserver observer = observer_of(&fixture.run);
+    check_status(lutra_calibrate(&calibration, &fixture.model, LUTRA_CALIBRATE_CENTRED,
+                                 &observer, &error), LUTRA_OK, &error);
     lutra_lower_default(&settings);
     settings.offsets = LUTRA_OFFSETS_CENTRE;
     settings.rounding = &rounding;
