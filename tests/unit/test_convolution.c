@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fast convolutions against the reference on odd sizes, and on different numbers of threads.
+ * Forward sums are exact. A gradient is a sum of `terms` products added in another order, so it may
+ * differ by terms * 2^-24 * sum |products|; with |g| <= 1 and |x| <= 8 that is terms^2 * 2^-21.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "tests/support/check.h"
+#include "train/convolution.h"
+#include "train/gemm.h"
+
+/* One layer with input, weights and gradients. */
+typedef struct {
+    LutraConvShape shape;
+    LutraTrainKernels kernels;
+    LutraConvInput input;
+    uint8_t *bytes;
+    float *sums;
+    float *weights;
+    float *out_gradient;
+    size_t in_count;
+    size_t out_count;
+    size_t weight_count;
+} Layer;
+
+static float *floats(size_t count) {
+    float *values = NULL;
+    LutraError error = {""};
+    check_status(lutra_alloc(&values, count, sizeof *values, &error), LUTRA_OK, &error);
+    return values;
+}
+
+static void layer_init(Layer *layer, LutraConvShape shape, bool from_bytes) {
+    LutraError error = {""};
+    shape.out_height =
+        ((shape.in_height + (2 * shape.padding) - shape.kernel_height) / shape.stride) + 1;
+    shape.out_width =
+        ((shape.in_width + (2 * shape.padding) - shape.kernel_width) / shape.stride) + 1;
+    *layer = (Layer){.shape = shape};
+    layer->in_count =
+        (size_t)shape.in_channels * shape.images * shape.in_height * shape.in_width;
+    layer->out_count = (size_t)shape.out_channels * shape.images * lutra_conv_positions(&shape);
+    layer->weight_count = shape.out_channels * lutra_conv_fan_in(&shape);
+    check_status(lutra_alloc(&layer->bytes, layer->in_count, 1, &error), LUTRA_OK, &error);
+    layer->sums = floats(layer->in_count);
+    layer->weights = floats(layer->weight_count);
+    layer->out_gradient = floats(layer->out_count);
+    for (size_t i = 0; i < layer->in_count; i++) {
+        layer->bytes[i] = (uint8_t)lutra_random_below(check_key(1), i, 9);
+        layer->sums[i] = (float)layer->bytes[i] - 3.0f;
+    }
+    for (size_t i = 0; i < layer->weight_count; i++) {
+        layer->weights[i] = (float)lutra_random_below(check_key(2), i, 3) - 1.0f;
+    }
+    for (size_t i = 0; i < layer->out_count; i++) {
+        layer->out_gradient[i] = (float)((2.0 * lutra_random_uniform(check_key(3), i)) - 1.0);
+    }
+    layer->input = from_bytes ? (LutraConvInput){layer->bytes, NULL, -3}
+                              : (LutraConvInput){NULL, layer->sums, 0};
+    lutra_train_kernels_init(&layer->kernels, lutra_cpu_detect());
+    lutra_gemm_prepare();
+}
+
+static void layer_deinit(Layer *layer) {
+    lutra_free(&layer->bytes);
+    lutra_free(&layer->sums);
+    lutra_free(&layer->weights);
+    lutra_free(&layer->out_gradient);
+}
+
+/* The three results, one after the other. */
+static float *run_fast(const Layer *layer, uint32_t threads) {
+    float *results = floats(layer->out_count + layer->weight_count + layer->in_count);
+    float *scratch = floats(lutra_conv_scratch_floats(&layer->shape, threads));
+    const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
+    lutra_conv_forward(results, &layer->shape, layer->input, layer->weights, &workspace);
+    lutra_conv_weight_gradient(results + layer->out_count, &layer->shape, layer->input,
+                               layer->out_gradient, 0.25f, &workspace);
+    lutra_conv_input_gradient(results + layer->out_count + layer->weight_count, &layer->shape,
+                              layer->weights, layer->out_gradient, 0.5f, &workspace);
+    lutra_free(&scratch);
+    return results;
+}
+
+static float *run_ref(const Layer *layer) {
+    float *results = floats(layer->out_count + layer->weight_count + layer->in_count);
+    lutra_conv_forward_ref(results, &layer->shape, layer->input, layer->weights);
+    lutra_conv_weight_gradient_ref(results + layer->out_count, &layer->shape, layer->input,
+                                   layer->out_gradient, 0.25f);
+    lutra_conv_input_gradient_ref(results + layer->out_count + layer->weight_count, &layer->shape,
+                                  layer->weights, layer->out_gradient, 0.5f);
+    return results;
+}
+
+static void check_layer(LutraConvShape shape, bool from_bytes) {
+    Layer layer;
+    layer_init(&layer, shape, from_bytes);
+    float *expected = run_ref(&layer);
+    float *once = run_fast(&layer, 1);
+    float *threaded = run_fast(&layer, 3);
+    const size_t total = layer.out_count + layer.weight_count + layer.in_count;
+    const double terms =
+        (double)shape.images * (double)lutra_conv_positions(&layer.shape);
+    const double back_terms = (double)shape.out_channels * (double)lutra_conv_fan_in(&layer.shape);
+    for (size_t i = 0; i < total; i++) {
+        const double tolerance = i < layer.out_count ? 0.0
+                                 : i < layer.out_count + layer.weight_count
+                                     ? terms * terms * 0x1p-21
+                                     : back_terms * back_terms * 0x1p-21;
+        check_close((double)once[i], (double)expected[i], tolerance);
+    }
+    assert_memory_equal(once, threaded, total * sizeof(float));
+    lutra_free(&expected);
+    lutra_free(&once);
+    lutra_free(&threaded);
+    layer_deinit(&layer);
+}
+
+static void test_sizes(void **state) {
+    (void)state;
+    const LutraConvShape shapes[] = {
+        {.images = 1, .in_channels = 1, .in_height = 1, .in_width = 1, .out_channels = 1,
+         .kernel_height = 1, .kernel_width = 1, .stride = 1},
+        {.images = 7, .in_channels = 3, .in_height = 9, .in_width = 8, .out_channels = 5,
+         .kernel_height = 3, .kernel_width = 3, .stride = 1},
+        {.images = 5, .in_channels = 2, .in_height = 7, .in_width = 7, .out_channels = 9,
+         .kernel_height = 3, .kernel_width = 3, .stride = 2, .padding = 1},
+        {.images = 9, .in_channels = 4, .in_height = 5, .in_width = 6, .out_channels = 3,
+         .kernel_height = 5, .kernel_width = 6, .stride = 1}, /* linear */
+        {.images = 33, .in_channels = 17, .in_height = 1, .in_width = 1, .out_channels = 13,
+         .kernel_height = 1, .kernel_width = 1, .stride = 1}, /* linear over points */
+        {.images = 3, .in_channels = 2, .in_height = 31, .in_width = 29, .out_channels = 2,
+         .kernel_height = 4, .kernel_width = 4, .stride = 3, .padding = 2},
+        {.images = 40, .in_channels = 2, .in_height = 8, .in_width = 8, .out_channels = 4,
+         .kernel_height = 3, .kernel_width = 3, .stride = 1, .padding = 1},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        check_layer(shapes[i], true);
+        check_layer(shapes[i], false);
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes)};
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests_name("convolution", tests, NULL, NULL);
+}
