@@ -1,15 +1,306 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Preparation of a circuit for clear execution: formats, fusion, stages, scratch layout. */
 #include "sim/clear.h"
 
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/clear_priv.h"
 #include "sim/operations.h"
 
-struct LutraClearProgram {
-    const LutraCircuit *circuit;
-    uint32_t cpu_flags;
-};
+/** One block of scratch and the stages during which it is in use. */
+typedef struct {
+    size_t bytes;
+    uint32_t first;
+    uint32_t last;
+    size_t *offset; /* where to note its place */
+} Block;
+
+size_t lutra_clear_stride(ValueFormat format, uint32_t channels) {
+    const size_t lanes = ((size_t)channels + LUTRA_SIM_LANES - 1) / LUTRA_SIM_LANES *
+                         LUTRA_SIM_LANES;
+    if (format == VALUE_U8 && channels <= 8) { /* few channels: less to multiply by zero */
+        return channels <= 4 ? 4 : 8;
+    }
+    return lanes;
+}
+
+size_t lutra_clear_format_bytes(ValueFormat format) {
+    switch (format) {
+        case VALUE_U8: return sizeof(uint8_t);
+        case VALUE_I16: return sizeof(int16_t);
+        case VALUE_I32: return sizeof(int32_t);
+        case VALUE_NONE: break;
+    }
+    return 0;
+}
+
+static bool is_dot(const LutraOperation *op) {
+    return op->kind == LUTRA_OPERATION_LINEAR || op->kind == LUTRA_OPERATION_CONV;
+}
+
+/** Ranges proved from codes, weights and entries: never wider than the stated ones. */
+static void prove_ranges(LutraClearProgram *program) {
+    const LutraCircuit *const circuit = program->circuit;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        LutraRange inputs[LUTRA_MAX_OPERATION_INPUTS] = {{0}};
+        LutraShape x_shape = {0};
+        for (uint32_t x = op->input_count; x-- > 0;) {
+            inputs[x] = program->values[op->inputs[x]].range;
+            x_shape = circuit->operations[op->inputs[x]].shape;
+        }
+        program->values[i].range = lutra_operation_static_range(op, x_shape, inputs);
+    }
+}
+
+static ValueFormat accumulator_format(LutraRange range) {
+    return range.min >= -INT16_MAX && range.max <= INT16_MAX ? VALUE_I16 : VALUE_I32;
+}
+
+/** Codes: uint8 around 0 if they fit, else as an accumulator. */
+static void set_code_format(ClearValue *value) {
+    const int64_t min = value->range.min < 0 ? value->range.min : 0;
+    const int64_t max = value->range.max > 0 ? value->range.max : 0;
+    if (max - min <= UINT8_MAX) {
+        value->range = (LutraRange){.min = min, .max = max};
+        value->format = VALUE_U8;
+        value->low = (int32_t)min;
+    } else {
+        value->format = accumulator_format(value->range);
+    }
+}
+
+static void set_format(ClearValue *value, const LutraClearProgram *program,
+                       const LutraOperation *op) {
+    if (op->kind == LUTRA_OPERATION_INPUT || op->kind == LUTRA_OPERATION_TABLE) {
+        set_code_format(value);
+        return;
+    }
+    value->format = accumulator_format(value->range);
+    if (is_dot(op)) {
+        const DotMethod method =
+            lutra_clear_dot_method(&program->values[op->inputs[0]], op, value->range);
+        if (method == DOT_WORDS || method == DOT_GENERAL) {
+            value->format = VALUE_I32;
+        }
+    }
+}
+
+static void count_readers(uint32_t *readers, const LutraCircuit *circuit) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        for (uint32_t x = 0; x < circuit->operations[i].input_count; x++) {
+            readers[circuit->operations[i].inputs[x]]++;
+        }
+    }
+}
+
+/** Index of the only table that reads rounding `index`; UINT32_MAX if there are other readers. */
+static bool rounds_for_one_table(const LutraCircuit *circuit, const uint32_t *readers,
+                                 uint32_t index) {
+    if (circuit->operations[index].kind != LUTRA_OPERATION_ROUND || readers[index] != 1) {
+        return false;
+    }
+    for (uint32_t i = index + 1; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        for (uint32_t x = 0; x < op->input_count; x++) {
+            if (op->inputs[x] == index) {
+                return op->kind == LUTRA_OPERATION_TABLE;
+            }
+        }
+    }
+    return false;
+}
+
+static void set_values(LutraClearProgram *program, const uint32_t *readers) {
+    const LutraCircuit *const circuit = program->circuit;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        ClearValue *const value = &program->values[i];
+        value->channels = op->shape.channels;
+        value->height = op->shape.height;
+        value->width = op->shape.width;
+        value->pixels = (size_t)op->shape.height * op->shape.width;
+        if (op->kind == LUTRA_OPERATION_OUTPUT || rounds_for_one_table(circuit, readers, i)) {
+            continue;
+        }
+        set_format(value, program, op);
+        value->stride = lutra_clear_stride(value->format, value->channels);
+        if (value->stride > program->max_lanes) {
+            program->max_lanes = value->stride;
+        }
+    }
+}
+
+/** The stage that computes an operation's value, or NULL. */
+static ClearStage *stage_of(LutraClearProgram *program, uint32_t operation) {
+    for (uint32_t i = 0; i < program->stage_count; i++) {
+        if (program->stages[i].operation == operation) {
+            return &program->stages[i];
+        }
+    }
+    return NULL;
+}
+
+static LutraStatus add_table(LutraClearProgram *program, ClearStage *stage, LutraError *error) {
+    const LutraCircuit *const circuit = program->circuit;
+    const LutraOperation *const op = &circuit->operations[stage->operation];
+    ClearTable *const table = &stage->table;
+    table->round = UINT32_MAX;
+    table->x = op->inputs[0];
+    if (program->values[table->x].format == VALUE_NONE) {
+        table->round = table->x;
+        table->x = circuit->operations[table->round].inputs[0];
+    }
+    ClearStage *const source = stage_of(program, table->x);
+    const LutraOperationKind kind = circuit->operations[table->x].kind;
+    table->observes_x = !source->observed_later && kind != LUTRA_OPERATION_INPUT &&
+                        kind != LUTRA_OPERATION_TABLE;
+    source->observed_later = source->observed_later || table->observes_x;
+    return lutra_clear_table_prepare(table, &program->values[stage->operation], program,
+                                     stage->operation, error);
+}
+
+static LutraStatus add_stages(LutraClearProgram *program, LutraError *error) {
+    const LutraCircuit *const circuit = program->circuit;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (program->values[i].format == VALUE_NONE && op->kind != LUTRA_OPERATION_OUTPUT) {
+            continue;
+        }
+        ClearStage *const stage = &program->stages[program->stage_count++];
+        stage->operation = i;
+        if (op->kind == LUTRA_OPERATION_TABLE) {
+            LUTRA_TRY(add_table(program, stage, error));
+        } else if (is_dot(op)) {
+            LUTRA_TRY(lutra_clear_dot_prepare(&stage->dot, &program->values[i],
+                                              &program->values[op->inputs[0]], op,
+                                              &program->kernels, error));
+        }
+    }
+    return LUTRA_OK;
+}
+
+static size_t aligned(size_t bytes) {
+    return (bytes + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES * LUTRA_ALIGNMENT_BYTES;
+}
+
+/** Lowest place that no block in use at the same time covers. */
+static size_t place_of(const Block *blocks, size_t placed, const Block *block) {
+    size_t offset = 0;
+    for (size_t i = 0; i < placed;) {
+        const Block *const other = &blocks[i];
+        const bool together = other->first <= block->last && block->first <= other->last;
+        if (together && *other->offset < offset + block->bytes &&
+            offset < *other->offset + other->bytes) {
+            offset = *other->offset + other->bytes;
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    return offset;
+}
+
+static void add_block(LutraClearProgram *program, Block *blocks, size_t *count, Block block) {
+    block.bytes = aligned(block.bytes);
+    blocks[*count] = block;
+    *block.offset = place_of(blocks, *count, &block);
+    if (*block.offset + block.bytes > program->scratch_bytes) {
+        program->scratch_bytes = *block.offset + block.bytes;
+    }
+    (*count)++;
+}
+
+/** Last stage that reads the value of an operation. */
+static uint32_t last_reader(const LutraClearProgram *program, uint32_t operation) {
+    uint32_t last = 0;
+    for (uint32_t s = 0; s < program->stage_count; s++) {
+        const ClearStage *const stage = &program->stages[s];
+        const LutraOperation *const op = &program->circuit->operations[stage->operation];
+        for (uint32_t x = 0; x < op->input_count; x++) {
+            const bool through_round =
+                op->kind == LUTRA_OPERATION_TABLE && stage->table.x == operation;
+            if (op->inputs[x] == operation || through_round) {
+                last = s;
+            }
+        }
+    }
+    return last;
+}
+
+static LutraStatus lay_out(LutraClearProgram *program, LutraError *error) {
+    Block *blocks = NULL;
+    size_t count = 0;
+    const uint32_t end = program->stage_count;
+    LUTRA_TRY(lutra_alloc(&blocks, 3 * (size_t)end + 2, sizeof *blocks, error));
+    add_block(program, blocks, &count,
+              (Block){2 * program->max_lanes * sizeof(int32_t), 0, end, &program->rows_offset});
+    for (uint32_t s = 0; s < end; s++) {
+        ClearStage *const stage = &program->stages[s];
+        ClearValue *const value = &program->values[stage->operation];
+        if (value->format != VALUE_NONE) {
+            const size_t bytes =
+                value->pixels * value->stride * lutra_clear_format_bytes(value->format);
+            add_block(program, blocks, &count,
+                      (Block){bytes, s, last_reader(program, stage->operation), &value->offset});
+        }
+        if (stage->dot.staged) {
+            add_block(program, blocks, &count,
+                      (Block){stage->dot.stage_bytes, s, s, &stage->dot.stage_offset});
+        }
+        if (stage->table.steps) {
+            add_block(program, blocks, &count,
+                      (Block){stage->table.lanes / LUTRA_SIM_LANES, s, s,
+                              &stage->table.marked_offset});
+        }
+    }
+    lutra_free(&blocks);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_clear_program_create(LutraClearProgram **program, const LutraCircuit *circuit,
+                                       uint32_t cpu_flags, LutraError *error) {
+    LutraStatus status = LUTRA_OK;
+    LutraClearProgram *made = NULL;
+    uint32_t *readers = NULL;
+    const uint32_t count = circuit->operation_count;
+    *program = NULL;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made, 1, sizeof *made, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made->values, count, sizeof(ClearValue), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made->stages, count, sizeof(ClearStage), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&readers, count, sizeof *readers, error));
+    made->circuit = circuit;
+    lutra_sim_kernels_init(&made->kernels, cpu_flags);
+    count_readers(readers, circuit);
+    prove_ranges(made);
+    set_values(made, readers);
+    LUTRA_TRY_GOTO(status, add_stages(made, error));
+    LUTRA_TRY_GOTO(status, lay_out(made, error));
+    *program = made;
+    made = NULL;
+done:
+    lutra_clear_program_destroy(&made);
+    lutra_free(&readers);
+    return status;
+}
+
+void lutra_clear_program_destroy(LutraClearProgram **program) {
+    if (program == NULL || *program == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < (*program)->stage_count; i++) {
+        lutra_clear_dot_deinit(&(*program)->stages[i].dot);
+        lutra_clear_table_deinit(&(*program)->stages[i].table);
+    }
+    lutra_free(&(*program)->stages);
+    lutra_free(&(*program)->values);
+    lutra_free(program);
+}
+
+size_t lutra_clear_scratch_bytes(const LutraClearProgram *program) {
+    return program->scratch_bytes;
+}
 
 LutraOperationStatistics lutra_operation_statistics_empty(void) {
     return (LutraOperationStatistics){.min = INT64_MAX, .max = INT64_MIN};
@@ -23,63 +314,4 @@ void lutra_operation_statistics_merge(LutraOperationStatistics *into,
     into->zeros += from->zeros;
     into->out_of_range += from->out_of_range;
     into->outside_observed += from->outside_observed;
-}
-
-LutraStatus lutra_clear_program_create(LutraClearProgram **program, const LutraCircuit *circuit,
-                                       uint32_t cpu_flags, LutraError *error) {
-    LUTRA_TRY(lutra_alloc(program, 1, sizeof **program, error));
-    **program = (LutraClearProgram){.circuit = circuit, .cpu_flags = cpu_flags};
-    return LUTRA_OK;
-}
-
-void lutra_clear_program_destroy(LutraClearProgram **program) {
-    lutra_free(program);
-}
-
-size_t lutra_clear_scratch_bytes(const LutraClearProgram *program) {
-    size_t elements = 0;
-    for (uint32_t i = 0; i < program->circuit->operation_count; i++) {
-        elements += lutra_shape_elements(program->circuit->operations[i].shape);
-    }
-    return elements * sizeof(int32_t) + program->circuit->operation_count * sizeof(int32_t *);
-}
-
-static void observe(LutraOperationStatistics *statistics, const LutraOperation *op,
-                    const int32_t *y) {
-    const size_t count = lutra_shape_elements(op->shape);
-    const bool counts_zeros =
-        op->kind == LUTRA_OPERATION_INPUT || op->kind == LUTRA_OPERATION_TABLE;
-    const bool observed = op->observed_range.min <= op->observed_range.max;
-    statistics->elements += count;
-    for (size_t i = 0; i < count; i++) {
-        statistics->min = y[i] < statistics->min ? y[i] : statistics->min;
-        statistics->max = y[i] > statistics->max ? y[i] : statistics->max;
-        statistics->zeros += counts_zeros && y[i] == 0;
-        statistics->outside_observed +=
-            observed && (y[i] < op->observed_range.min || y[i] > op->observed_range.max);
-        statistics->out_of_range +=
-            op->kind == LUTRA_OPERATION_OUTPUT &&
-            (y[i] < lutra_encoding_min(op->encoding) || y[i] > lutra_encoding_max(op->encoding));
-    }
-}
-
-void lutra_clear_run(const LutraClearProgram *program, float *logits,
-                     LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch) {
-    const LutraCircuit *const circuit = program->circuit;
-    int32_t **const values = scratch;
-    int32_t *at = (int32_t *)(void *)(values + circuit->operation_count);
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        if (op->kind == LUTRA_OPERATION_OUTPUT) {
-            lutra_operation_output(logits, &op->u.output, op->shape.channels,
-                                   values[op->inputs[0]]);
-            observe(&statistics[i], op, values[op->inputs[0]]);
-            continue;
-        }
-        values[i] = at;
-        at += lutra_shape_elements(op->shape);
-        statistics[i].out_of_range += lutra_operation_apply(values[i], circuit, i, pixels,
-                                                            (const int32_t *const *)values);
-        observe(&statistics[i], op, values[i]);
-    }
 }

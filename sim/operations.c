@@ -14,10 +14,9 @@ int64_t lutra_round_half_up(int64_t x, uint32_t dropped_bits) {
     if (dropped_bits == 0) {
         return x;
     }
-    const int64_t step = INT64_C(1) << dropped_bits;
-    const int64_t shifted = x + step / 2;
-    const int64_t quotient = shifted / step;
-    return shifted % step < 0 ? quotient - 1 : quotient;
+    const int64_t shifted = x + (INT64_C(1) << (dropped_bits - 1));
+    /* floor for both signs, without shifting a negative number */
+    return shifted >= 0 ? shifted >> dropped_bits : ~(~shifted >> dropped_bits);
 }
 
 void lutra_operation_input(int32_t *codes, const LutraInputOperation *input, LutraShape shape,

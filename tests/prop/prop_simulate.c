@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fast clear execution equals the reference operations on random circuits: logits and statistics,
+ * for every set of instructions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "sim/simulate.h"
+#include "tests/support/check.h"
+#include "tests/support/circuits.h"
+
+static uint32_t cases(void) {
+    const char *const text = getenv("LUTRA_TEST_ITERS");
+    const long scale = text == NULL ? 1 : strtol(text, NULL, 10);
+    return 150u * (scale > 0 ? (uint32_t)scale : 1u);
+}
+
+/** Statistics of one image by definition. */
+static void define_statistics(LutraOperationStatistics *statistics, const LutraCircuit *circuit,
+                              const LutraImageValues *values) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        const size_t count = lutra_shape_elements(op->shape);
+        LutraOperationStatistics *const s = &statistics[i];
+        const bool codes =
+            op->kind == LUTRA_OPERATION_INPUT || op->kind == LUTRA_OPERATION_TABLE;
+        s->elements += count;
+        for (size_t e = 0; e < count; e++) {
+            const int64_t y = values->values[i][e];
+            s->min = y < s->min ? y : s->min;
+            s->max = y > s->max ? y : s->max;
+            s->zeros += codes && y == 0;
+            s->outside_observed +=
+                op->observed_range.min <= op->observed_range.max &&
+                (y < op->observed_range.min || y > op->observed_range.max);
+            if (op->kind == LUTRA_OPERATION_TABLE || op->kind == LUTRA_OPERATION_OUTPUT) {
+                const LutraOperation *const x = &circuit->operations[op->inputs[0]];
+                const int64_t input = values->values[op->inputs[0]][e];
+                s->out_of_range += input < lutra_encoding_min(x->encoding) ||
+                                   input > lutra_encoding_max(x->encoding);
+            }
+        }
+    }
+}
+
+static void check_statistics(const LutraOperationStatistics *actual,
+                             const LutraOperationStatistics *expected,
+                             const LutraCircuit *circuit, uint32_t case_number) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (memcmp(&actual[i], &expected[i], sizeof actual[i]) != 0) {
+            fail_msg("case %u, '%s': elements %ld %ld, min %ld %ld, max %ld %ld, zeros %ld %ld, "
+                     "out of range %ld %ld, unobserved %ld %ld",
+                     case_number, circuit->operations[i].name, (long)actual[i].elements,
+                     (long)expected[i].elements, (long)actual[i].min, (long)expected[i].min,
+                     (long)actual[i].max, (long)expected[i].max, (long)actual[i].zeros,
+                     (long)expected[i].zeros, (long)actual[i].out_of_range,
+                     (long)expected[i].out_of_range, (long)actual[i].outside_observed,
+                     (long)expected[i].outside_observed);
+        }
+    }
+}
+
+static void compare(const LutraCircuit *circuit, uint32_t case_number, uint32_t cpu_flags) {
+    enum { IMAGES = 3 };
+    LutraError error = {""};
+    LutraClearProgram *program = NULL;
+    uint8_t *pixels = circuit_random_pixels(circuit, check_key(case_number + 1000000), IMAGES);
+    const size_t pixels_per_image = lutra_shape_elements(circuit->operations[0].shape);
+    LutraOperationStatistics actual[64];
+    LutraOperationStatistics expected[64];
+    float logits[128];
+    assert_true(circuit->class_count <= 128);
+    for (size_t i = 0; i < 64; i++) {
+        actual[i] = lutra_operation_statistics_empty();
+        expected[i] = lutra_operation_statistics_empty();
+    }
+    check_status(lutra_clear_program_create(&program, circuit, cpu_flags, &error), LUTRA_OK,
+                 &error);
+    for (size_t image = 0; image < IMAGES; image++) {
+        LutraImageValues values;
+        CheckBuffer scratch;
+        /* 64-byte alignment as lutra_alloc gives it, guards on both sides */
+        check_buffer_init(&scratch, lutra_clear_scratch_bytes(program) + 64, 0);
+        uint8_t *const aligned =
+            scratch.data + (64 - (uintptr_t)scratch.data % 64) % 64;
+        memset(scratch.data, (int)(0x5A + image), scratch.bytes);
+        check_status(lutra_simulate_image_values(&values, circuit,
+                                                 pixels + image * pixels_per_image, &error),
+                     LUTRA_OK, &error);
+        lutra_clear_run(program, logits, actual, pixels + image * pixels_per_image, aligned);
+        define_statistics(expected, circuit, &values);
+        for (uint8_t *end = aligned + lutra_clear_scratch_bytes(program);
+             end < scratch.data + scratch.bytes; end++) {
+            assert_int_equal(*end, 0x5A + image);
+        }
+        check_buffer_done(&scratch);
+        if (memcmp(logits, values.logits, circuit->class_count * sizeof(float)) != 0) {
+            fail_msg("case %u: logits differ (LUTRA_TEST_SEED to replay)", case_number);
+        }
+        lutra_image_values_deinit(&values);
+    }
+    check_statistics(actual, expected, circuit, case_number);
+    lutra_clear_program_destroy(&program);
+    lutra_free(&pixels);
+}
+
+static void run_style(CircuitStyle style) {
+    static const uint32_t masks[] = {0, LUTRA_CPU_AVX2, LUTRA_CPU_ALL};
+    for (uint32_t i = 0; i < cases(); i++) {
+        LutraCircuit circuit;
+        const uint32_t number = i * CIRCUIT_STYLES + (uint32_t)style;
+        circuit_random(&circuit, check_key(number), style);
+        for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
+            compare(&circuit, number, masks[m]);
+        }
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
+static void ternary_circuits_equal_the_reference(void **state) {
+    (void)state;
+    run_style(CIRCUIT_TERNARY);
+}
+
+static void small_circuits_equal_the_reference(void **state) {
+    (void)state;
+    run_style(CIRCUIT_SMALL);
+}
+
+static void wide_circuits_equal_the_reference(void **state) {
+    (void)state;
+    run_style(CIRCUIT_WIDE);
+}
+
+static void vgg9_equals_the_reference(void **state) {
+    (void)state;
+    for (uint32_t rounded = 0; rounded < 2; rounded++) {
+        LutraCircuit circuit;
+        circuit_vgg9(&circuit, check_key(5), rounded == 1);
+        compare(&circuit, 77 + rounded, LUTRA_CPU_ALL);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ternary_circuits_equal_the_reference),
+        cmocka_unit_test(small_circuits_equal_the_reference),
+        cmocka_unit_test(wide_circuits_equal_the_reference),
+        cmocka_unit_test(vgg9_equals_the_reference),
+    };
+    return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
+}
