@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/check.h"
 
+#define _XOPEN_SOURCE 700
+#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,14 +68,27 @@ LutraRandomKey check_key(uint32_t case_number) {
                             .index = case_number};
 }
 
+static char folder[128];
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where) {
+    (void)status;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_folder(void) {
+    (void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 const char *check_temporary(const char *name) {
     static char paths[8][256];
     static unsigned next;
-    static char folder[128];
     if (folder[0] == '\0') {
         const char *const root = getenv("TMPDIR");
         (void)snprintf(folder, sizeof folder, "%s/lutra-test-XXXXXX", root == NULL ? "/tmp" : root);
         assert_non_null(mkdtemp(folder));
+        assert_int_equal(atexit(remove_folder), 0);
     }
     char *const path = paths[next++ % 8];
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
