@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the noise model expects of a circuit; see prediction.h. */
+#include "bridge/prediction.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bridge/encoding.h"
+
+enum { NEIGHBOURS = 5 };
+
+static bool is_encrypted(const LutraOperation *op) {
+    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
+           op->kind != LUTRA_OPERATION_OUTPUT;
+}
+
+static double square(int8_t weight) {
+    return (double)weight * (double)weight;
+}
+
+static void linear_variance(double *y, const LutraOperation *op, const double *x) {
+    const LutraLinearOperation *const linear = &op->u.linear;
+    for (size_t o = 0; o < op->shape.channels; o++) {
+        double sum = 0.0;
+        for (size_t i = 0; i < linear->in_features; i++) {
+            sum += square(linear->weights[o * linear->in_features + i]) * x[i];
+        }
+        y[o] = sum;
+    }
+}
+
+/** One output of a convolution, at row r and column c. */
+static double conv_variance_at(const LutraConvOperation *conv, const double *x, LutraShape x_shape,
+                               size_t o, size_t r, size_t c) {
+    const int8_t *const filter =
+        conv->weights + o * conv->in_channels * conv->kernel * conv->kernel;
+    double sum = 0.0;
+    for (size_t i = 0; i < conv->in_channels; i++) {
+        for (size_t a = 0; a < conv->kernel; a++) {
+            const int64_t row = (int64_t)(r * conv->stride + a) - conv->padding;
+            for (size_t b = 0; b < conv->kernel; b++) {
+                const int64_t column = (int64_t)(c * conv->stride + b) - conv->padding;
+                if (row >= 0 && row < x_shape.height && column >= 0 && column < x_shape.width) {
+                    sum += square(filter[(i * conv->kernel + a) * conv->kernel + b]) *
+                           x[(i * x_shape.height + (size_t)row) * x_shape.width + (size_t)column];
+                }
+            }
+        }
+    }
+    return sum;
+}
+
+static void conv_variance(double *y, const LutraOperation *op, const double *x,
+                          LutraShape x_shape) {
+    size_t at = 0;
+    for (size_t o = 0; o < op->shape.channels; o++) {
+        for (size_t r = 0; r < op->shape.height; r++) {
+            for (size_t c = 0; c < op->shape.width; c++) {
+                y[at++] = conv_variance_at(&op->u.conv, x, x_shape, o, r, c);
+            }
+        }
+    }
+}
+
+static void pool_variance(double *y, const LutraOperation *op, const double *x,
+                          LutraShape x_shape) {
+    const LutraSumPoolOperation *const pool = &op->u.sum_pool;
+    size_t at = 0;
+    for (size_t c = 0; c < op->shape.channels; c++) {
+        for (size_t r = 0; r < op->shape.height; r++) {
+            for (size_t s = 0; s < op->shape.width; s++) {
+                double sum = 0.0;
+                for (size_t a = 0; a < pool->kernel; a++) {
+                    const size_t row = c * x_shape.height + r * pool->stride + a;
+                    for (size_t b = 0; b < pool->kernel; b++) {
+                        sum += x[row * x_shape.width + s * pool->stride + b];
+                    }
+                }
+                y[at++] = sum;
+            }
+        }
+    }
+}
+
+static void operation_variance(LutraPrediction *prediction, const LutraCircuit *circuit,
+                               uint32_t index) {
+    const LutraOperation *const op = &circuit->operations[index];
+    const LutraShape x_shape = circuit->operations[op->inputs[0]].shape;
+    const double *const x = prediction->var_t2[op->inputs[0]];
+    double *const y = prediction->var_t2[index];
+    const size_t count = lutra_shape_elements(op->shape);
+    switch (op->kind) {
+        case LUTRA_OPERATION_LINEAR: linear_variance(y, op, x); break;
+        case LUTRA_OPERATION_CONV: conv_variance(y, op, x, x_shape); break;
+        case LUTRA_OPERATION_SUM_POOL: pool_variance(y, op, x, x_shape); break;
+        case LUTRA_OPERATION_ADD:
+            for (size_t i = 0; i < count; i++) {
+                y[i] = x[i] + prediction->var_t2[op->inputs[1]][i];
+            }
+            break;
+        case LUTRA_OPERATION_ROUND:
+            for (size_t i = 0; i < count; i++) {
+                y[i] = x[i];
+                if (op->u.round.mode == LUTRA_ROUNDING_EXACT) {
+                    y[i] += op->u.round.dropped_bits * prediction->bootstrap_var_t2;
+                }
+            }
+            break;
+        case LUTRA_OPERATION_TABLE:
+            for (size_t i = 0; i < count; i++) {
+                y[i] = prediction->bootstrap_var_t2;
+            }
+            break;
+        case LUTRA_OPERATION_INPUT:
+        case LUTRA_OPERATION_OUTPUT: break;
+    }
+}
+
+/** Allocates the variances of a value that is to be encrypted and fills them with fresh noise. */
+static LutraStatus need_variance(LutraPrediction *prediction, const LutraCircuit *circuit,
+                                 uint32_t index, double fresh_var_t2, LutraError *error) {
+    if (prediction->var_t2[index] != NULL) {
+        return LUTRA_OK;
+    }
+    const size_t count = lutra_shape_elements(circuit->operations[index].shape);
+    LUTRA_TRY(lutra_alloc(&prediction->var_t2[index], count, sizeof(double), error));
+    for (size_t i = 0; i < count; i++) {
+        prediction->var_t2[index][i] = fresh_var_t2;
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircuit *circuit,
+                                  const LutraCryptoParameters *set, LutraNoiseModel model,
+                                  LutraError *error) {
+    *prediction = (LutraPrediction){
+        .operation_count = circuit->operation_count,
+        .bootstrap_var_t2 = lutra_noise_bootstrap_of(set, model),
+        .keyswitch_var_t2 =
+            lutra_noise_keyswitch(model, set->glwe_dim << set->log2_poly, set->ks_level,
+                                  set->ks_base_log, set->lwe_std),
+        .modulus_switch_var_t2 =
+            lutra_noise_modulus_switch(model, (LutraModulusSwitch)set->modulus_switch,
+                                       set->lwe_dim, set->log2_poly)};
+    const double fresh_var_t2 = lutra_noise_fresh(set);
+    LutraStatus status = lutra_alloc(&prediction->var_t2, circuit->operation_count,
+                                     sizeof *prediction->var_t2, error);
+    for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (!is_encrypted(op)) {
+            continue;
+        }
+        for (uint32_t k = 0; k < op->input_count && status == LUTRA_OK; k++) {
+            status = need_variance(prediction, circuit, op->inputs[k], fresh_var_t2, error);
+        }
+        if (status == LUTRA_OK) {
+            status = need_variance(prediction, circuit, i, 0.0, error);
+        }
+        if (status == LUTRA_OK) {
+            operation_variance(prediction, circuit, i);
+        }
+    }
+    if (status != LUTRA_OK) {
+        lutra_prediction_deinit(prediction);
+    }
+    return status;
+}
+
+void lutra_prediction_deinit(LutraPrediction *prediction) {
+    for (uint32_t i = 0; prediction->var_t2 != NULL && i < prediction->operation_count; i++) {
+        lutra_free(&prediction->var_t2[i]);
+    }
+    lutra_free(&prediction->var_t2);
+    memset(prediction, 0, sizeof *prediction);
+}
+
+/** Share of a centred Gaussian between two bounds, without cancellation in the tails. */
+static double gaussian_between(double low, double high, double deviation) {
+    const double scale = 1.0 / (deviation * sqrt(2.0));
+    if (low < 0.0) {
+        return 0.5 * (erfc(-high * scale) - erfc(-low * scale));
+    }
+    return 0.5 * (erfc(low * scale) - erfc(high * scale));
+}
+
+LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
+    LutraLookupRisk risk = {0.0, 0.0};
+    const double half_cell = ldexp(1.0, -(int)lookup->encoding.bits - 2);
+    const double deviation = sqrt(lookup->var_t2);
+    const int64_t right =
+        lutra_torus_lookup(lookup->table, lookup->channel, lookup->index, lookup->encoding);
+    for (int step = -NEIGHBOURS; step <= NEIGHBOURS; step++) {
+        if (step == 0) {
+            continue;
+        }
+        const double low = (2.0 * step - 1.0) * half_cell - lookup->bias - lookup->off_centre;
+        const double probability = gaussian_between(low, low + 2.0 * half_cell, deviation);
+        risk.wrong_box += probability;
+        if (lutra_torus_lookup(lookup->table, lookup->channel, lookup->index + step,
+                               lookup->encoding) != right) {
+            risk.wrong_value += probability;
+        }
+    }
+    return risk;
+}
+
+double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double var_t2,
+                                       uint32_t bits, uint32_t dropped_bits) {
+    double sum = 0.0;
+    for (uint32_t i = 0; i < dropped_bits; i++) {
+        /* Bit i is multiplied by 2^(bits - i) into the top place; a sign has a quarter of the
+         * torus on either side. */
+        const double total = ldexp(var_t2 + i * prediction->bootstrap_var_t2,
+                                   2 * (int)(bits - i)) +
+                             prediction->keyswitch_var_t2 + prediction->modulus_switch_var_t2;
+        sum += erfc(0.25 / sqrt(2.0 * total));
+    }
+    return sum;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the noise model expects of a circuit on real ciphertexts: the variance of every value, and
+ * how probable it is that one look-up reads a wrong entry.
+ *
+ * Variances are fractions of the torus, squared (suffix var_t2). They hold on average over keys: a
+ * particular key with more ones than zeros has somewhat more noise.
+ */
+#ifndef LUTRA_BRIDGE_PREDICTION_H
+#define LUTRA_BRIDGE_PREDICTION_H
+
+#include "sim/circuit.h"
+#include "sim/noise.h"
+
+typedef struct {
+    uint32_t operation_count;
+    double **var_t2; /* [operation][element], owned; NULL for operations that stay in the clear
+                        and are read by none that is encrypted */
+    double bootstrap_var_t2;
+    double keyswitch_var_t2;
+    double modulus_switch_var_t2;
+} LutraPrediction;
+
+/**
+ * Variance of every encrypted value: fresh for encrypted inputs, the bootstrap's for table
+ * results, sums of w^2 * var in between.
+ *
+ * @param[out] prediction  deinit it; zeroed on error
+ * @param      set         the one parameter set in use
+ * @assumes  noises are independent. A value that reaches one sum by two ways is counted as two
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_prediction_init(LutraPrediction *prediction,
+                                                   const LutraCircuit *circuit,
+                                                   const LutraCryptoParameters *set,
+                                                   LutraNoiseModel model, LutraError *error);
+
+void lutra_prediction_deinit(LutraPrediction *prediction);
+
+/** One look-up whose exact accumulator is known. */
+typedef struct {
+    const LutraTableOperation *table;
+    uint32_t channel;
+    LutraEncoding encoding; /* of the table's input, bits left after rounding */
+    int64_t index;          /* what the table should read */
+    double off_centre;      /* exact value minus the centre of its cell, fraction of the torus */
+    double var_t2;          /* all noise up to the blind rotation */
+    double bias;            /* by how much cells lie too low: 1 / (4 N) for the standard modulus
+                               switch, 0 for the centred */
+} LutraPredictedLookup;
+
+typedef struct {
+    double wrong_box;   /* probability of reading any other entry */
+    double wrong_value; /* probability of reading an entry of another value */
+} LutraLookupRisk;
+
+/** Both probabilities, from the Gaussian's share of the neighbouring cells, five on each side. */
+LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup);
+
+/** Probability that one of `dropped_bits` sign look-ups of an exact rounding is wrong, summed.
+ *
+ * @param var_t2  of the value before the rounding
+ * @param bits    p of the value before the rounding
+ */
+double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double var_t2,
+                                       uint32_t bits, uint32_t dropped_bits);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs samples on real ciphertexts and adds up what the observer saw; see verify.h. */
+#include "bridge/verify.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bridge/verify_priv.h"
+#include "sim/operations.h"
+#include "sim/simulate.h"
+
+static const double CONFIDENCE = 0.95;
+
+void lutra_verify_default(LutraVerifySettings *settings) {
+    *settings = (LutraVerifySettings){.backend = lutra_backend_tfhe(),
+                                      .noise_model = LUTRA_NOISE_TFHE_RS};
+    lutra_backend_settings_default(&settings->backend_settings);
+}
+
+void lutra_verify_result_deinit(LutraVerifyResult *result) {
+    lutra_free(&result->samples);
+    lutra_free(&result->clear_logits);
+    lutra_free(&result->encrypted_logits);
+    lutra_free(&result->layers);
+    memset(result, 0, sizeof *result);
+}
+
+const char *lutra_verdict_text(LutraVerdict verdict) {
+    switch (verdict) {
+        case LUTRA_VERDICT_AGREES: return "wrong look-ups are as frequent as predicted";
+        case LUTRA_VERDICT_FEWER: return "wrong look-ups are rarer than predicted";
+        case LUTRA_VERDICT_MORE: return "wrong look-ups are more frequent than predicted";
+        case LUTRA_VERDICT_BROKEN:
+            return "results lie farther from their values than any noise explains";
+    }
+    return "unknown";
+}
+
+/** Gives every array of the result its size. */
+static LutraStatus allocate(LutraVerifyResult *result, const LutraCircuit *circuit, uint64_t count,
+                            LutraError *error) {
+    size_t logits = 0;
+    if (count > SIZE_MAX || lutra_size_mul(&logits, (size_t)count, circuit->class_count) != 0) {
+        return lutra_error_set(error, LUTRA_ENOMEM, "%llu samples do not fit in memory",
+                               (unsigned long long)count);
+    }
+    LUTRA_TRY(lutra_alloc(&result->samples, (size_t)count, sizeof *result->samples, error));
+    LUTRA_TRY(lutra_alloc(&result->clear_logits, logits, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&result->encrypted_logits, logits, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&result->layers, circuit->operation_count, sizeof *result->layers,
+                          error));
+    result->class_count = circuit->class_count;
+    return LUTRA_OK;
+}
+
+static uint64_t mismatches_so_far(const LutraVerifyObserver *observer) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < observer->circuit->operation_count; i++) {
+        sum += observer->layers[i].mismatches;
+    }
+    return sum;
+}
+
+/** Compares the logits of one sample bit for bit. */
+static void compare_logits(LutraVerifySample *sample, const float *clear, const float *encrypted,
+                           uint32_t classes) {
+    sample->clear_class = lutra_argmax(clear, classes);
+    sample->encrypted_class = lutra_argmax(encrypted, classes);
+    sample->logits_equal = memcmp(clear, encrypted, classes * sizeof *clear) == 0;
+    for (uint32_t c = 0; c < classes; c++) {
+        const double difference = fabs((double)clear[c] - (double)encrypted[c]);
+        if (difference > sample->largest_logit_difference) {
+            sample->largest_logit_difference = difference;
+        }
+    }
+}
+
+/* One progress bar over all samples. */
+typedef struct {
+    const LutraProgress *outer;
+    uint64_t sample;
+    uint64_t samples;
+} Ticker;
+
+static int tick(void *user, const char *stage, uint64_t done, uint64_t total, double figure) {
+    const Ticker *const ticker = user;
+    return lutra_progress_tick(ticker->outer, stage, ticker->sample * total + done,
+                               ticker->samples * total, figure)
+               ? 1
+               : 0;
+}
+
+static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *observer,
+                              const uint8_t *pixels, uint64_t samples,
+                              const LutraVerifySettings *settings, LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
+    const LutraOperation *const last = &circuit->operations[circuit->operation_count - 1];
+    const uint32_t classes = circuit->class_count;
+    const size_t at = (size_t)result->sample_count;
+    const uint64_t mismatches_before = mismatches_so_far(observer);
+    Ticker ticker = {settings->progress, result->sample_count, samples};
+    const LutraProgress progress = {tick, NULL, &ticker};
+    const LutraEncryptedListener listener = {lutra_verify_observe, observer};
+    const LutraEncryptedSettings run = {settings->backend_settings.threads, &listener, &progress};
+    LutraEncryptedReport report = {0};
+    LutraImageValues clear = {0};
+    LutraVerifySample sample = {0};
+    int32_t *codes = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&codes, classes, sizeof *codes, error));
+    LUTRA_TRY_GOTO(status, lutra_simulate_image_values(&clear, circuit, pixels, error));
+    LUTRA_TRY_GOTO(status, lutra_verify_observer_start(observer, pixels, error));
+    LUTRA_TRY_GOTO(status, lutra_encrypted_run(codes, &report, observer->backend, circuit, pixels,
+                                               &run, error));
+    float *const encrypted_logits = result->encrypted_logits + at * classes;
+    lutra_operation_output(encrypted_logits, &last->u.output, classes, codes);
+    memcpy(result->clear_logits + at * classes, clear.logits, classes * sizeof(float));
+    compare_logits(&sample, clear.logits, encrypted_logits, classes);
+    sample.lookups = report.lookups;
+    sample.mismatches = mismatches_so_far(observer) - mismatches_before;
+    sample.encrypt_seconds = report.encrypt_seconds;
+    sample.run_seconds = report.run_seconds;
+    sample.decrypt_seconds = report.decrypt_seconds;
+    result->samples[at] = sample;
+    result->sample_count++;
+    if (report.ciphertext_bytes > result->ciphertext_bytes) {
+        result->ciphertext_bytes = report.ciphertext_bytes;
+    }
+done:
+    lutra_image_values_deinit(&clear);
+    lutra_free(&codes);
+    return status;
+}
+
+static LutraVerdict judge(const LutraVerifyResult *result) {
+    if (result->strays > 0) {
+        return LUTRA_VERDICT_BROKEN;
+    }
+    const double expected = result->expected_mismatches;
+    const double lookups = (double)result->lookups;
+    if (expected < result->mismatch_interval.low * lookups) {
+        return LUTRA_VERDICT_MORE;
+    }
+    return expected > result->mismatch_interval.high * lookups ? LUTRA_VERDICT_FEWER
+                                                               : LUTRA_VERDICT_AGREES;
+}
+
+static double deviation_of(double squares, uint64_t count) {
+    return count == 0 ? 0.0 : sqrt(squares / (double)count);
+}
+
+/** Layers that were seen, and the sums over layers and samples. */
+static void conclude(LutraVerifyResult *result, const LutraVerifyObserver *observer) {
+    for (uint32_t i = 0; i < observer->circuit->operation_count; i++) {
+        if (observer->layers[i].elements == 0) {
+            continue;
+        }
+        LutraVerifyLayer *const layer = &result->layers[result->layer_count++];
+        const LutraVerifySums *const sums = &observer->sums[i];
+        *layer = observer->layers[i];
+        layer->mismatch_interval =
+            lutra_interval_binomial(layer->mismatches, layer->lookups, CONFIDENCE);
+        layer->noise_std_measured = deviation_of(sums->noise_squares, layer->elements);
+        layer->noise_std_predicted = deviation_of(sums->noise_predicted, layer->elements);
+        layer->lookup_std_measured = deviation_of(sums->lookup_squares, layer->elements);
+        layer->lookup_std_predicted = deviation_of(sums->lookup_predicted, layer->elements);
+        result->lookups += layer->lookups;
+        result->wrong_boxes += layer->wrong_boxes;
+        result->mismatches += layer->mismatches;
+        result->strays += layer->strays;
+        result->expected_wrong_boxes += layer->expected_wrong_boxes;
+        result->expected_mismatches += layer->expected_mismatches;
+    }
+    for (uint64_t s = 0; s < result->sample_count; s++) {
+        const LutraVerifySample *const sample = &result->samples[s];
+        result->logits_equal += sample->logits_equal;
+        result->top1_agree += sample->clear_class == sample->encrypted_class;
+        result->encrypt_seconds += sample->encrypt_seconds;
+        result->run_seconds += sample->run_seconds;
+        result->decrypt_seconds += sample->decrypt_seconds;
+    }
+    result->mismatch_interval =
+        lutra_interval_binomial(result->mismatches, result->lookups, CONFIDENCE);
+    result->verdict = judge(result);
+}
+
+static LutraStatus start_backend(LutraVerifyResult *result, LutraBackend *backend,
+                                 const LutraVerifySettings *settings, LutraError *error) {
+    LUTRA_TRY(lutra_backend_create(backend, settings->backend, &result->parameters,
+                                   &settings->backend_settings, error));
+    const double start = lutra_encrypted_clock();
+    LUTRA_TRY(backend->operations->generate_keys(backend->context, settings->test_seed,
+                                                 settings->progress, error));
+    result->keygen_seconds = lutra_encrypted_clock() - start;
+    result->key_bytes = backend->operations->key_bytes(backend->context);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
+                         const uint8_t *pixels, uint64_t count,
+                         const LutraVerifySettings *settings, LutraError *error) {
+    const size_t image = lutra_shape_elements(circuit->operations[0].shape);
+    LutraBackend backend = {NULL, NULL};
+    LutraPrediction prediction = {0};
+    LutraVerifyObserver observer = {0};
+    LutraStatus status = LUTRA_OK;
+    memset(result, 0, sizeof *result);
+    LUTRA_TRY_GOTO(status, lutra_encrypted_check(circuit, error));
+    result->parameters = circuit->parameters[lutra_encrypted_parameter_index(circuit)];
+    LUTRA_TRY_GOTO(status, allocate(result, circuit, count, error));
+    LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, &result->parameters,
+                                                 settings->noise_model, error));
+    LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &backend, circuit,
+                                                      &result->parameters, &prediction, error));
+    LUTRA_TRY_GOTO(status, start_backend(result, &backend, settings, error));
+    for (uint64_t s = 0; s < count && status == LUTRA_OK; s++) {
+        status = run_sample(result, &observer, pixels + (size_t)s * image, count, settings, error);
+    }
+    if (status == LUTRA_OK || (status == LUTRA_ECANCELLED && result->sample_count > 0)) {
+        conclude(result, &observer);
+    }
+done:
+    if (status != LUTRA_OK && status != LUTRA_ECANCELLED) {
+        lutra_verify_result_deinit(result);
+    }
+    lutra_verify_observer_deinit(&observer);
+    lutra_prediction_deinit(&prediction);
+    lutra_backend_destroy(&backend);
+    return status;
+}

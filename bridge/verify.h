@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs samples on real ciphertexts and compares every look-up and every logit with the simulation.
+ *
+ * The tool holds the secret key, so it can look inside. Layer by layer it keeps the integers that
+ * the ciphertexts really hold: a linear operation is recomputed exactly from its inputs' integers,
+ * and a look-up's result is the entry that its position after keyswitch and modulus switch names,
+ * whether right or wrong. So each wrong look-up is counted where it happens and only there, and a
+ * noise of one finest digit in a wide accumulator is not mistaken for one.
+ *
+ *   wrong box    the look-up read another entry than the exact accumulator names
+ *   mismatch     ... and that entry has another value
+ *   stray        a result farther from its entry than noise explains: the bootstrap itself failed
+ */
+#ifndef LUTRA_BRIDGE_VERIFY_H
+#define LUTRA_BRIDGE_VERIFY_H
+
+#include "bridge/backend.h"
+#include "bridge/interval.h"
+#include "sim/circuit.h"
+#include "sim/noise.h"
+
+/* More than this many predicted deviations from its entry make a result a stray. Even a billion
+ * look-ups reach 6.5; the rest is for keys with many ones. */
+#define LUTRA_VERIFY_STRAY_DEVIATIONS 9.0
+
+typedef struct {
+    const LutraBackendOperations *backend;
+    LutraBackendSettings backend_settings; /* threads also of the linear operations */
+    const uint8_t *test_seed;              /* LUTRA_TEST_SEED_BYTES, or NULL: real entropy */
+    LutraNoiseModel noise_model;           /* of the predictions */
+    const LutraProgress *progress;         /* may be NULL */
+} LutraVerifySettings;
+
+/** tfhe-rs backend and noise model, 1 thread, real entropy. */
+void lutra_verify_default(LutraVerifySettings *settings);
+
+/** One encrypted operation over all samples. */
+typedef struct {
+    char name[LUTRA_NAME_BYTES];
+    uint32_t operation;
+    LutraOperationKind kind;
+    uint64_t elements; /* values seen: elements of the shape times samples */
+    uint64_t lookups;  /* bootstraps run; an exact rounding counts its dropped bits */
+    uint64_t wrong_boxes;
+    uint64_t mismatches;
+    uint64_t off_by_one; /* mismatches by one step of the result's encoding; the rest is larger */
+    uint64_t strays;
+    double expected_wrong_boxes;
+    double expected_mismatches;
+    LutraInterval mismatch_interval; /* 95 %, of the probability per look-up */
+    double noise_std_measured;       /* of the result's words, fraction of the torus */
+    double noise_std_predicted;
+    double lookup_std_measured; /* tables: of the position that was read; else 0 */
+    double lookup_std_predicted;
+} LutraVerifyLayer;
+
+typedef struct {
+    uint32_t clear_class; /* largest logit of the clear simulation */
+    uint32_t encrypted_class;
+    bool logits_equal; /* bit for bit */
+    double largest_logit_difference;
+    uint64_t lookups;
+    uint64_t mismatches;
+    double encrypt_seconds;
+    double run_seconds;
+    double decrypt_seconds;
+} LutraVerifySample;
+
+typedef enum {
+    LUTRA_VERDICT_AGREES = 0,   /* the expected number lies in the interval of the observed */
+    LUTRA_VERDICT_FEWER = 1,    /* fewer wrong look-ups than predicted: the model is cautious */
+    LUTRA_VERDICT_MORE = 2,     /* more than predicted: do not trust the simulation */
+    LUTRA_VERDICT_BROKEN = 3    /* strays: the encrypted computation itself is wrong */
+} LutraVerdict;
+
+typedef struct {
+    uint64_t sample_count; /* finished */
+    LutraVerifySample *samples; /* (sample_count), owned */
+    uint32_t class_count;
+    float *clear_logits;     /* (sample_count, class_count), owned */
+    float *encrypted_logits; /* (sample_count, class_count), owned */
+    uint32_t layer_count;
+    LutraVerifyLayer *layers; /* encrypted operations and encrypted inputs in order, owned */
+    uint64_t lookups;
+    uint64_t wrong_boxes;
+    uint64_t mismatches;
+    uint64_t strays;
+    double expected_wrong_boxes;
+    double expected_mismatches;
+    LutraInterval mismatch_interval; /* 95 %, of the probability per look-up */
+    uint64_t logits_equal;           /* samples */
+    uint64_t top1_agree;             /* samples */
+    LutraVerdict verdict;
+    LutraCryptoParameters parameters; /* that were used */
+    uint64_t key_bytes;
+    uint64_t ciphertext_bytes; /* most that were alive at once */
+    double keygen_seconds;
+    double encrypt_seconds;
+    double run_seconds;
+    double decrypt_seconds;
+} LutraVerifyResult;
+
+/** Frees and zeroes. */
+void lutra_verify_result_deinit(LutraVerifyResult *result);
+
+/**
+ * Verifies `count` images.
+ *
+ * @param[out] result   owned by the caller; zeroed on error, except LUTRA_ECANCELLED: then it holds
+ *                      the samples that were finished
+ * @param      circuit  passed lutra_circuit_check
+ * @param      pixels   (count, C, H, W)
+ * @param      count    >= 1
+ * @errors those of lutra_encrypted_check and of the backend; LUTRA_ENOMEM; LUTRA_ECANCELLED
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
+                                          const uint8_t *pixels, uint64_t count,
+                                          const LutraVerifySettings *settings, LutraError *error);
+
+/** One sentence on a verdict; never NULL. */
+const char *lutra_verdict_text(LutraVerdict verdict);
+
+#endif

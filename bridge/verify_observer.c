@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looks into every ciphertext of an encrypted run; see verify_priv.h and verify.h. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bridge/encoding.h"
+#include "bridge/verify_priv.h"
+#include "sim/operations.h"
+
+static bool is_encrypted(const LutraOperation *op) {
+    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
+           op->kind != LUTRA_OPERATION_OUTPUT;
+}
+
+/** Bits that an approximate rounding leaves in the word for the table to drop; else 0. */
+static uint32_t bits_left_in(const LutraOperation *op) {
+    const bool leaves = is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
+                        op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
+    return leaves ? op->u.round.dropped_bits : 0;
+}
+
+/** What values[index] is encoded with: finer than the result's encoding if bits were left in. */
+static uint32_t word_bits(const LutraCircuit *circuit, uint32_t index) {
+    const LutraOperation *const op = &circuit->operations[index];
+    return op->encoding.bits + bits_left_in(op);
+}
+
+/** Half a finest step that approximate rounding adds. */
+static uint64_t word_shift(const LutraCircuit *circuit, uint32_t index) {
+    const LutraOperation *const op = &circuit->operations[index];
+    if (bits_left_in(op) == 0) {
+        return 0;
+    }
+    LutraRoundOperation round = op->u.round;
+    round.offsets = NULL;
+    return lutra_torus_round_constant(&round, 0, word_bits(circuit, index));
+}
+
+LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer, const LutraBackend *backend,
+                                       const LutraCircuit *circuit,
+                                       const LutraCryptoParameters *set,
+                                       const LutraPrediction *prediction, LutraError *error) {
+    const size_t count = circuit->operation_count;
+    *observer = (LutraVerifyObserver){
+        .backend = backend, .circuit = circuit, .set = set, .prediction = prediction};
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&observer->layers, count, sizeof(LutraVerifyLayer), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&observer->sums, count, sizeof(LutraVerifySums), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&observer->values, count, sizeof(int32_t *), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&observer->positions, count, sizeof(uint32_t *), error));
+    for (uint32_t i = 0; i < count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        memcpy(observer->layers[i].name, op->name, sizeof op->name);
+        observer->layers[i].operation = i;
+        observer->layers[i].kind = op->kind;
+    }
+done:
+    if (status != LUTRA_OK) {
+        lutra_verify_observer_deinit(observer);
+    }
+    return status;
+}
+
+static void forget_values(LutraVerifyObserver *observer) {
+    for (uint32_t i = 0; i < observer->circuit->operation_count; i++) {
+        if (observer->values != NULL) {
+            lutra_free(&observer->values[i]);
+        }
+        if (observer->positions != NULL) {
+            lutra_free(&observer->positions[i]);
+        }
+    }
+}
+
+void lutra_verify_observer_deinit(LutraVerifyObserver *observer) {
+    if (observer->circuit != NULL) {
+        forget_values(observer);
+    }
+    lutra_free(&observer->layers);
+    lutra_free(&observer->sums);
+    lutra_free(&observer->values);
+    lutra_free(&observer->positions);
+    memset(observer, 0, sizeof *observer);
+}
+
+static LutraStatus need_values(LutraVerifyObserver *observer, uint32_t index, LutraError *error) {
+    const size_t count = lutra_shape_elements(observer->circuit->operations[index].shape);
+    return lutra_alloc(&observer->values[index], count, sizeof(int32_t), error);
+}
+
+/** Recomputes operation `index` exactly from the integers that its inputs hold. */
+static void apply(LutraVerifyObserver *observer, uint32_t index, const uint8_t *pixels) {
+    (void)lutra_operation_apply(observer->values[index], observer->circuit, index, pixels,
+                                (const int32_t *const *)observer->values);
+}
+
+LutraStatus lutra_verify_observer_start(LutraVerifyObserver *observer, const uint8_t *pixels,
+                                        LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
+    forget_values(observer);
+    for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        bool known = !is_encrypted(op);
+        for (uint32_t k = 0; k < op->input_count; k++) {
+            known = known && observer->values[op->inputs[k]] != NULL;
+        }
+        if (known) {
+            LUTRA_TRY(need_values(observer, i, error));
+            apply(observer, i, pixels);
+        }
+    }
+    return LUTRA_OK;
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+/** What the position of a look-up names, as a value modulo 2^(bits+1). */
+static int64_t value_at(uint32_t position, uint32_t bits, uint32_t log2_poly) {
+    const uint64_t width = UINT64_C(1) << (log2_poly - bits);
+    const uint64_t entry = (position + width / 2) / width;
+    return (int64_t)(entry & ((UINT64_C(2) << bits) - 1));
+}
+
+/** Distance of a position from where the exact word lies, fraction of the torus. */
+static double position_deviation(const LutraVerifyObserver *observer, uint32_t position,
+                                 uint64_t word) {
+    const bool centred = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED;
+    const double ticks = ldexp(2.0, (int)observer->set->log2_poly);
+    /* The centred switch rounds down, after half a tick was taken off: middle of the tick. */
+    const double at = ((double)position + (centred ? 0.5 : 0.0)) / ticks;
+    const double difference = at - ldexp((double)word, -64);
+    return difference - floor(difference + 0.5);
+}
+
+/** One look-up: what it read, what it should have read, what was to be expected. */
+static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t element,
+                         uint32_t channel) {
+    const LutraCircuit *const circuit = observer->circuit;
+    const LutraOperation *const op = &circuit->operations[index];
+    const uint32_t input = op->inputs[0];
+    const LutraEncoding encoding = circuit->operations[input].encoding;
+    const uint32_t dropped = bits_left_in(&circuit->operations[input]);
+    const uint32_t position = observer->positions[input][element];
+    const int64_t exact = observer->values[input][element];
+    const int64_t right = lutra_round_half_up(exact, dropped);
+    const int64_t read = value_at(position, encoding.bits, observer->set->log2_poly);
+    const int64_t value = lutra_torus_lookup(&op->u.table, channel, read, encoding);
+    const int64_t expected = lutra_torus_lookup(&op->u.table, channel, right, encoding);
+    const uint64_t word =
+        lutra_torus_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
+    const LutraPrediction *const prediction = observer->prediction;
+    const double total = prediction->var_t2[input][element] + prediction->keyswitch_var_t2 +
+                         prediction->modulus_switch_var_t2;
+    const bool standard = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD;
+    const LutraPredictedLookup lookup = {
+        .table = &op->u.table,
+        .channel = channel,
+        .encoding = encoding,
+        .index = right,
+        .off_centre = lutra_torus_deviation(word, right, encoding.bits),
+        .var_t2 = total,
+        .bias = standard ? ldexp(0.25, -(int)observer->set->log2_poly) : 0.0};
+    const LutraLookupRisk risk = lutra_prediction_risk(&lookup);
+    const double deviation = position_deviation(observer, position, word);
+    LutraVerifyLayer *const layer = &observer->layers[index];
+    LutraVerifySums *const sums = &observer->sums[index];
+    const uint64_t codes = (UINT64_C(2) << encoding.bits) - 1;
+
+    layer->lookups++;
+    layer->wrong_boxes += (((uint64_t)read - (uint64_t)right) & codes) != 0;
+    layer->mismatches += value != expected;
+    layer->off_by_one += value - expected == 1 || expected - value == 1;
+    layer->expected_wrong_boxes += risk.wrong_box;
+    layer->expected_mismatches += risk.wrong_value;
+    sums->lookup_squares += deviation * deviation;
+    sums->lookup_predicted += total;
+    observer->values[index][element] = (int32_t)value;
+}
+
+static void judge_table(LutraVerifyObserver *observer, uint32_t index) {
+    const LutraShape shape = observer->circuit->operations[index].shape;
+    const size_t plane = (size_t)shape.height * shape.width;
+    for (uint32_t c = 0; c < shape.channels; c++) {
+        for (size_t i = 0; i < plane; i++) {
+            judge_lookup(observer, index, c * plane + i, c);
+        }
+    }
+}
+
+/* --- roundings -------------------------------------------------------------------------------- */
+
+/** The words hold x + offset; the table that reads them rounds. */
+static void keep_unrounded(LutraVerifyObserver *observer, uint32_t index) {
+    const LutraOperation *const op = &observer->circuit->operations[index];
+    LutraRoundOperation offsets_only = op->u.round;
+    offsets_only.dropped_bits = 0;
+    lutra_operation_round(observer->values[index], &offsets_only, op->shape,
+                          observer->values[op->inputs[0]]);
+}
+
+/** Exact rounding decodes unambiguously: compare with the rounded integers. */
+static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index,
+                                 const uint64_t *words, size_t count) {
+    const LutraOperation *const op = &observer->circuit->operations[index];
+    const uint32_t input = op->inputs[0];
+    const uint32_t dropped = op->u.round.dropped_bits;
+    const uint64_t codes = (UINT64_C(2) << op->encoding.bits) - 1;
+    LutraVerifyLayer *const layer = &observer->layers[index];
+    apply(observer, index, NULL);
+    for (size_t i = 0; i < count && dropped > 0; i++) {
+        const int64_t read = (int64_t)lutra_torus_steps(words[i], op->encoding.bits);
+        const int64_t right = observer->values[index][i];
+        const uint64_t difference = ((uint64_t)read - (uint64_t)right) & codes;
+        const double expected = lutra_prediction_exact_rounding(
+            observer->prediction, observer->prediction->var_t2[input][i],
+            op->encoding.bits + dropped, dropped);
+        layer->lookups += dropped;
+        layer->wrong_boxes += difference != 0;
+        layer->mismatches += difference != 0;
+        layer->off_by_one += difference == 1 || difference == codes;
+        layer->expected_wrong_boxes += expected;
+        layer->expected_mismatches += expected;
+        if (difference != 0) {
+            observer->values[index][i] = (int32_t)lutra_torus_decode(words[i], op->encoding);
+        }
+    }
+}
+
+/* --- all operations --------------------------------------------------------------------------- */
+
+/** Compares words with the integers that they should hold. */
+static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
+                        size_t count) {
+    const uint32_t bits = word_bits(observer->circuit, index);
+    const uint64_t shift = word_shift(observer->circuit, index);
+    const double *const var_t2 = observer->prediction->var_t2[index];
+    LutraVerifyLayer *const layer = &observer->layers[index];
+    LutraVerifySums *const sums = &observer->sums[index];
+    for (size_t i = 0; i < count; i++) {
+        const double deviation =
+            lutra_torus_deviation(words[i] - shift, observer->values[index][i], bits);
+        const double limit = LUTRA_VERIFY_STRAY_DEVIATIONS * sqrt(var_t2[i]);
+        layer->strays += !(fabs(deviation) <= limit);
+        sums->noise_squares += deviation * deviation;
+        sums->noise_predicted += var_t2[i];
+    }
+    layer->elements += count;
+}
+
+static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
+    for (uint32_t i = index + 1; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE && op->inputs[0] == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
+                         size_t count, LutraError *error) {
+    const LutraOperation *const op = &observer->circuit->operations[index];
+    if (is_encrypted(op)) {
+        LUTRA_TRY(need_values(observer, index, error));
+        if (op->kind == LUTRA_OPERATION_TABLE) {
+            judge_table(observer, index);
+        } else if (bits_left_in(op) > 0) {
+            keep_unrounded(observer, index);
+        } else if (op->kind == LUTRA_OPERATION_ROUND) {
+            judge_exact_rounding(observer, index, words, count);
+        } else {
+            apply(observer, index, NULL);
+        }
+    }
+    judge_noise(observer, index, words, count);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_verify_observe(void *user, uint32_t operation, const uint64_t *ciphertexts,
+                                 size_t count, LutraError *error) {
+    LutraVerifyObserver *const observer = user;
+    const LutraBackend *const backend = observer->backend;
+    uint64_t *words = NULL;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&words, count, sizeof *words, error));
+    LUTRA_TRY_GOTO(status, backend->operations->decrypt(backend->context, words, ciphertexts,
+                                                        count, error));
+    LUTRA_TRY_GOTO(status, judge(observer, operation, words, count, error));
+    if (is_read_by_a_table(observer->circuit, operation)) {
+        LUTRA_TRY_GOTO(status, lutra_alloc(&observer->positions[operation], count,
+                                           sizeof(uint32_t), error));
+        status = backend->operations->lookup_positions(
+            backend->context, observer->positions[operation], ciphertexts, count, error);
+    }
+done:
+    lutra_free(&words);
+    return status;
+}

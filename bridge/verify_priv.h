@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The observer of one encrypted run: looks into every ciphertext and keeps the books. */
+#ifndef LUTRA_BRIDGE_VERIFY_PRIV_H
+#define LUTRA_BRIDGE_VERIFY_PRIV_H
+
+#include "bridge/encrypted.h"
+#include "bridge/prediction.h"
+#include "bridge/verify.h"
+
+/** Sums behind a LutraVerifyLayer. */
+typedef struct {
+    double noise_squares;
+    double noise_predicted;
+    double lookup_squares;
+    double lookup_predicted;
+} LutraVerifySums;
+
+typedef struct {
+    const LutraBackend *backend;
+    const LutraCircuit *circuit;
+    const LutraCryptoParameters *set;
+    const LutraPrediction *prediction;
+    LutraVerifyLayer *layers;   /* (operation_count): one for each operation, by its index */
+    LutraVerifySums *sums;      /* (operation_count) */
+    int32_t **values;           /* [operation]: integers that the ciphertexts really hold; an
+                                   approximate rounding keeps the value before it, plus offset */
+    uint32_t **positions;       /* [operation]: of the look-ups that read this operation */
+} LutraVerifyObserver;
+
+/** All arrays for one run; zeroed layers and sums. */
+LUTRA_MUST_CHECK LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer,
+                                                        const LutraBackend *backend,
+                                                        const LutraCircuit *circuit,
+                                                        const LutraCryptoParameters *set,
+                                                        const LutraPrediction *prediction,
+                                                        LutraError *error);
+void lutra_verify_observer_deinit(LutraVerifyObserver *observer);
+
+/** Forgets the last sample's values and computes what the client knows of the next in the clear. */
+LUTRA_MUST_CHECK LutraStatus lutra_verify_observer_start(LutraVerifyObserver *observer,
+                                                         const uint8_t *pixels,
+                                                         LutraError *error);
+
+/** LutraEncryptedListener.result; user is the observer. */
+LutraStatus lutra_verify_observe(void *user, uint32_t operation, const uint64_t *ciphertexts,
+                                 size_t count, LutraError *error);
+
+#endif

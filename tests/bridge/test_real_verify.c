@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small circuits on real ciphertexts with real parameters: every look-up against the simulation,
+ * and the number of wrong ones against the noise model.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "bridge/encrypted.h"
+#include "bridge/verify.h"
+#include "sim/parameters.h"
+#include "tests/support/check.h"
+#include "tests/support/circuits.h"
+
+static const uint8_t seed[LUTRA_TEST_SEED_BYTES] = {42};
+
+static void choose_parameters(LutraCircuit *circuit, uint32_t bits, double norm2, double p_error) {
+    LutraParametersSettings settings;
+    LutraError error = {""};
+    lutra_parameters_default(&settings);
+    settings.precision_bits = bits;
+    settings.norm2 = norm2;
+    settings.p_error = p_error;
+    settings.security_bits = 132;
+    settings.noise_model = LUTRA_NOISE_TFHE_RS;
+    settings.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
+    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, &error),
+                 LUTRA_OK, &error);
+    circuit->parameter_count = 1;
+    check_status(lutra_parameters_find(&circuit->parameters[0], &settings, &error), LUTRA_OK,
+                 &error);
+}
+
+/** A small insecure set with little noise: cells of 6 bits are more than ten deviations wide. */
+static void quiet_parameters(LutraCircuit *circuit) {
+    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
+                 NULL);
+    circuit->parameter_count = 1;
+    circuit->parameters[0] =
+        (LutraCryptoParameters){.lwe_dim = 100,
+                                .glwe_dim = 1,
+                                .log2_poly = 11,
+                                .pbs_level = 2,
+                                .pbs_base_log = 15,
+                                .ks_level = 5,
+                                .ks_base_log = 4,
+                                .modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED,
+                                .lwe_std = 1e-8,
+                                .glwe_std = 1e-14};
+}
+
+/** Two ternary layers with a rounding of `mode` in between. */
+static void build(LutraCircuit *circuit, LutraRoundingMode mode, uint32_t bits, uint32_t dropped,
+                  uint32_t hidden) {
+    CircuitBuilder builder;
+    builder_start(&builder, check_key(1), CIRCUIT_TERNARY);
+    const LutraEncoding wide = {bits, true};
+    uint32_t x = builder_input(&builder, (LutraShape){1, 8, 8}, wide, -1, 1);
+    x = builder_linear(&builder, x, hidden);
+    x = builder_round(&builder, x, dropped, true);
+    builder.circuit.operations[x].u.round.mode = mode;
+    x = builder_table(&builder, x, wide, -1, 1, true);
+    x = builder_linear(&builder, x, 10);
+    (void)builder_output(&builder, x, 1);
+    builder_finish(&builder, circuit);
+}
+
+static LutraVerifyResult verify(const LutraCircuit *circuit, size_t count) {
+    uint8_t *pixels = circuit_random_pixels(circuit, check_key(2), count);
+    LutraVerifySettings settings;
+    LutraVerifyResult result;
+    LutraError error = {""};
+    lutra_verify_default(&settings);
+    settings.backend_settings.threads = 2;
+    settings.test_seed = seed;
+    check_status(lutra_verify(&result, circuit, pixels, count, &settings, &error), LUTRA_OK,
+                 &error);
+    assert_int_equal(result.sample_count, count);
+    assert_int_equal(result.strays, 0);
+    assert_int_equal(result.lookups, count * lutra_circuit_pbs(circuit));
+    lutra_free(&pixels);
+    return result;
+}
+
+static const LutraVerifyLayer *layer_of(const LutraVerifyResult *result, LutraOperationKind kind) {
+    for (uint32_t i = 0; i < result->layer_count; i++) {
+        if (result->layers[i].kind == kind) {
+            return &result->layers[i];
+        }
+    }
+    fail_msg("no such layer");
+    return NULL;
+}
+
+static void report(const char *what, const LutraVerifyResult *result) {
+    const LutraVerifyLayer *const table = layer_of(result, LUTRA_OPERATION_TABLE);
+    print_message("%s: %llu look-ups, %llu wrong boxes (%.1f expected), %llu mismatches (%.1f), "
+                  "noise / predicted: results %.3f, positions %.3f\n",
+                  what, (unsigned long long)result->lookups,
+                  (unsigned long long)result->wrong_boxes, result->expected_wrong_boxes,
+                  (unsigned long long)result->mismatches, result->expected_mismatches,
+                  table->noise_std_measured / table->noise_std_predicted,
+                  table->lookup_std_measured / table->lookup_std_predicted);
+}
+
+/* Approximate rounding: one look-up in a few reads a neighbour, as often as predicted. The interval
+ * is that of 6 deviations of a sum of independent events, whose variance is at most its mean. */
+static void approximate_rounding_errs_as_often_as_predicted(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, LUTRA_ROUNDING_APPROXIMATE, 7, 4, 120);
+    choose_parameters(&circuit, 3, 8.0, 0.01);
+    LutraVerifyResult result = verify(&circuit, 4);
+    report("approximate", &result);
+    const LutraVerifyLayer *const table = layer_of(&result, LUTRA_OPERATION_TABLE);
+    assert_true(result.expected_wrong_boxes > 10.0);
+    check_close((double)result.wrong_boxes, result.expected_wrong_boxes,
+                6.0 * sqrt(result.expected_wrong_boxes));
+    check_close((double)result.mismatches, result.expected_mismatches,
+                6.0 * sqrt(result.expected_mismatches + 1.0));
+    assert_true(result.mismatches <= result.wrong_boxes);
+    check_close(table->lookup_std_measured / table->lookup_std_predicted, 1.0, 0.2);
+    check_close(table->noise_std_measured / table->noise_std_predicted, 1.0, 0.2);
+    lutra_verify_result_deinit(&result);
+    lutra_circuit_deinit(&circuit);
+}
+
+/* With margin: everything is exact, logits are equal bit for bit. */
+static void exact_tables_give_equal_logits(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, LUTRA_ROUNDING_APPROXIMATE, 5, 0, 40);
+    quiet_parameters(&circuit);
+    LutraVerifyResult result = verify(&circuit, 1);
+    report("exact", &result);
+    assert_int_equal(result.wrong_boxes, 0);
+    assert_int_equal(result.logits_equal, 1);
+    assert_int_equal(result.top1_agree, 1);
+    assert_int_equal(result.verdict, LUTRA_VERDICT_AGREES);
+    lutra_verify_result_deinit(&result);
+    lutra_circuit_deinit(&circuit);
+}
+
+/* Three sign look-ups per value, then the table. */
+static void exact_rounding_extracts_bits(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, LUTRA_ROUNDING_EXACT, 6, 3, 16);
+    quiet_parameters(&circuit);
+    LutraVerifyResult result = verify(&circuit, 1);
+    report("bit extraction", &result);
+    assert_int_equal(result.wrong_boxes, 0);
+    assert_int_equal(result.logits_equal, 1);
+    lutra_verify_result_deinit(&result);
+    lutra_circuit_deinit(&circuit);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(approximate_rounding_errs_as_often_as_predicted),
+        cmocka_unit_test(exact_tables_give_equal_logits),
+        cmocka_unit_test(exact_rounding_extracts_bits),
+    };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests_name("bridge/verify, real", tests, NULL, NULL);
+}
