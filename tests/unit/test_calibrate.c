@@ -162,6 +162,13 @@ static void failures_of_the_observer_are_passed_on(void **state) {
     lutra_model_deinit(&fixture.model);
 }
 
+/* Shows only a few images to a limited pass, so that the full pass sees more. */
+static LutraStatus few_first_observer(void *user, LutraRange *ranges, uint64_t *images,
+                                      const LutraCircuit *circuit, uint64_t limit,
+                                      LutraError *error) {
+    return run_ranges(user, ranges, images, circuit, limit == 0 ? 0 : 5, error);
+}
+
 /* Static bound 19 bits, real sums far less: two passes, and the true range at the end. */
 static void too_wide_bounds_take_two_passes(void **state) {
     (void)state;
@@ -187,7 +194,7 @@ static void too_wide_bounds_take_two_passes(void **state) {
         model.layers[1].weights[i] = i % 2 == 0 ? 1.0f : -1.0f;
     }
     RunImages run = {pixels, IMAGES, PIXELS, 0};
-    const LutraObserver observer = observer_of(&run);
+    const LutraObserver observer = {few_first_observer, run_histograms, &run};
     check_status(lutra_calibrate(&calibration, &model, LUTRA_CALIBRATE_RANGES, &observer, &error), LUTRA_OK,
                  &error);
     assert_int_equal(calibration.passes, 2);
@@ -326,6 +333,105 @@ static void thresholds_are_put_on_edges(void **state) {
     }
 }
 
+/* Weighted changes of codes, through the definition of rounding. */
+static double lost(const LutraPending *pending, const LutraHistogram *density, uint32_t channel,
+                   int64_t offset, uint32_t t) {
+    double sum = 0.0;
+    for (uint32_t i = 0; i < density->bins; i++) {
+        const int64_t x = density->first + i;
+        const int64_t stands_for = lutra_round_half_up(x + offset, t) * (1 << t) - offset;
+        const int32_t change = lutra_pending_code(pending, channel, stands_for) -
+                               lutra_pending_code(pending, channel, x);
+        sum += abs(change) * (double)density->counts[channel * density->bins + i];
+    }
+    return sum;
+}
+
+static void densities_count_every_sum(void **state) {
+    (void)state;
+    Fixture fixture = {0};
+    LutraCalibration calibration = {0};
+    LutraCircuit circuits[3] = {{0}};
+    LutraLowerSettings settings;
+    LutraError error = {""};
+    const uint32_t rounding = 4;
+    fixture_init(&fixture);
+    const LutraObserver observer = observer_of(&fixture.run);
+    check_status(lutra_calibrate(&calibration, &fixture.model, LUTRA_CALIBRATE_DENSITIES, &observer,
+                                 &error), LUTRA_OK, &error);
+    const LutraHistogram *first = &calibration.densities[2];
+    assert_int_equal(first->channels, 6);
+    assert_int_equal(first->first, calibration.ranges[1].min);
+    assert_int_equal(first->bins, calibration.ranges[1].max - calibration.ranges[1].min + 1);
+    assert_int_equal(calibration.densities[4].channels, 20);
+    assert_int_equal(calibration.densities[1].channels, 0);
+    for (uint32_t c = 0; c < 6; c++) {
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < first->bins; i++) {
+            sum += first->counts[c * first->bins + i];
+        }
+        assert_int_equal(sum, IMAGES * 36);
+    }
+    lutra_lower_default(&settings);
+    check_status(lutra_lower(&circuits[0], &fixture.model, NULL, &settings, &error), LUTRA_OK,
+                 &error);
+    settings.rounding = &rounding;
+    settings.rounding_count = 1;
+    check_status(lutra_lower(&circuits[1], &fixture.model, &calibration, &settings, &error),
+                 LUTRA_OK, &error);
+    settings.offsets = LUTRA_OFFSETS_ALIGN;
+    check_status(lutra_lower(&circuits[2], &fixture.model, &calibration, &settings, &error),
+                 LUTRA_OK, &error);
+    const size_t without = wrong_codes(&circuits[1], &circuits[0], &fixture.run, "a1");
+    const size_t aligned = wrong_codes(&circuits[2], &circuits[0], &fixture.run, "a1");
+    assert_true(aligned < without * 3 / 4);
+    for (int i = 0; i < 3; i++) {
+        lutra_circuit_deinit(&circuits[i]);
+    }
+    lutra_calibration_deinit(&calibration);
+    lutra_model_deinit(&fixture.model);
+}
+
+static void aligned_offsets_lose_least(void **state) {
+    (void)state;
+    enum { BINS = 90, T = 4, CHANNELS = 3 };
+    size_t moved = 0;
+    for (uint32_t n = 0; n < 30; n++) {
+        const LutraRandomKey key = check_key(100 + n);
+        LutraPending pending;
+        LutraLayerParameters norm;
+        float arrays[4];
+        float bias[CHANNELS] = {0.0f, 3.0f, -11.0f};
+        uint32_t counts[CHANNELS * BINS];
+        int32_t offsets[CHANNELS];
+        make_step(&pending, &norm, arrays, -7 + (int)(n % 9), 4 + (int)(n % 9) * 2);
+        const LutraPending wide = {.scale = arrays[2],
+                                   .bias = bias,
+                                   .quantizer = {-3, 3, 0.7f}}; /* several thresholds, no norm */
+        for (uint32_t i = 0; i < CHANNELS * BINS; i++) {
+            counts[i] = (uint32_t)lutra_random_below(key, i, 1000000);
+        }
+        const LutraHistogram density = {CHANNELS, BINS, -45, counts};
+        const LutraRange range = {-45, 44};
+        check_status(lutra_offsets_align(offsets, &wide, CHANNELS, range, &density, T, NULL),
+                     LUTRA_OK, NULL);
+        for (uint32_t c = 0; c < CHANNELS; c++) {
+            double least = INFINITY;
+            double middle = 0.0;
+            for (int64_t offset = -8; offset < 8; offset++) {
+                const double here = lost(&wide, &density, c, offset, T);
+                least = here < least ? here : least;
+                middle += here / 16.0;
+            }
+            /* the choice is made with a share of even density added: near the least, not at it */
+            const double chosen = lost(&wide, &density, c, offsets[c], T);
+            assert_true(chosen <= least + 0.25 * (middle - least));
+            moved += offsets[c] != 0;
+        }
+    }
+    assert_true(moved > 30);
+}
+
 static void centred_steps_wrap_rightly(void **state) {
     (void)state;
     LutraPending pending;
@@ -397,6 +503,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(too_wide_bounds_take_two_passes),
         cmocka_unit_test(offsets_lose_fewer_codes),
         cmocka_unit_test(thresholds_are_put_on_edges),
+        cmocka_unit_test(densities_count_every_sum),
+        cmocka_unit_test(aligned_offsets_lose_least),
         cmocka_unit_test(centred_steps_wrap_rightly),
         cmocka_unit_test(centred_circuits_survive_the_wrap),
     };

@@ -318,10 +318,23 @@ static const char *const MIXED =
     "[a4]\ntype = activation\ncodes = -2..2\nstep = 0.7\n"
     "[out]\ntype = linear\nfeatures = 3\nweight_codes = -2..3\nweight_scale = max\nbias = yes\n";
 
+/* A pool after a biased convolution's codes, and pools right before weights. */
+static const char *const POOLS =
+    "[network]\nname = pools\nclasses = 3\n"
+    "[in]\ntype = input\nshape = 1x12x12\nrange = 0..1\ncodes = 0..7\nstep = 1/7\n"
+    "[p0]\ntype = average_pool\nkernel = 3\n"
+    "[c]\ntype = conv\nchannels = 4\nkernel = 1\nweight_codes = -3..3\nweight_scale = max\n"
+    "bias = yes\n"
+    "[a]\ntype = activation\ncodes = -2..2\nstep = 0.25\n"
+    "[p1]\ntype = average_pool\nkernel = 2\nstride = 1\n"
+    "[b]\ntype = activation\ncodes = -3..3\nstep = 0.1\n"
+    "[p2]\ntype = average_pool\nkernel = 3\n"
+    "[out]\ntype = linear\nfeatures = 3\nweight_codes = -2..3\nweight_scale = max\n";
+
 static void circuits_give_the_codes_and_logits_of_the_network(void **state) {
     (void)state;
-    static const char *const texts[2] = {TINY, MIXED};
-    for (uint32_t t = 0; t < 2; t++) {
+    static const char *const texts[3] = {TINY, MIXED, POOLS};
+    for (uint32_t t = 0; t < 3; t++) {
         size_t distinct = 0;
         for (uint64_t seed = 1; seed <= 5; seed++) {
             LutraModel model = {0};
@@ -376,6 +389,29 @@ static void static_ranges_are_those_of_the_simulator(void **state) {
         assert_int_equal(op->static_range.min, range.min);
         assert_int_equal(op->static_range.max, range.max);
     }
+    lutra_circuit_deinit(&circuit);
+    lutra_model_deinit(&model);
+}
+
+/* Codes 8 .. 15 only: what padding adds is 0, which no pixel gives. */
+static void padding_counts_in_static_ranges(void **state) {
+    (void)state;
+    LutraModel model = {0};
+    LutraCircuit circuit = {0};
+    make_model(&model,
+               "[network]\nname = n\nclasses = 2\n"
+               "[in]\ntype = input\nshape = 1x3x3\nrange = 0.52..1\ncodes = 0..15\nstep = 1/15\n"
+               "[c]\ntype = conv\nchannels = 1\nkernel = 2\npadding = 1\nweight_codes = -1..1\n"
+               "weight_scale = fixed\n"
+               "[a]\ntype = activation\ncodes = 0..1\nstep = 1\n"
+               "[f]\ntype = linear\nfeatures = 2\nweight_codes = -1..1\nweight_scale = fixed\n", 1);
+    for (int i = 0; i < 4; i++) {
+        model.layers[1].weights[i] = 1.0f;
+    }
+    lower(&circuit, &model, NULL, 0);
+    assert_int_equal(circuit.operations[0].static_range.min, 8);
+    assert_int_equal(circuit.operations[1].static_range.min, 0);
+    assert_int_equal(circuit.operations[1].static_range.max, 60);
     lutra_circuit_deinit(&circuit);
     lutra_model_deinit(&model);
 }
@@ -570,6 +606,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_tiny_network_is_lowered_as_by_hand),
         cmocka_unit_test(circuits_give_the_codes_and_logits_of_the_network),
         cmocka_unit_test(static_ranges_are_those_of_the_simulator),
+        cmocka_unit_test(padding_counts_in_static_ranges),
         cmocka_unit_test(vgg9_has_its_counts_codes_and_tables),
         cmocka_unit_test(rounding_drops_bits_before_each_table),
         cmocka_unit_test(names_of_roundings_avoid_those_of_layers),

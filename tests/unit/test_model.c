@@ -65,12 +65,15 @@ static void weights_are_a_function_of_the_seed(void **state) {
     assert_memory_equal(first.layers[1].weights, again.layers[1].weights, bytes);
     assert_memory_not_equal(first.layers[1].weights, other.layers[1].weights, bytes);
     float largest = 0.0f;
+    float smallest = 0.0f;
     float scaled = 0.0f;
     for (size_t i = 0; i < 24; i++) {
-        largest = fmaxf(largest, fabsf(first.layers[1].weights[i]));
+        largest = fmaxf(largest, first.layers[1].weights[i]);
+        smallest = fminf(smallest, first.layers[1].weights[i]);
         scaled = fmaxf(scaled, fabsf(first.layers[4].weights[i]));
     }
     assert_true(largest > 0.8f && largest <= 1.0f);
+    assert_true(smallest < -0.8f && smallest >= -1.0f);
     const float bound = sqrtf(6.0f / 12.0f); /* fan-in 3 x 2 x 2 */
     assert_true(scaled > 0.8f * bound && scaled <= bound);
     lutra_model_deinit(&first);
