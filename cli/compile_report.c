@@ -94,6 +94,8 @@ void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
            cli_grouped(macs, lutra_circuit_macs(circuit)));
     if (circuit->parameter_count > 0) {
         print_parameters(&circuit->parameters[0], choice);
+    } else {
+        printf("parameters: none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
     }
 }
 
