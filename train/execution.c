@@ -126,11 +126,20 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
         const size_t count = lutra_layer_weight_count(described);
         LUTRA_TRY(lutra_alloc(&state->weight_codes, count, sizeof(float), error));
         LUTRA_TRY(lutra_alloc(&state->row_sums, described->shape.channels, sizeof(double), error));
+        if (x->layers[state->source].bytes != NULL) {
+            const LutraConvShape shape =
+                lutra_execution_conv_shape(x, layer, x->settings.most_images);
+            if (lutra_byte_shape_fits(&shape)) {
+                LUTRA_TRY(lutra_byte_weights_init(&state->packed, &shape, error));
+            }
+        }
         /* each batch size is cut in its own way */
         for (uint32_t images = 1; images <= x->settings.most_images; images++) {
             const LutraConvShape shape = lutra_execution_conv_shape(x, layer, images);
             const size_t floats = lutra_conv_scratch_floats(&shape, x->settings.threads);
+            const size_t bytes = lutra_byte_scratch_floats(&shape, x->settings.threads);
             *scratch_floats = floats > *scratch_floats ? floats : *scratch_floats;
+            *scratch_floats = bytes > *scratch_floats ? bytes : *scratch_floats;
         }
     }
     if (described->kind != LUTRA_LAYER_INPUT) {
@@ -206,6 +215,7 @@ static void free_layer(LutraLayerState *state, LutraLayerGradients *gradients) {
     lutra_free(&state->sums);
     lutra_free(&state->weight_codes);
     lutra_free(&state->row_sums);
+    lutra_byte_weights_deinit(&state->packed);
     lutra_free(&state->functions);
     lutra_free(&state->mean);
     lutra_free(&state->variance);

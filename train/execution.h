@@ -36,7 +36,8 @@ typedef struct {
 typedef struct LutraExecution LutraExecution;
 
 /**
- * @param model  borrowed and read at every forward; training mode updates its running statistics
+ * @param model  borrowed; a training execution reads it at every forward and updates its running
+ *               statistics, an inference execution reads its weights at the first forward only
  * @errors LUTRA_ENOMEM; LUTRA_EINVAL if a batch would be too large
  */
 LUTRA_MUST_CHECK LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model,

@@ -23,23 +23,36 @@ static void row_unit(void *user, size_t index, uint32_t worker) {
         job->fan_in, job->quantizer, job->scale);
 }
 
-/* Fills weight_codes; gives the scale and the largest sum of magnitudes of a row. */
-static float quantize_weights(LutraExecution *x, uint32_t layer, double *largest_row) {
+/* Fills everything about a layer's weights that does not depend on the batch. */
+static void quantize_weights(LutraExecution *x, uint32_t layer) {
     const LutraLayer *described = &x->model->network.layers[layer];
+    LutraLayerState *state = &x->layers[layer];
     const size_t rows = described->shape.channels;
     RowsJob job = {.execution = x,
                    .quantizer = &described->u.weighted.quantizer,
                    .weights = x->model->layers[layer].weights,
-                   .state = &x->layers[layer],
+                   .state = state,
                    .fan_in = lutra_layer_weight_count(described) / rows};
     job.scale = lutra_weight_scale(job.quantizer, job.weights, rows * job.fan_in);
     lutra_parallel_for(x->settings.threads, rows, row_unit, &job);
-    *largest_row = 0.0;
+    state->weight_scale = job.scale;
+    state->largest_row = 0.0;
     for (size_t r = 0; r < rows; r++) {
-        const double sum = job.state->row_sums[r];
-        *largest_row = sum > *largest_row ? sum : *largest_row;
+        const double sum = state->row_sums[r];
+        state->largest_row = sum > state->largest_row ? sum : state->largest_row;
     }
-    return job.scale;
+    state->on_bytes = false;
+    if (state->packed.quads > 0 && x->kernels.bytes_are_fast) {
+        const LutraConvShape shape =
+            lutra_execution_conv_shape(x, layer, x->settings.most_images);
+        const int32_t code_min = lutra_execution_source(x, layer).code_min;
+        const uint32_t largest_byte = x->layers[state->source].largest_byte;
+        state->on_bytes = lutra_byte_sums_fit(largest_byte, state->largest_row);
+        if (state->on_bytes) {
+            lutra_byte_weights_pack(&state->packed, &shape, state->weight_codes, code_min,
+                                    x->settings.threads);
+        }
+    }
 }
 
 static float pending_scale(LutraPendingScale pending) {
@@ -58,16 +71,21 @@ static LutraStatus check_bound(const LutraExecution *x, uint32_t layer, LutraErr
 static LutraStatus forward_weighted(LutraExecution *x, uint32_t layer, LutraError *error) {
     LutraLayerState *state = &x->layers[layer];
     const LutraLayerState *source = &x->layers[state->source];
-    double largest_row = 0.0;
-    const float weight_scale = quantize_weights(x, layer, &largest_row);
-    state->pending = (LutraPendingScale){source->scale, weight_scale, 1};
+    if (!x->weights_ready) {
+        quantize_weights(x, layer);
+    }
+    state->pending = (LutraPendingScale){source->scale, state->weight_scale, 1};
     state->scale = pending_scale(state->pending);
-    state->bound = largest_row * source->bound;
+    state->bound = state->largest_row * source->bound;
     LUTRA_TRY(check_bound(x, layer, error));
     const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
     const LutraConvWorkspace workspace = lutra_execution_workspace(x);
-    lutra_conv_forward(state->sums, &shape, lutra_execution_source(x, layer), state->weight_codes,
-                       &workspace);
+    const LutraConvInput input = lutra_execution_source(x, layer);
+    if (state->on_bytes) {
+        lutra_byte_forward(state->sums, &shape, input, &state->packed, &workspace);
+    } else {
+        lutra_conv_forward(state->sums, &shape, input, state->weight_codes, &workspace);
+    }
     return LUTRA_OK;
 }
 
@@ -90,6 +108,7 @@ static void set_code_state(LutraLayerState *state, const LutraQuantizer *quantiz
     state->pending = (LutraPendingScale){quantizer->step, 1.0f, 1};
     state->scale = quantizer->step;
     state->bound = (double)(low > quantizer->code_max ? low : quantizer->code_max);
+    state->largest_byte = (uint32_t)(quantizer->code_max - quantizer->code_min);
 }
 
 /* Statistics of a batch_norm and its part of the activation's channel functions. */
@@ -201,6 +220,7 @@ LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
             break;
         }
     }
+    execution->weights_ready = execution->settings.mode == LUTRA_RUN_INFERENCE;
     forward_end(execution);
     return LUTRA_OK;
 }

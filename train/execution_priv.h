@@ -3,6 +3,7 @@
 #ifndef LUTRA_TRAIN_EXECUTION_PRIV_H
 #define LUTRA_TRAIN_EXECUTION_PRIV_H
 
+#include "train/byte_products.h"
 #include "train/convolution.h"
 #include "train/execution.h"
 #include "train/norm.h"
@@ -25,6 +26,10 @@ typedef struct {
     float *sums;          /* conv, linear, average_pool: (C,N,H,W) */
     float *weight_codes;  /* conv, linear: (O,K), whole numbers */
     double *row_sums;     /* conv, linear: (O) sums of magnitudes of a row's codes */
+    LutraByteWeights packed; /* conv, linear over bytes: the codes again, for the forward pass */
+    bool on_bytes;           /* the last weights fit there */
+    double largest_row;      /* largest of row_sums */
+    float weight_scale;
     LutraChannelFunction *functions; /* activation: (C) */
     float *mean;              /* batch_norm, tensor_norm: what the last forward used */
     float *variance;
@@ -32,6 +37,7 @@ typedef struct {
     LutraPendingScale pending;
     float scale;    /* real value of one unit of the result */
     double bound;   /* largest magnitude of an integer of the result */
+    uint32_t largest_byte; /* input, activation */
     uint32_t source; /* layer whose integers this one reads */
 } LutraLayerState;
 
@@ -41,6 +47,7 @@ struct LutraExecution {
     LutraTrainKernels kernels;
     uint32_t images; /* of the last forward */
     LutraRunMode mode; /* of the last forward */
+    bool weights_ready; /* inference only: weights were quantized once */
     uint32_t last_weighted; /* the linear layer that gives the logits */
     LutraLayerState *layers;
     LutraLayerGradients *gradients; /* training */

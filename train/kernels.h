@@ -105,6 +105,21 @@ typedef struct {
     void (*adam)(float *values, float *first, float *second, const float *gradient, size_t count,
                  const LutraAdamStep *step);
 
+    /**
+     * Four rows of products of bytes with signed weights:
+     * sums[j * positions + p] = corrections[j] +
+     *     sum over quads q, i < 4 of bytes[offsets[q] + 4 p + i] * weights[(q * 4 + j) * 4 + i].
+     *
+     * Every sum of magnitudes of such products must be at most 32767.
+     *
+     * @param positions  a multiple of 8
+     */
+    void (*byte_products)(float *sums, const uint8_t *bytes, const uint32_t *offsets, size_t quads,
+                          const int8_t *weights, const int32_t corrections[4], size_t positions);
+
+    /** Whether byte_products is faster than a matrix product in single precision. */
+    bool bytes_are_fast;
+
     /** values[i] = bytes[i] + offset. */
     void (*widen)(float *values, const uint8_t *bytes, size_t count, float offset);
 

@@ -240,6 +240,64 @@ static void adam_avx2(float *values, float *first, float *second, const float *g
                          count - whole, step);
 }
 
+/*
+ * Four rows by 8 * VECTORS positions. A 16-bit lane adds pairs of products; the sum of magnitudes
+ * of all products of a position is at most 32767, so no lane overflows and no pair saturates.
+ */
+static inline __attribute__((always_inline)) void products_tile(
+    float *sums, const uint8_t *bytes, const uint32_t *offsets, size_t quads,
+    const int8_t *weights, const int32_t corrections[4], size_t positions, const int vectors) {
+    __m256i lanes[4][3];
+    for (int j = 0; j < 4; j++) {
+        for (int v = 0; v < vectors; v++) {
+            lanes[j][v] = _mm256_setzero_si256();
+        }
+    }
+    for (size_t q = 0; q < quads; q++) {
+        const uint8_t *from = bytes + offsets[q];
+        __m256i x[3];
+        for (int v = 0; v < vectors; v++) {
+            x[v] = _mm256_loadu_si256((const __m256i *)(const void *)(from + (32 * v)));
+        }
+        for (int j = 0; j < 4; j++) {
+            int32_t four = 0;
+            memcpy(&four, weights + (q * 16) + (4 * j), sizeof four);
+            const __m256i w = _mm256_set1_epi32(four);
+            for (int v = 0; v < vectors; v++) {
+                lanes[j][v] = _mm256_add_epi16(lanes[j][v], _mm256_maddubs_epi16(x[v], w));
+            }
+        }
+    }
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (int j = 0; j < 4; j++) {
+        const __m256i correction = _mm256_set1_epi32(corrections[j]);
+        for (int v = 0; v < vectors; v++) {
+            const __m256i whole =
+                _mm256_add_epi32(_mm256_madd_epi16(lanes[j][v], ones), correction);
+            _mm256_storeu_ps(sums + ((size_t)j * positions) + (8 * v), _mm256_cvtepi32_ps(whole));
+        }
+    }
+}
+
+static void byte_products_avx2(float *sums, const uint8_t *bytes, const uint32_t *offsets,
+                               size_t quads, const int8_t *weights, const int32_t corrections[4],
+                               size_t positions) {
+    size_t p = 0;
+    for (; p + 24 <= positions; p += 24) {
+        products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
+                      3);
+    }
+    if (p + 16 <= positions) {
+        products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
+                      2);
+        p += 16;
+    }
+    if (p + 8 <= positions) {
+        products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
+                      1);
+    }
+}
+
 static void widen_avx2(float *values, const uint8_t *bytes, size_t count, float offset) {
     const __m256 offsets = _mm256_set1_ps(offset);
     const size_t whole = count - (count % 8);
@@ -268,6 +326,8 @@ void lutra_train_kernels_avx2(LutraTrainKernels *kernels) {
     kernels->gradient_apply = gradient_apply_avx2;
     kernels->weight_codes = weight_codes_avx2;
     kernels->adam = adam_avx2;
+    kernels->byte_products = byte_products_avx2;
+    kernels->bytes_are_fast = true;
     kernels->widen = widen_avx2;
     kernels->gather = gather_avx2;
     kernels->scatter = scatter_avx2;

@@ -121,6 +121,9 @@ double lutra_train_weight_codes_ref(float *codes, const float *weights, size_t c
                                     const LutraWeightQuantizer *quantizer, float scale);
 void lutra_train_adam_ref(float *values, float *first, float *second, const float *gradient,
                           size_t count, const LutraAdamStep *step);
+void lutra_train_byte_products_ref(float *sums, const uint8_t *bytes, const uint32_t *offsets,
+                                   size_t quads, const int8_t *weights,
+                                   const int32_t corrections[4], size_t positions);
 void lutra_train_widen_ref(float *values, const uint8_t *bytes, size_t count, float offset);
 void lutra_train_gather_ref(float *patches, size_t row_stride, const float *plane,
                             const LutraConvShape *shape);

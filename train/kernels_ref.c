@@ -80,6 +80,22 @@ void lutra_train_adam_ref(float *values, float *first, float *second, const floa
     }
 }
 
+void lutra_train_byte_products_ref(float *sums, const uint8_t *bytes, const uint32_t *offsets,
+                                   size_t quads, const int8_t *weights,
+                                   const int32_t corrections[4], size_t positions) {
+    for (size_t j = 0; j < 4; j++) {
+        for (size_t p = 0; p < positions; p++) {
+            int32_t total = corrections[j];
+            for (size_t q = 0; q < quads; q++) {
+                for (size_t i = 0; i < 4; i++) {
+                    total += bytes[offsets[q] + (4 * p) + i] * weights[(((q * 4) + j) * 4) + i];
+                }
+            }
+            sums[(j * positions) + p] = (float)total;
+        }
+    }
+}
+
 void lutra_train_widen_ref(float *values, const uint8_t *bytes, size_t count, float offset) {
     for (size_t i = 0; i < count; i++) {
         values[i] = (float)bytes[i] + offset;
@@ -104,6 +120,7 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
         .gradient_apply = lutra_train_gradient_apply_ref,
         .weight_codes = lutra_train_weight_codes_ref,
         .adam = lutra_train_adam_ref,
+        .byte_products = lutra_train_byte_products_ref,
         .widen = lutra_train_widen_ref,
         .gather = lutra_train_gather_ref,
         .scatter = lutra_train_scatter_ref,

@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "tests/support/check.h"
+#include "train/byte_products.h"
 #include "train/convolution.h"
 #include "train/gemm.h"
 
@@ -86,6 +87,28 @@ static float *run_fast(const Layer *layer, uint32_t threads) {
     return results;
 }
 
+/* The byte path gives the forward sums once more, also for fewer images than it was packed for. */
+static void check_bytes(const Layer *layer, const float *expected, uint32_t cpu_flags) {
+    LutraError error = {""};
+    LutraTrainKernels kernels;
+    LutraByteWeights packed;
+    LutraConvShape shape = layer->shape;
+    lutra_train_kernels_init(&kernels, cpu_flags);
+    shape.images += 9;
+    check_status(lutra_byte_weights_init(&packed, &shape, &error), LUTRA_OK, &error);
+    lutra_byte_weights_pack(&packed, &shape, layer->weights, layer->input.code_min, 2);
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        float *sums = floats(layer->out_count);
+        float *scratch = floats(lutra_byte_scratch_floats(&layer->shape, threads));
+        const LutraConvWorkspace workspace = {&kernels, threads, scratch};
+        lutra_byte_forward(sums, &layer->shape, layer->input, &packed, &workspace);
+        assert_memory_equal(sums, expected, layer->out_count * sizeof *sums);
+        lutra_free(&sums);
+        lutra_free(&scratch);
+    }
+    lutra_byte_weights_deinit(&packed);
+}
+
 static float *run_ref(const Layer *layer) {
     float *results = floats(layer->out_count + layer->weight_count + layer->in_count);
     lutra_conv_forward_ref(results, &layer->shape, layer->input, layer->weights);
@@ -114,6 +137,10 @@ static void check_layer(LutraConvShape shape, bool from_bytes) {
         check_close((double)once[i], (double)expected[i], tolerance);
     }
     assert_memory_equal(once, threaded, total * sizeof(float));
+    if (from_bytes && lutra_byte_shape_fits(&layer.shape)) {
+        check_bytes(&layer, expected, 0);
+        check_bytes(&layer, expected, lutra_cpu_detect());
+    }
     lutra_free(&expected);
     lutra_free(&once);
     lutra_free(&threaded);
@@ -144,8 +171,33 @@ static void test_sizes(void **state) {
     }
 }
 
+/* Largest sums that sixteen bits hold: 128 bytes of 255 with weights of one sign, and one more. */
+static void test_extremes(void **state) {
+    (void)state;
+    LutraConvShape shape = {.images = 9, .in_channels = 128, .in_height = 1, .in_width = 1,
+                            .out_channels = 3, .kernel_height = 1, .kernel_width = 1, .stride = 1};
+    Layer layer;
+    layer_init(&layer, shape, true);
+    layer.input.code_min = -128;
+    for (size_t i = 0; i < layer.in_count; i++) {
+        layer.bytes[i] = 255;
+    }
+    for (size_t i = 0; i < layer.weight_count; i++) {
+        layer.weights[i] = i < 128 ? 1.0f : i < 256 ? -1.0f : (i % 2 == 0 ? 1.0f : -1.0f);
+    }
+    assert_true(lutra_byte_sums_fit(255, 128.0));
+    assert_false(lutra_byte_sums_fit(255, 129.0));
+    float *expected = run_ref(&layer);
+    assert_true(expected[0] == 127.0f * 128.0f && expected[9] == -127.0f * 128.0f);
+    check_bytes(&layer, expected, 0);
+    check_bytes(&layer, expected, lutra_cpu_detect());
+    lutra_free(&expected);
+    layer_deinit(&layer);
+}
+
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes),
+                                       cmocka_unit_test(test_extremes)};
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
