@@ -49,45 +49,87 @@ void lutra_clear_store_row(const int32_t *row, const ClearValue *y, uint8_t *scr
     memset(base + y->channels * lane_bytes, 0, (y->stride - y->channels) * lane_bytes);
 }
 
+/* ---- operations without kernels ---- */
+
 static bool outside(LutraRange observed, int64_t value) {
     return observed.min <= observed.max && (value < observed.min || value > observed.max);
 }
 
 static void run_input(const LutraOperation *op, const ClearValue *y,
                       LutraOperationStatistics *statistics, const uint8_t *pixels,
-                      uint8_t *scratch, int32_t *row) {
-    for (size_t p = 0; p < y->pixels; p++) {
-        for (size_t c = 0; c < y->channels; c++) {
-            const int32_t code =
-                op->u.input.code_of_pixel[c * 256 + pixels[c * y->pixels + p]];
-            row[c] = code;
-            statistics->zeros += code == 0;
-            statistics->min = code < statistics->min ? code : statistics->min;
-            statistics->max = code > statistics->max ? code : statistics->max;
-            statistics->outside_observed += outside(op->observed_range, code);
+                      uint8_t *scratch) {
+    const size_t lane_bytes = lutra_clear_format_bytes(y->format);
+    memset(scratch + y->offset, 0, y->pixels * y->stride * lane_bytes);
+    for (size_t c = 0; c < y->channels; c++) {
+        const int16_t *const codes = op->u.input.code_of_pixel + c * 256;
+        int32_t min = INT32_MAX;
+        int32_t max = INT32_MIN;
+        uint64_t zeros = 0;
+        for (size_t p = 0; p < y->pixels; p++) {
+            const int32_t code = codes[pixels[c * y->pixels + p]];
+            const size_t at = p * y->stride + c;
+            if (y->format == VALUE_U8) {
+                scratch[y->offset + at] = (uint8_t)(code - y->low);
+            } else {
+                ((int16_t *)(void *)(scratch + y->offset))[at] = (int16_t)code;
+            }
+            min = code < min ? code : min;
+            max = code > max ? code : max;
+            zeros += code == 0;
         }
-        lutra_clear_store_row(row, y, scratch, p);
+        statistics->min = min < statistics->min ? min : statistics->min;
+        statistics->max = max > statistics->max ? max : statistics->max;
+        statistics->zeros += zeros;
+        if (outside(op->observed_range, min) || outside(op->observed_range, max)) {
+            for (size_t p = 0; p < y->pixels; p++) {
+                statistics->outside_observed +=
+                    outside(op->observed_range, codes[pixels[c * y->pixels + p]]);
+            }
+        }
     }
     statistics->elements += (uint64_t)y->pixels * y->channels;
 }
 
+/** Sum of a window of codes: 8-bit lanes into 16-bit lanes. Sums wrap, results fit. */
+static void pool_codes(uint16_t *sum, const uint8_t *window, size_t kernel, size_t row_bytes,
+                       size_t x_stride, size_t lanes, int32_t low) {
+    const uint16_t base = (uint16_t)((uint32_t)low * (uint32_t)(kernel * kernel));
+    for (size_t c = 0; c < lanes; c++) {
+        sum[c] = base;
+    }
+    for (size_t a = 0; a < kernel; a++) {
+        for (size_t b = 0; b < kernel; b++) {
+            const uint8_t *const codes = window + a * row_bytes + b * x_stride;
+            for (size_t c = 0; c < lanes; c++) {
+                sum[c] = (uint16_t)(sum[c] + codes[c]);
+            }
+        }
+    }
+}
+
 static void run_pool(const LutraSumPoolOperation *pool, const ClearValue *y, const ClearValue *x,
                      uint8_t *scratch, int32_t *sum, int32_t *row) {
-    for (size_t r = 0; r < y->height; r++) {
-        for (size_t s = 0; s < y->width; s++) {
-            memset(sum, 0, y->stride * sizeof *sum);
-            for (size_t a = 0; a < pool->kernel; a++) {
-                for (size_t b = 0; b < pool->kernel; b++) {
-                    const size_t pixel =
-                        (r * pool->stride + a) * x->width + s * pool->stride + b;
-                    lutra_clear_load_row(row, x, scratch, pixel);
-                    for (size_t c = 0; c < x->channels; c++) {
-                        sum[c] += row[c];
-                    }
+    const bool codes = x->format == VALUE_U8 && y->format == VALUE_I16;
+    for (size_t p = 0; p < y->pixels; p++) {
+        const size_t first =
+            p / y->width * pool->stride * x->width + p % y->width * pool->stride;
+        if (codes) {
+            uint16_t *const to = (uint16_t *)(void *)(scratch + y->offset) + p * y->stride;
+            pool_codes(to, scratch + x->offset + first * x->stride, pool->kernel,
+                       x->width * x->stride, x->stride, x->channels, x->low);
+            memset(to + x->channels, 0, (y->stride - x->channels) * sizeof *to);
+            continue;
+        }
+        memset(sum, 0, y->stride * sizeof *sum);
+        for (size_t a = 0; a < pool->kernel; a++) {
+            for (size_t b = 0; b < pool->kernel; b++) {
+                lutra_clear_load_row(row, x, scratch, first + a * x->width + b);
+                for (size_t c = 0; c < x->channels; c++) {
+                    sum[c] += row[c];
                 }
             }
-            lutra_clear_store_row(sum, y, scratch, r * y->width + s);
         }
+        lutra_clear_store_row(sum, y, scratch, p);
     }
 }
 
@@ -159,7 +201,7 @@ void lutra_clear_run(const LutraClearProgram *program, float *logits,
             op->input_count > 0 ? &program->values[op->inputs[0]] : NULL;
         switch (op->kind) {
             case LUTRA_OPERATION_INPUT:
-                run_input(op, y, &statistics[index], pixels, block, row0);
+                run_input(op, y, &statistics[index], pixels, block);
                 continue;
             case LUTRA_OPERATION_LINEAR:
             case LUTRA_OPERATION_CONV:

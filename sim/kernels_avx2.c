@@ -52,13 +52,74 @@ INLINE void ternary_store(const LutraDotTask *task, size_t pixel, size_t channel
     }
 }
 
+/** One step: `pixels` x `vectors` look-ups with the weights at `weights`. */
+INLINE void ternary_step(__m256i sum[PIXELS][2], const int8_t *tables, const uint8_t *weights,
+                         const uint8_t *const x[PIXELS], size_t step, size_t pixels,
+                         size_t vectors) {
+    __m256i w[2];
+    for (size_t v = 0; v < vectors; v++) {
+        w[v] = _mm256_load_si256((const __m256i *)(weights + HALF_BYTES * v));
+    }
+    for (size_t p = 0; p < pixels; p++) {
+        const __m256i table = _mm256_broadcastsi128_si256(
+            _mm_load_si128((const __m128i *)(tables + 8 * (size_t)x[p][step])));
+        for (size_t v = 0; v < vectors; v++) {
+            sum[p][v] = _mm256_add_epi8(sum[p][v], _mm256_shuffle_epi8(table, w[v]));
+        }
+    }
+}
+
+/** The case that counts, 4 x 2, with its sums named so that they stay in registers. */
+INLINE void ternary_steps_4x2(__m256i sum[PIXELS][2], const int8_t *tables,
+                              const uint8_t *weights, const uint8_t *const x[PIXELS],
+                              size_t count) {
+    __m256i s00 = sum[0][0], s01 = sum[0][1], s10 = sum[1][0], s11 = sum[1][1];
+    __m256i s20 = sum[2][0], s21 = sum[2][1], s30 = sum[3][0], s31 = sum[3][1];
+    const uint8_t *const x0 = x[0], *const x1 = x[1], *const x2 = x[2], *const x3 = x[3];
+#define TABLE(index) \
+    _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(tables + 8 * (size_t)(index))))
+    for (size_t s = 0; s < count; s++) {
+        const __m256i w0 = _mm256_load_si256((const __m256i *)(weights));
+        const __m256i w1 = _mm256_load_si256((const __m256i *)(weights + HALF_BYTES));
+        const __m256i t0 = TABLE(x0[s]);
+        s00 = _mm256_add_epi8(s00, _mm256_shuffle_epi8(t0, w0));
+        s01 = _mm256_add_epi8(s01, _mm256_shuffle_epi8(t0, w1));
+        const __m256i t1 = TABLE(x1[s]);
+        s10 = _mm256_add_epi8(s10, _mm256_shuffle_epi8(t1, w0));
+        s11 = _mm256_add_epi8(s11, _mm256_shuffle_epi8(t1, w1));
+        const __m256i t2 = TABLE(x2[s]);
+        s20 = _mm256_add_epi8(s20, _mm256_shuffle_epi8(t2, w0));
+        s21 = _mm256_add_epi8(s21, _mm256_shuffle_epi8(t2, w1));
+        const __m256i t3 = TABLE(x3[s]);
+        s30 = _mm256_add_epi8(s30, _mm256_shuffle_epi8(t3, w0));
+        s31 = _mm256_add_epi8(s31, _mm256_shuffle_epi8(t3, w1));
+        weights += LUTRA_SIM_STEP_BYTES;
+    }
+#undef TABLE
+    sum[0][0] = s00, sum[0][1] = s01, sum[1][0] = s10, sum[1][1] = s11;
+    sum[2][0] = s20, sum[2][1] = s21, sum[3][0] = s30, sum[3][1] = s31;
+}
+
+/** Some steps of one window row, few enough that no byte overflows. */
+INLINE void ternary_steps(__m256i sum[PIXELS][2], const int8_t *tables, const uint8_t *weights,
+                          const uint8_t *const x[PIXELS], size_t count, size_t pixels,
+                          size_t vectors) {
+    if (pixels == 4 && vectors == 2) {
+        ternary_steps_4x2(sum, tables, weights, x, count);
+        return;
+    }
+    for (size_t s = 0; s < count; s++) {
+        ternary_step(sum, tables, weights, x, s, pixels, vectors);
+        weights += LUTRA_SIM_STEP_BYTES;
+    }
+}
+
 /** `pixels` <= PIXELS results for one block of weights; `vectors` of 32 channels, 1 or 2. */
 INLINE void ternary_tile(const LutraDotTask *task, size_t pixel, size_t pixels, size_t channel,
                          size_t vectors) {
     const size_t steps = (size_t)task->rows * task->row_steps;
     const uint8_t *weights = task->weights + channel / LUTRA_SIM_TERNARY_CHANNELS * steps *
                                                  LUTRA_SIM_STEP_BYTES;
-    const int8_t *const tables = task->pair_tables;
     __m256i sum[PIXELS][2];
     Widened wide[PIXELS][2];
     for (size_t p = 0; p < pixels; p++) {
@@ -73,24 +134,14 @@ INLINE void ternary_tile(const LutraDotTask *task, size_t pixel, size_t pixels, 
         for (size_t p = 0; p < pixels; p++) {
             x[p] = task->x + task->pixel_offsets[pixel + p] + r * task->row_bytes;
         }
-        size_t s = 0;
-        while (s < task->row_steps) {
-            const size_t end = task->row_steps - s < left ? task->row_steps : s + left;
-            left -= end - s;
-            for (; s < end; s++) {
-                __m256i w[2];
-                for (size_t v = 0; v < vectors; v++) {
-                    w[v] = _mm256_load_si256((const __m256i *)(weights + HALF_BYTES * v));
-                }
-                for (size_t p = 0; p < pixels; p++) {
-                    const __m256i table = _mm256_broadcastsi128_si256(
-                        _mm_load_si128((const __m128i *)(tables + 8 * (size_t)x[p][s])));
-                    for (size_t v = 0; v < vectors; v++) {
-                        sum[p][v] =
-                            _mm256_add_epi8(sum[p][v], _mm256_shuffle_epi8(table, w[v]));
-                    }
-                }
-                weights += LUTRA_SIM_STEP_BYTES;
+        for (size_t s = 0; s < task->row_steps;) {
+            const size_t count = task->row_steps - s < left ? task->row_steps - s : left;
+            ternary_steps(sum, task->pair_tables, weights, x, count, pixels, vectors);
+            weights += count * LUTRA_SIM_STEP_BYTES;
+            s += count;
+            left -= count;
+            for (size_t p = 0; p < pixels; p++) {
+                x[p] += count;
             }
             if (left == 0) {
                 for (size_t p = 0; p < pixels; p++) {
@@ -273,53 +324,92 @@ INLINE uint64_t count_code(__m128i codes, __m128i zero, uint32_t mask) {
     return (uint64_t)__builtin_popcount(equal & mask);
 }
 
-INLINE void steps16_chunk(const LutraStepsTask *task, LutraStepsSeen *seen, size_t first,
-                          uint32_t levels) {
+INLINE __m256i load16(const int16_t *at) {
+    return _mm256_loadu_si256((const __m256i *)at);
+}
+
+/** Extremes of one chunk as int32, then its end. */
+INLINE void steps16_end(const LutraStepsTask *task, LutraStepsSeen *seen, size_t first,
+                        __m256i min, __m256i max) {
+    int16_t narrow[2][LUTRA_SIM_LANES];
+    int32_t wide[2][LUTRA_SIM_LANES];
+    _mm256_storeu_si256((__m256i *)narrow[0], min);
+    _mm256_storeu_si256((__m256i *)narrow[1], max);
+    for (size_t i = 0; i < LUTRA_SIM_LANES; i++) {
+        wide[0][i] = narrow[0][i];
+        wide[1][i] = narrow[1][i];
+    }
+    lutra_steps_chunk_end(task, seen, first, wide[0], wide[1], true);
+}
+
+/** `chunks` (1 or 2) chunks of 16 channels; two share each cache line of x. */
+INLINE void steps16_chunks(const LutraStepsTask *task, LutraStepsSeen *seen, size_t first,
+                           uint32_t levels, size_t chunks) {
     const int16_t *const x = (const int16_t *)task->x + first;
     const int16_t *const thresholds = (const int16_t *)task->thresholds + first;
     const size_t lanes = task->y_stride - first;
     const size_t used = task->channels - first;
-    const uint32_t mask = used >= LUTRA_SIM_LANES ? 0xFFFF : (UINT32_C(1) << used) - 1;
-    const __m256i direction = _mm256_loadu_si256((const __m256i *)(task->direction + first));
-    const __m256i base = _mm256_loadu_si256((const __m256i *)(task->base + first));
-    const __m128i zero = _mm_set1_epi8((char)task->zero);
-    __m256i min = _mm256_set1_epi16(INT16_MAX);
-    __m256i max = _mm256_set1_epi16(INT16_MIN);
-    for (size_t p = 0; p < task->pixels; p++) {
-        const __m256i v = _mm256_loadu_si256((const __m256i *)(x + p * task->x_stride));
-        __m256i above = _mm256_setzero_si256(); /* minus the count */
-        for (uint32_t level = 0; level < levels; level++) {
-            const __m256i t =
-                _mm256_loadu_si256((const __m256i *)(thresholds + level * task->x_stride));
-            above = _mm256_add_epi16(above, _mm256_cmpgt_epi16(v, t));
-        }
-        min = _mm256_min_epi16(min, v);
-        max = _mm256_max_epi16(max, v);
-        const __m256i y = _mm256_sub_epi16(base, _mm256_sign_epi16(above, direction));
-        const __m128i codes = _mm_packus_epi16(_mm256_castsi256_si128(y),
-                                               _mm256_extracti128_si256(y, 1));
-        seen->zeros += count_code(codes, zero, mask);
-        store_codes(task->y + p * task->y_stride + first, codes, lanes);
+    const uint32_t mask = used >= 32 ? UINT32_MAX : (UINT32_C(1) << used) - 1;
+    const __m256i zero = _mm256_set1_epi8((char)task->zero);
+    __m256i direction[2];
+    __m256i base[2];
+    __m256i min[2];
+    __m256i max[2];
+    for (size_t i = 0; i < chunks; i++) {
+        direction[i] = load16(task->direction + first + 16 * i);
+        base[i] = load16(task->base + first + 16 * i);
+        min[i] = _mm256_set1_epi16(INT16_MAX);
+        max[i] = _mm256_set1_epi16(INT16_MIN);
     }
-    int32_t low[LUTRA_SIM_LANES];
-    int32_t high[LUTRA_SIM_LANES];
-    _mm256_storeu_si256((__m256i *)low, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(min)));
-    _mm256_storeu_si256((__m256i *)(low + 8),
-                        _mm256_cvtepi16_epi32(_mm256_extracti128_si256(min, 1)));
-    _mm256_storeu_si256((__m256i *)high, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(max)));
-    _mm256_storeu_si256((__m256i *)(high + 8),
-                        _mm256_cvtepi16_epi32(_mm256_extracti128_si256(max, 1)));
-    lutra_steps_chunk_end(task, seen, first, low, high, true);
+    uint64_t zeros = 0;
+    for (size_t p = 0; p < task->pixels; p++) {
+        __m256i y[2];
+        for (size_t i = 0; i < chunks; i++) {
+            const __m256i v = load16(x + p * task->x_stride + 16 * i);
+            __m256i above = _mm256_setzero_si256(); /* minus the count */
+            for (uint32_t level = 0; level < levels; level++) {
+                const __m256i t = load16(thresholds + level * task->x_stride + 16 * i);
+                above = _mm256_add_epi16(above, _mm256_cmpgt_epi16(v, t));
+            }
+            min[i] = _mm256_min_epi16(min[i], v);
+            max[i] = _mm256_max_epi16(max[i], v);
+            y[i] = _mm256_sub_epi16(base[i], _mm256_sign_epi16(above, direction[i]));
+        }
+        const __m256i codes = _mm256_permute4x64_epi64(
+            _mm256_packus_epi16(y[0], chunks == 2 ? y[1] : y[0]), 0xD8);
+        const uint32_t equal =
+            (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(codes, zero));
+        uint8_t *const to = task->y + p * task->y_stride + first;
+        if (chunks == 2) {
+            zeros += (uint64_t)__builtin_popcount(equal & mask);
+            _mm256_storeu_si256((__m256i *)to, codes);
+        } else {
+            zeros += (uint64_t)__builtin_popcount(equal & mask & 0xFFFF);
+            store_codes(to, _mm256_castsi256_si128(codes), lanes);
+        }
+    }
+    seen->zeros += zeros;
+    for (size_t i = 0; i < chunks; i++) {
+        steps16_end(task, seen, first + 16 * i, min[i], max[i]);
+    }
+}
+
+INLINE void steps16(const LutraStepsTask *task, LutraStepsSeen *seen, uint32_t levels) {
+    size_t first = 0;
+    for (; first + 16 < task->channels; first += 32) {
+        steps16_chunks(task, seen, first, levels, 2);
+    }
+    if (first < task->channels) {
+        steps16_chunks(task, seen, first, levels, 1);
+    }
 }
 
 void lutra_sim_steps16_avx2(const LutraStepsTask *task, LutraStepsSeen *seen) {
     lutra_steps_seen_start(seen);
-    for (size_t first = 0; first < task->channels; first += LUTRA_SIM_LANES) {
-        if (task->level_count == 2) { /* ternary codes: thresholds stay in registers */
-            steps16_chunk(task, seen, first, 2);
-        } else {
-            steps16_chunk(task, seen, first, task->level_count);
-        }
+    if (task->level_count == 2) { /* ternary codes: thresholds stay in registers */
+        steps16(task, seen, 2);
+    } else {
+        steps16(task, seen, task->level_count);
     }
 }
 
