@@ -23,6 +23,14 @@ void lutra_sim_kernels_init(LutraSimKernels *kernels, uint32_t cpu_flags) {
         kernels->steps32 = lutra_sim_steps32_avx2;
         kernels->pairs = lutra_sim_pairs_avx2;
     }
+    /* memory, not arithmetic, bounds the steps and pairs: they stay with AVX2 */
+    const uint32_t wide = LUTRA_CPU_AVX512 | LUTRA_CPU_VNNI | LUTRA_CPU_VPOPCNTDQ;
+    if ((flags & wide) == wide) {
+        kernels->dot_ternary16 = lutra_sim_dot_ternary16_avx512;
+        kernels->dot_bytes16 = lutra_sim_dot_bytes16_avx512;
+        kernels->dot_bytes32 = lutra_sim_dot_bytes32_avx512;
+        kernels->dot_words32 = lutra_sim_dot_words32_avx512;
+    }
 #else
     (void)flags;
 #endif

@@ -102,17 +102,21 @@ typedef struct {
 /** Fills every pointer for a LutraCpuFlag mask (base/cpu.h): portable first, then better ones. */
 void lutra_sim_kernels_init(LutraSimKernels *kernels, uint32_t cpu_flags);
 
-#define LUTRA_DECLARE_SIM_KERNELS(suffix)                                        \
-    void lutra_sim_dot_ternary16_##suffix(const LutraDotTask *task);             \
-    void lutra_sim_dot_bytes16_##suffix(const LutraDotTask *task);               \
-    void lutra_sim_dot_bytes32_##suffix(const LutraDotTask *task);               \
-    void lutra_sim_dot_words32_##suffix(const LutraDotTask *task);               \
+#define LUTRA_DECLARE_SIM_DOT_KERNELS(suffix)                        \
+    void lutra_sim_dot_ternary16_##suffix(const LutraDotTask *task); \
+    void lutra_sim_dot_bytes16_##suffix(const LutraDotTask *task);   \
+    void lutra_sim_dot_bytes32_##suffix(const LutraDotTask *task);   \
+    void lutra_sim_dot_words32_##suffix(const LutraDotTask *task)
+
+#define LUTRA_DECLARE_SIM_CODE_KERNELS(suffix)                                         \
     void lutra_sim_steps16_##suffix(const LutraStepsTask *task, LutraStepsSeen *seen); \
     void lutra_sim_steps32_##suffix(const LutraStepsTask *task, LutraStepsSeen *seen); \
     void lutra_sim_pairs_##suffix(uint8_t *y, const uint8_t *x, size_t pairs, uint32_t levels)
 
-LUTRA_DECLARE_SIM_KERNELS(ref);
-LUTRA_DECLARE_SIM_KERNELS(avx2);
-LUTRA_DECLARE_SIM_KERNELS(avx512);
+LUTRA_DECLARE_SIM_DOT_KERNELS(ref);
+LUTRA_DECLARE_SIM_DOT_KERNELS(avx2);
+LUTRA_DECLARE_SIM_DOT_KERNELS(avx512);
+LUTRA_DECLARE_SIM_CODE_KERNELS(ref);
+LUTRA_DECLARE_SIM_CODE_KERNELS(avx2);
 
 #endif
