@@ -628,9 +628,10 @@ LutraStatus lutra_h5_read_rows(LutraH5 *file, const char *name, void *data, Lutr
         goto done;
     }
     if (first > found.dims[0] || count > found.dims[0] - first) {
-        status = lutra_error_set(
-            error, LUTRA_EDATA, "array '%s' of '%s' has %llu rows, too few for row %llu", name,
-            file->path, (unsigned long long)found.dims[0], (unsigned long long)(first + count));
+        status = lutra_error_set(error, LUTRA_EDATA,
+                                 "array '%s' of '%s' has %llu rows, not %llu from row %llu on",
+                                 name, file->path, (unsigned long long)found.dims[0],
+                                 (unsigned long long)count, (unsigned long long)first);
         goto done;
     }
     uint64_t bytes = 0;

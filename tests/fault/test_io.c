@@ -73,8 +73,11 @@ static void fill_up(LutraStatus (*write_it)(const char *path, LutraError *error)
     assert_int_equal(stat(path, &info), 0);
     const size_t needed = (size_t)info.st_size;
     check_status(lutra_file_write(path, "old", 3, true, &error), LUTRA_OK, &error);
-    const size_t step = needed / 29;
-    for (size_t limit = 0; limit < needed; limit += limit < 2048 ? 256 : step) {
+    /* Points all over the file, and close to its end, where only closing writes. */
+    for (size_t point = 0; point < 48; point++) {
+        const size_t limit = point < 8    ? point * 256
+                             : point < 32 ? needed / 32 * point
+                                          : needed - 1 - (point - 32) * 64;
         limit_file_size(limit);
         const LutraStatus status = write_it(path, &error);
         limit_file_size(RLIM_INFINITY);

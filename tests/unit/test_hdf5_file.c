@@ -128,6 +128,7 @@ static void what_does_not_match_is_refused(void **state) {
                  &error);
     check_status(lutra_h5_read_rows(file, "few", few, LUTRA_H5_I16, UINT64_MAX, 2, &error),
                  LUTRA_EDATA, &error);
+    assert_non_null(strstr(error.message, "has 4 rows, not 2 from row 18446744073709551615 on"));
     check_status(lutra_h5_read_rows(file, "few", few, LUTRA_H5_I8, 0, 2, &error), LUTRA_EDATA,
                  &error);
     assert_int_equal(few[0], 9);
