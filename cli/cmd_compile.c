@@ -176,7 +176,8 @@ static LutraStatus check_data(const LutraModel *model, const LutraDataset *data,
     if (data->channels != shape.channels || data->height != shape.height ||
         data->width != shape.width) {
         return lutra_error_set(error, LUTRA_EDATA, "images of '%s' are %" PRIu32 "x%" PRIu32
-                               "x%" PRIu32 ", but model '%s' reads %" PRIu32 "x%" PRIu32 "x%" PRIu32,
+                               "x%" PRIu32 ", but model '%s' reads %" PRIu32 "x%" PRIu32
+                               "x%" PRIu32,
                                options->data, data->channels, data->height, data->width,
                                options->model, shape.channels, shape.height, shape.width);
     }

@@ -14,7 +14,9 @@
 
 /* ---- calibration ---- */
 
-enum { COMPILE_DENSITY_IMAGES = 512 };
+/** Images for histograms: as many as take COMPILE_DENSITY_MACS multiply-adds, in these bounds. */
+enum { COMPILE_DENSITY_FEWEST = 64, COMPILE_DENSITY_MOST = 512 };
+#define COMPILE_DENSITY_MACS UINT64_C(10000000000)
 
 /** User data of the observer. */
 typedef struct {
@@ -24,7 +26,7 @@ typedef struct {
     const LutraProgress *progress; /* may be NULL */
 } CompileImages;
 
-/** Runs the images in clear mode: all of them for ranges, the first COMPILE_DENSITY_IMAGES for
+/** Runs the images in clear mode: all of them for ranges, the first few hundred for
  * histograms. `images` must outlive the observer. */
 LutraObserver compile_observer(CompileImages *images);
 

@@ -84,13 +84,19 @@ static LutraStatus join_counts(const DensityJob *job, LutraHistogram *histograms
     return LUTRA_OK;
 }
 
+static size_t density_images(uint64_t available, uint64_t macs) {
+    uint64_t images = COMPILE_DENSITY_MACS / (macs > 0 ? macs : 1);
+    images = images < COMPILE_DENSITY_FEWEST ? COMPILE_DENSITY_FEWEST : images;
+    images = images > COMPILE_DENSITY_MOST ? COMPILE_DENSITY_MOST : images;
+    return (size_t)(images < available ? images : available);
+}
+
 static LutraStatus observe_histograms(void *user, LutraHistogram *histograms,
                                       const LutraCircuit *circuit, LutraError *error) {
     const CompileImages *run = user;
     const uint32_t operations = circuit->operation_count;
     const size_t parts = (size_t)run->threads * operations;
-    const size_t images = run->images->count < COMPILE_DENSITY_IMAGES ? (size_t)run->images->count
-                                                                      : COMPILE_DENSITY_IMAGES;
+    const size_t images = density_images(run->images->count, lutra_circuit_macs(circuit));
     DensityJob job = {run, circuit, histograms, NULL, NULL};
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&job.statuses, images, sizeof *job.statuses, error));

@@ -24,9 +24,10 @@ static bool is_encrypted_table(const LutraOperation *operation) {
 }
 
 /*
- * An exact rounding shifts digit i (from the lowest) of a p-bit sum up to the padding bit: its noise
- * grows by 2^(p-i), the margin is a quarter of the torus, and each digit taken off adds the noise of
- * a bootstrap. Digit 0 has the most of what came in, digit 1 the most of what digit 0 added.
+ * An exact rounding shifts digit i (from the lowest) of a p-bit sum up to the padding bit: its
+ * noise grows by 2^(p-i), the margin is a quarter of the torus, and each digit taken off adds the
+ * noise of a bootstrap. Digit 0 has the most of what came in, digit 1 the most of what digit 0
+ * added.
  */
 static void add_digits(Patterns *patterns, const LutraWeightNorm *norm, uint32_t sum_bits) {
     const double scale = ldexp(1.0, 2 * (int)sum_bits);

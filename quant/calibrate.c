@@ -102,7 +102,7 @@ done:
     return status;
 }
 
-/* Runs the circuit with centring offsets but without dropped bits, and keeps what the tables read. */
+/* Runs the circuit with centring offsets but without dropped bits; keeps what the tables read. */
 static LutraStatus measure_centred(LutraCalibration *calibration, const LutraModel *model,
                                    const LutraObserver *observer, LutraError *error) {
     LutraCircuit circuit = {0};

@@ -1,32 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The walk over the layers. A "group" is what one table or the input makes plus the linear
- * operations that read it up to the next table: all of it shares one encoding, because linear
- * operations keep their input's. A group is closed when its last sum is known.
- */
+/* The walk over the layers: which operations each of them becomes. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "quant/input_codes.h"
-#include "quant/lower_priv.h"
+#include "quant/lowering_priv.h"
 
 enum { EXACT_FLOAT_BITS = 24 };
-
-typedef struct {
-    const LutraModel *model;
-    const LutraLowerPlan *plan;
-    LutraError *error;
-    LutraCircuit circuit;
-    uint32_t group_start; /* operation that opened the group */
-    uint32_t plain;       /* operations but roundings so far */
-    uint32_t tables;
-    float step; /* of the codes or sums that the last weights read; with the next two: the scale */
-    float weight_scale;
-    uint32_t pooled_elements;
-    LutraPending pending;
-} Builder;
 
 void lutra_lower_default(LutraLowerSettings *settings) {
     *settings = (LutraLowerSettings){.mode = LUTRA_ROUNDING_APPROXIMATE};
@@ -43,14 +25,14 @@ uint32_t lutra_network_table_count(const LutraNetwork *network) {
 /* ---- scales ---- */
 
 /* Codes, or what weights are about to read, with one unit worth `step`. */
-static void restart_scale(Builder *builder, float step, float weight_scale) {
+static void restart_scale(LutraLowering *builder, float step, float weight_scale) {
     builder->step = step;
     builder->weight_scale = weight_scale;
     builder->pooled_elements = 1;
     builder->pending.scale = lutra_accumulator_scale(step, weight_scale, 1);
 }
 
-static void pool_scale(Builder *builder, uint32_t elements) {
+static void pool_scale(LutraLowering *builder, uint32_t elements) {
     builder->pooled_elements *= elements;
     builder->pending.scale = lutra_accumulator_scale(builder->step, builder->weight_scale,
                                                      builder->pooled_elements);
@@ -58,11 +40,7 @@ static void pool_scale(Builder *builder, uint32_t elements) {
 
 /* ---- operations ---- */
 
-static LutraOperation *last_operation(Builder *builder) {
-    return &builder->circuit.operations[builder->circuit.operation_count - 1];
-}
-
-static bool name_is_taken(const Builder *builder, const char *name) {
+static bool name_is_taken(const LutraLowering *builder, const char *name) {
     const LutraNetwork *network = &builder->model->network;
     for (uint32_t i = 0; i < network->layer_count; i++) {
         if (strcmp(network->layers[i].name, name) == 0) {
@@ -73,7 +51,7 @@ static bool name_is_taken(const Builder *builder, const char *name) {
 }
 
 /* A name that no layer has: roundings and an output without tensor_norm are no layers. */
-static void free_name(char name[LUTRA_NAME_BYTES], const Builder *builder, const char *base,
+static void free_name(char name[LUTRA_NAME_BYTES], const LutraLowering *builder, const char *base,
                       const char *suffix) {
     snprintf(name, LUTRA_NAME_BYTES, "%.47s%s", base, suffix);
     for (unsigned number = 2; name_is_taken(builder, name); number++) {
@@ -82,7 +60,7 @@ static void free_name(char name[LUTRA_NAME_BYTES], const Builder *builder, const
 }
 
 /* Appends an operation that reads the one before it. */
-static LutraOperation *append(Builder *builder, LutraOperationKind kind, const char *name,
+static LutraOperation *append(LutraLowering *builder, LutraOperationKind kind, const char *name,
                               LutraShape shape) {
     const uint32_t index = builder->circuit.operation_count++;
     LutraOperation *operation = &builder->circuit.operations[index];
@@ -102,7 +80,7 @@ static LutraOperation *append(Builder *builder, LutraOperationKind kind, const c
     return operation;
 }
 
-static LutraStatus check_finite(const Builder *builder, const LutraLayer *layer,
+static LutraStatus check_finite(const LutraLowering *builder, const LutraLayer *layer,
                                 const float *values, size_t count) {
     for (size_t i = 0; values != NULL && i < count; i++) {
         if (!isfinite(values[i])) {
@@ -113,7 +91,7 @@ static LutraStatus check_finite(const Builder *builder, const LutraLayer *layer,
     return LUTRA_OK;
 }
 
-static LutraStatus add_input(Builder *builder, const LutraLayer *layer) {
+static LutraStatus add_input(LutraLowering *builder, const LutraLayer *layer) {
     LutraOperation *input = append(builder, LUTRA_OPERATION_INPUT, layer->name, layer->shape);
     LutraInputOperation *client = &input->u.input;
     client->scale = layer->u.input.quantizer.step;
@@ -128,7 +106,7 @@ static LutraStatus add_input(Builder *builder, const LutraLayer *layer) {
 }
 
 /* Sums that single precision training could not have added exactly are refused. */
-static LutraStatus check_exact(const Builder *builder, const LutraOperation *operation) {
+static LutraStatus check_exact(const LutraLowering *builder, const LutraOperation *operation) {
     const int64_t limit = (int64_t)1 << EXACT_FLOAT_BITS;
     const LutraRange range = operation->static_range;
     if (range.min < -limit || range.max > limit) {
@@ -139,12 +117,12 @@ static LutraStatus check_exact(const Builder *builder, const LutraOperation *ope
     return LUTRA_OK;
 }
 
-static LutraStatus add_weighted(Builder *builder, const LutraLayer *layer,
+static LutraStatus add_weighted(LutraLowering *builder, const LutraLayer *layer,
                                 const LutraLayerParameters *parameters) {
     const LutraWeightLayer *weighted = &layer->u.weighted;
     const bool is_conv = layer->kind == LUTRA_LAYER_CONV;
     const size_t count = lutra_layer_weight_count(layer);
-    LutraRange in = last_operation(builder)->static_range;
+    LutraRange in = lutra_lowering_last(builder)->static_range;
     LUTRA_TRY(check_finite(builder, layer, parameters->weights, count));
     LUTRA_TRY(check_finite(builder, layer, parameters->bias, weighted->out_channels));
     int8_t *weights = NULL;
@@ -171,10 +149,10 @@ static LutraStatus add_weighted(Builder *builder, const LutraLayer *layer,
     return check_exact(builder, operation);
 }
 
-static LutraStatus add_pool(Builder *builder, const LutraLayer *layer) {
+static LutraStatus add_pool(LutraLowering *builder, const LutraLayer *layer) {
     const uint32_t kernel = layer->u.pool.kernel;
     const int64_t elements = (int64_t)kernel * kernel;
-    const LutraRange in = last_operation(builder)->static_range;
+    const LutraRange in = lutra_lowering_last(builder)->static_range;
     LutraOperation *pool = append(builder, LUTRA_OPERATION_SUM_POOL, layer->name, layer->shape);
     pool->u.sum_pool = (LutraSumPoolOperation){kernel, layer->u.pool.stride};
     pool->static_range = (LutraRange){in.min * elements, in.max * elements};
@@ -182,132 +160,15 @@ static LutraStatus add_pool(Builder *builder, const LutraLayer *layer) {
     return check_exact(builder, pool);
 }
 
-/* ---- groups ---- */
+/* ---- tables ---- */
 
-static bool is_observed(const LutraOperation *operation) {
-    return operation->observed_range.min <= operation->observed_range.max;
-}
-
-/* All that the open group's values take: the codes that open it, and its sums. */
-static LutraRange group_range(const Builder *builder) {
-    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
-    LutraRange range = source->static_range;
-    if (source->kind == LUTRA_OPERATION_TABLE) { /* unreachable entries must be storable too */
-        const LutraRange all = {INT32_MIN, INT32_MAX};
-        range = lutra_range_of_table(&source->u.table, all);
-    }
-    for (uint32_t i = builder->group_start + 1; i < builder->circuit.operation_count; i++) {
-        const LutraOperation *operation = &builder->circuit.operations[i];
-        range = lutra_range_join(range, is_observed(operation) ? operation->observed_range
-                                                               : operation->static_range);
-    }
-    return range;
-}
-
-static void set_group_encoding(Builder *builder, LutraEncoding encoding) {
-    for (uint32_t i = builder->group_start; i < builder->circuit.operation_count; i++) {
-        builder->circuit.operations[i].encoding = encoding;
-    }
-}
-
-static LutraEncoding group_encoding(const Builder *builder) {
-    const LutraRange range = group_range(builder);
-    LutraEncoding encoding = lutra_encoding_of_range(range.min, range.max);
-    if (builder->plan->ranges != NULL) {
-        encoding.bits += builder->plan->extra_bits;
-    }
-    return encoding;
-}
-
-static uint32_t wanted_bits(const Builder *builder) {
-    const LutraLowerSettings *settings = &builder->plan->settings;
-    if (settings->rounding_count == 0) {
-        return LUTRA_ROUNDING_NONE;
-    }
-    return settings->rounding[settings->rounding_count == 1 ? 0 : builder->tables];
-}
-
-static uint32_t dropped_for(const LutraEncoding encoding, uint32_t kept) {
-    return kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
-}
-
-/* Where the group's sum goes next. */
-typedef struct {
-    LutraEncoding encoding; /* of the whole group */
-    uint32_t dropped_bits;
-    int32_t *offsets; /* (channels) or NULL */
-} Border;
-
-static LutraStatus centred_border(Border *border, Builder *builder, const LutraOperation *sum) {
-    const uint32_t channels = sum->shape.channels;
-    const LutraRange codes = group_range(builder);
-    const LutraRange seen = is_observed(sum) ? sum->observed_range : sum->static_range;
-    lutra_offsets_centre(border->offsets, &builder->pending, channels, seen);
-    const LutraRoundOperation shift = {0, builder->plan->settings.mode, border->offsets};
-    const LutraRange shifted = lutra_range_of_round(&shift, channels, seen);
-    if (builder->plan->shift_only || builder->plan->centred == NULL) {
-        const LutraRange both = lutra_range_join(codes, shifted);
-        border->encoding = lutra_encoding_of_range(both.min, both.max);
-        border->dropped_bits =
-            builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
-        return LUTRA_OK;
-    }
-    /* What the accumulator is before the offset may exceed the encoding: sums are exact modulo
-     * 2^(p+1), and only the shifted value is read. The codes that enter must fit. */
-    const LutraRange measured = builder->plan->centred[builder->plain]; /* of the table to come */
-    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
-    const LutraRange held = lutra_range_join(measured, source->static_range);
-    border->encoding = lutra_encoding_of_range(held.min, held.max);
-    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
-    LutraEncoding narrower = border->encoding;
-    narrower.bits--;
-    const uint32_t dropped = dropped_for(narrower, wanted_bits(builder));
-    const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
-                                     border->offsets};
-    const LutraRoundOperation round = {dropped, LUTRA_ROUNDING_EXACT, NULL};
-    if (narrower.is_signed && narrower.bits > dropped + 1 &&
-        lutra_encoding_min(narrower) <= source->static_range.min &&
-        lutra_encoding_max(narrower) >= source->static_range.max &&
-        lutra_offsets_wrap_is_right(&builder->pending, &domain,
-                                    lutra_range_of_round(&round, 1, measured))) {
-        border->encoding = narrower;
-        border->dropped_bits = dropped;
-    }
-    return LUTRA_OK;
-}
-
-/* Decides widths, dropped bits and offsets for the sum that ends the open group. */
-static LutraStatus decide_border(Border *border, Builder *builder) {
-    const LutraOperation *sum = last_operation(builder);
-    const uint32_t channels = sum->shape.channels;
-    const LutraOffsetRule rule = builder->plan->settings.offsets;
-    *border = (Border){.encoding = group_encoding(builder)};
-    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
-    if (builder->plan->narrow && border->encoding.bits > LUTRA_MAX_TABLE_BITS) {
-        border->dropped_bits = border->encoding.bits - LUTRA_CALIBRATION_BITS;
-    }
-    if (rule == LUTRA_OFFSETS_NONE ||
-        (rule == LUTRA_OFFSETS_ALIGN && border->dropped_bits == 0)) {
-        return LUTRA_OK;
-    }
-    LUTRA_TRY(lutra_alloc(&border->offsets, channels, sizeof *border->offsets, builder->error));
-    if (rule == LUTRA_OFFSETS_CENTRE) {
-        return centred_border(border, builder, sum);
-    }
-    const LutraRange range = is_observed(sum) ? sum->observed_range : sum->static_range;
-    const LutraHistogram *densities = builder->plan->densities;
-    return lutra_offsets_align(border->offsets, &builder->pending, channels, range,
-                               densities == NULL ? NULL : &densities[builder->plain],
-                               border->dropped_bits, builder->error);
-}
-
-static void add_round(Builder *builder, const LutraLayer *layer, Border *border) {
+static void add_round(LutraLowering *builder, const LutraLayer *layer, LutraBorder *border) {
     char name[LUTRA_NAME_BYTES];
     free_name(name, builder, layer->name, "_round");
-    const LutraOperation *sum = last_operation(builder);
+    const LutraOperation *sum = lutra_lowering_last(builder);
     const LutraRange in = sum->static_range;
     const LutraRange seen = sum->observed_range;
-    const bool observed = is_observed(sum);
+    const bool observed = lutra_lowering_is_observed(sum);
     LutraOperation *round = append(builder, LUTRA_OPERATION_ROUND, name, layer->shape);
     round->u.round = (LutraRoundOperation){border->dropped_bits, builder->plan->settings.mode,
                                            border->offsets};
@@ -320,7 +181,7 @@ static void add_round(Builder *builder, const LutraLayer *layer, Border *border)
     }
 }
 
-static LutraStatus check_table_width(const Builder *builder, const LutraLayer *layer,
+static LutraStatus check_table_width(const LutraLowering *builder, const LutraLayer *layer,
                                      LutraEncoding encoding) {
     if (encoding.bits <= LUTRA_MAX_TABLE_BITS) {
         return LUTRA_OK;
@@ -330,21 +191,21 @@ static LutraStatus check_table_width(const Builder *builder, const LutraLayer *l
                            encoding.bits, LUTRA_MAX_TABLE_BITS);
 }
 
-static LutraStatus add_table(Builder *builder, const LutraLayer *layer) {
-    Border border = {0};
+static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer) {
+    LutraBorder border = {0};
     LutraStatus status = LUTRA_OK;
     builder->pending.quantizer = layer->u.activation;
-    LUTRA_TRY_GOTO(status, decide_border(&border, builder));
-    set_group_encoding(builder, border.encoding);
+    LUTRA_TRY_GOTO(status, lutra_lowering_border(&border, builder));
+    lutra_lowering_set_encoding(builder, border.encoding);
     LutraTableDomain domain = {layer->shape.channels, border.encoding, border.dropped_bits,
                                border.offsets};
     domain.encoding.bits -= border.dropped_bits;
     LUTRA_TRY_GOTO(status, check_table_width(builder, layer, domain.encoding));
     if (border.dropped_bits > 0 || border.offsets != NULL) {
         add_round(builder, layer, &border);
-        domain.offsets = last_operation(builder)->u.round.offsets;
+        domain.offsets = lutra_lowering_last(builder)->u.round.offsets;
     }
-    const LutraRange in = last_operation(builder)->static_range;
+    const LutraRange in = lutra_lowering_last(builder)->static_range;
     LutraTableOperation built = {0};
     LUTRA_TRY_GOTO(status, lutra_table_build(&built, &builder->pending, &domain, builder->error));
     LutraOperation *table = append(builder, LUTRA_OPERATION_TABLE, layer->name, layer->shape);
@@ -373,18 +234,18 @@ static LutraStatus alloc_step(LutraAffineStep *step, uint32_t channels, LutraErr
     return LUTRA_OK;
 }
 
-static LutraStatus add_output(Builder *builder, const LutraLayer *last,
+static LutraStatus add_output(LutraLowering *builder, const LutraLayer *last,
                               const LutraLayerParameters *norm) {
     char name[LUTRA_NAME_BYTES];
     const bool has_norm = last->kind == LUTRA_LAYER_TENSOR_NORM;
-    const LutraRange in = last_operation(builder)->static_range;
+    const LutraRange in = lutra_lowering_last(builder)->static_range;
     if (has_norm) {
         snprintf(name, sizeof name, "%s", last->name);
     } else {
         free_name(name, builder, "output", "");
     }
-    const LutraEncoding encoding = group_encoding(builder);
-    set_group_encoding(builder, encoding);
+    const LutraEncoding encoding = lutra_lowering_encoding(builder);
+    lutra_lowering_set_encoding(builder, encoding);
     LutraOperation *operation = append(builder, LUTRA_OPERATION_OUTPUT, name, last->shape);
     LutraOutputOperation *output = &operation->u.output;
     operation->encoding = encoding;
@@ -411,7 +272,7 @@ static LutraStatus add_output(Builder *builder, const LutraLayer *last,
     return LUTRA_OK;
 }
 
-static LutraStatus check_norm(const Builder *builder, const LutraLayer *layer,
+static LutraStatus check_norm(const LutraLowering *builder, const LutraLayer *layer,
                               const LutraLayerParameters *norm) {
     const size_t count = lutra_layer_norm_count(layer);
     LUTRA_TRY(check_finite(builder, layer, norm->gamma, count));
@@ -420,7 +281,7 @@ static LutraStatus check_norm(const Builder *builder, const LutraLayer *layer,
     return check_finite(builder, layer, norm->running_variance, count);
 }
 
-static LutraStatus add_layer(Builder *builder, uint32_t index) {
+static LutraStatus add_layer(LutraLowering *builder, uint32_t index) {
     const LutraLayer *layer = &builder->model->network.layers[index];
     const LutraLayerParameters *parameters = &builder->model->layers[index];
     switch (layer->kind) {
@@ -465,7 +326,7 @@ LutraStatus lutra_lower_planned(LutraCircuit *circuit, const LutraModel *model,
                                 const LutraLowerPlan *plan, LutraError *error) {
     const LutraNetwork *network = &model->network;
     const uint32_t last = network->layer_count - 1;
-    Builder builder = {.model = model, .plan = plan, .error = error};
+    LutraLowering builder = {.model = model, .plan = plan, .error = error};
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY(check_settings(model, &plan->settings, error));
     /* At most two operations a layer, and the output. */

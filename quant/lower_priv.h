@@ -23,8 +23,8 @@ typedef struct {
 /** The code of sum x in channel c. */
 int32_t lutra_pending_code(const LutraPending *pending, uint32_t channel, int64_t x);
 
-/** Relative density that the running statistics of the norm suggest for the sums at x: exp(-u^2 / 2)
- * with u in standard deviations; 1 without a norm. */
+/** Relative density that the running statistics of the norm suggest for the sums at x:
+ * exp(-u^2 / 2) with u in standard deviations; 1 without a norm. */
 double lutra_pending_density(const LutraPending *pending, uint32_t channel, int64_t x);
 
 /** Where a table's domain lies and what its entries stand for. */
@@ -41,8 +41,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_table_build(LutraTableOperation *table,
                                                const LutraTableDomain *domain, LutraError *error);
 
 /**
- * Offsets (channels) within +-2^(t-1) for LUTRA_OFFSETS_ALIGN: those that change codes least, summed
- * over the sums in `range` by how often they are met.
+ * Offsets (channels) within +-2^(t-1) for LUTRA_OFFSETS_ALIGN: those that change codes least,
+ * added up over the sums in `range` by how often they are met.
  *
  * @param density  histogram of the sums, or NULL: then lutra_pending_density alone
  * @param dropped_bits  t >= 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parser of network files. One table per type of layer says which keys it has, how their values
- * are read, where they go and what they may be; reading, defaults, errors and suggestions all follow
+ * The parser of network files. One table per type of layer says which keys it has, how their
+ * values are read, where they go and what they may be; reading, errors and suggestions all follow
  * from it.
  */
 #include "quant/network.h"

@@ -17,7 +17,8 @@
  *
  * A layer reads the layer above it. Allowed order: input; then any number of
  * (conv | linear | average_pool)+ (batch_norm)? activation; then linear (tensor_norm)? at the end.
- * Padding pads with code 0.
+ * Padding pads with code 0. A bias may stand where the sum is finished: right before batch_norm,
+ * activation, tensor_norm or the end.
  */
 #ifndef LUTRA_QUANT_NETWORK_H
 #define LUTRA_QUANT_NETWORK_H
@@ -46,7 +47,7 @@ typedef struct {
 } LutraInputLayer;
 
 typedef struct {
-    uint32_t kernel; /* conv; a linear layer is stored as a 1x1 "kernel" over in_channels features */
+    uint32_t kernel; /* conv; a linear layer counts as a 1x1 kernel over in_channels features */
     uint32_t stride;
     uint32_t padding;
     uint32_t in_channels; /* linear: flattened features C*H*W */

@@ -26,7 +26,8 @@ bool lutra_value_codes(int32_t *min, int32_t *max, const char *text);
 /** "A..B" in finite decimal numbers, A < B. */
 bool lutra_value_range(float *min, float *max, const char *text);
 
-/** A positive number, decimal or "A/B" with whole A and B up to 2^24, divided in single precision. */
+/** A positive number: decimal, or "A/B" with whole A and B up to 2^24, divided in single
+ * precision. */
 bool lutra_value_step(float *value, const char *text);
 
 /** "CxHxW", each extent in [1, max]. */

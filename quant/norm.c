@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The norm is found by walking back from one element of the result: a "way" holds, for every element
- * that the walk has reached, how often it counts. Windows grow as the walk goes back; where they
- * leave the image their elements count too, which can only enlarge the norm.
+ * The norm is found by walking back from one element of the result: a "way" holds, for every
+ * element that the walk has reached, how often it counts. Windows grow as the walk goes back; where
+ * they leave the image their elements count too, which can only enlarge the norm.
  */
 #include "quant/norm.h"
 

@@ -4,8 +4,8 @@
  *
  * A table reads y = sum of w_i * x_i over values x_i that come out of other tables, or fresh from
  * the client. Their noises are independent, so the variance of y is (sum of w_i^2) times theirs.
- * The w_i are those of the whole way: a pool over a convolution adds up the weights that fall on the
- * same x_i before they are squared.
+ * The w_i are those of the whole way: a pool over a convolution adds up the weights that fall on
+ * the same x_i before they are squared.
  */
 #ifndef LUTRA_QUANT_NORM_H
 #define LUTRA_QUANT_NORM_H
@@ -23,8 +23,8 @@ typedef struct {
 /**
  * Norm of what operation `index` reads: a table, or the output (decryption).
  *
- * @assumes the image is large: borders, where fewer weights count, are not looked at; the two inputs
- *          of an add are independent
+ * @assumes the image is large: borders, where fewer weights count, are not looked at; the two
+ *          inputs of an add are independent
  * @errors LUTRA_ENOMEM
  * @checked tests/unit/test_norm.c (by hand, and against impulse responses)
  */

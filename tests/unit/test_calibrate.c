@@ -195,8 +195,8 @@ static void too_wide_bounds_take_two_passes(void **state) {
     }
     RunImages run = {pixels, IMAGES, PIXELS, 0};
     const LutraObserver observer = {few_first_observer, run_histograms, &run};
-    check_status(lutra_calibrate(&calibration, &model, LUTRA_CALIBRATE_RANGES, &observer, &error), LUTRA_OK,
-                 &error);
+    check_status(lutra_calibrate(&calibration, &model, LUTRA_CALIBRATE_RANGES, &observer, &error),
+                 LUTRA_OK, &error);
     assert_int_equal(calibration.passes, 2);
     lutra_lower_default(&settings);
     check_status(lutra_lower(&circuit, &model, &calibration, &settings, &error), LUTRA_OK, &error);

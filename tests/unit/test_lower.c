@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lowering, against hand-made circuits, against the float expression and against the float network. */
+/* Lowering: against circuits made by hand, the float expression and the float network. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +142,7 @@ static void a_tiny_network_is_lowered_as_by_hand(void **state) {
     lutra_model_deinit(&model);
 }
 
-/* ---- the float network, layer by layer, as training evaluates it: sums of codes, one scale ---- */
+/* ---- the float network, layer by layer, as training evaluates it ---- */
 
 typedef struct {
     float values[4096]; /* codes or sums */

@@ -85,8 +85,8 @@ static const struct {
                                      "features, bias, weight_codes, weight_scale"},
     {HEAD INPUT CONV("stirde = 2\n"), "did you mean 'stride'?"},
     {HEAD INPUT CONV("kernel = 2\n"), "t:16: 'kernel' is already set in line 13"},
-    {HEAD INPUT "[c]\ntype = conv\nkernel = 3\n", "t:11: layer 'c' of type 'conv' has no 'channels'; "
-                                                  "it should be an integer from 1 to 16384"},
+    {HEAD INPUT "[c]\ntype = conv\nkernel = 3\n",
+     "t:11: layer 'c' of type 'conv' has no 'channels'; it should be an integer from 1 to 16384"},
     {HEAD INPUT CONV("stride = 0\n"), "t:16: value '0' of 'stride' in layer 'c' should be an "
                                       "integer from 1 to 64"},
     {HEAD INPUT CONV("padding = -1\n"), "should be an integer from 0 to 63"},
@@ -134,7 +134,8 @@ static const struct {
 } VALUES[] = {
     {"shape", "1x4x4", {"1x4", "0x4x4", "1x4x4x1", "1x4x", "x4x4", "5000x1x1", "1 x4x4", ""}},
     {"range", "-0.5..1.5", {"1..0", "0..0", "0..", "..1", "0..inf", "0..nan", "0x0..1", "0-1"}},
-    {"codes", "-128..127", {"-128..128", "-1..255", "0..256", "1..3", "-3..0", "-3..-1", "3", "0..1x"}},
+    {"codes", "-128..127",
+     {"-128..128", "-1..255", "0..256", "1..3", "-3..0", "-3..-1", "3", "0..1x"}},
     {"step", "0.25", {"0", "-1", "1/0", "0/3", "1/", "/3", "1.5/3", "inf"}},
 };
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Widths: the encoding of a group, and how many bits its last sum loses before the next table. */
+#include "base/memory.h"
+#include "quant/lowering_priv.h"
+
+LutraOperation *lutra_lowering_last(LutraLowering *builder) {
+    return &builder->circuit.operations[builder->circuit.operation_count - 1];
+}
+
+bool lutra_lowering_is_observed(const LutraOperation *operation) {
+    return operation->observed_range.min <= operation->observed_range.max;
+}
+
+static LutraRange range_of(const LutraOperation *operation) {
+    return lutra_lowering_is_observed(operation) ? operation->observed_range
+                                                 : operation->static_range;
+}
+
+/* All that the open group's values take: the codes that open it, and its sums. */
+static LutraRange group_range(const LutraLowering *builder) {
+    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
+    LutraRange range = source->static_range;
+    if (source->kind == LUTRA_OPERATION_TABLE) { /* unreachable entries must be storable too */
+        const LutraRange all = {INT32_MIN, INT32_MAX};
+        range = lutra_range_of_table(&source->u.table, all);
+    }
+    for (uint32_t i = builder->group_start + 1; i < builder->circuit.operation_count; i++) {
+        const LutraOperation *operation = &builder->circuit.operations[i];
+        range = lutra_range_join(range, range_of(operation));
+    }
+    return range;
+}
+
+void lutra_lowering_set_encoding(LutraLowering *builder, LutraEncoding encoding) {
+    for (uint32_t i = builder->group_start; i < builder->circuit.operation_count; i++) {
+        builder->circuit.operations[i].encoding = encoding;
+    }
+}
+
+LutraEncoding lutra_lowering_encoding(const LutraLowering *builder) {
+    const LutraRange range = group_range(builder);
+    LutraEncoding encoding = lutra_encoding_of_range(range.min, range.max);
+    if (builder->plan->ranges != NULL) {
+        encoding.bits += builder->plan->extra_bits;
+    }
+    return encoding;
+}
+
+static uint32_t wanted_bits(const LutraLowering *builder) {
+    const LutraLowerSettings *settings = &builder->plan->settings;
+    if (settings->rounding_count == 0) {
+        return LUTRA_ROUNDING_NONE;
+    }
+    return settings->rounding[settings->rounding_count == 1 ? 0 : builder->tables];
+}
+
+static uint32_t dropped_for(const LutraEncoding encoding, uint32_t kept) {
+    return kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
+}
+
+static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
+                                  const LutraOperation *sum) {
+    const uint32_t channels = sum->shape.channels;
+    const LutraRange codes = group_range(builder);
+    const LutraRange seen = range_of(sum);
+    lutra_offsets_centre(border->offsets, &builder->pending, channels, seen);
+    const LutraRoundOperation shift = {0, builder->plan->settings.mode, border->offsets};
+    const LutraRange shifted = lutra_range_of_round(&shift, channels, seen);
+    if (builder->plan->shift_only || builder->plan->centred == NULL) {
+        const LutraRange both = lutra_range_join(codes, shifted);
+        border->encoding = lutra_encoding_of_range(both.min, both.max);
+        border->dropped_bits =
+            builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
+        return LUTRA_OK;
+    }
+    /* What the accumulator is before the offset may exceed the encoding: sums are exact modulo
+     * 2^(p+1), and only the shifted value is read. The codes that enter must fit. */
+    const LutraRange measured = builder->plan->centred[builder->plain]; /* of the table to come */
+    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
+    const LutraRange held = lutra_range_join(measured, source->static_range);
+    border->encoding = lutra_encoding_of_range(held.min, held.max);
+    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    LutraEncoding narrower = border->encoding;
+    narrower.bits--;
+    const uint32_t dropped = dropped_for(narrower, wanted_bits(builder));
+    const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
+                                     border->offsets};
+    const LutraRoundOperation round = {dropped, LUTRA_ROUNDING_EXACT, NULL};
+    if (narrower.is_signed && narrower.bits > dropped + 1 &&
+        lutra_encoding_min(narrower) <= source->static_range.min &&
+        lutra_encoding_max(narrower) >= source->static_range.max &&
+        lutra_offsets_wrap_is_right(&builder->pending, &domain,
+                                    lutra_range_of_round(&round, 1, measured))) {
+        border->encoding = narrower;
+        border->dropped_bits = dropped;
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
+    const LutraOperation *sum = lutra_lowering_last(builder);
+    const uint32_t channels = sum->shape.channels;
+    const LutraOffsetRule rule = builder->plan->settings.offsets;
+    *border = (LutraBorder){.encoding = lutra_lowering_encoding(builder)};
+    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    if (builder->plan->narrow && border->encoding.bits > LUTRA_MAX_TABLE_BITS) {
+        border->dropped_bits = border->encoding.bits - LUTRA_CALIBRATION_BITS;
+    }
+    if (rule == LUTRA_OFFSETS_NONE ||
+        (rule == LUTRA_OFFSETS_ALIGN && border->dropped_bits == 0)) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(lutra_alloc(&border->offsets, channels, sizeof *border->offsets, builder->error));
+    if (rule == LUTRA_OFFSETS_CENTRE) {
+        return centred_border(border, builder, sum);
+    }
+    const LutraRange range = range_of(sum);
+    const LutraHistogram *densities = builder->plan->densities;
+    return lutra_offsets_align(border->offsets, &builder->pending, channels, range,
+                               densities == NULL ? NULL : &densities[builder->plain],
+                               border->dropped_bits, builder->error);
+}
