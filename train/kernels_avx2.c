@@ -247,7 +247,7 @@ static void adam_avx2(float *values, float *first, float *second, const float *g
 static inline __attribute__((always_inline)) void products_tile(
     float *sums, const uint8_t *bytes, const uint32_t *offsets, size_t quads,
     const int8_t *weights, const int32_t corrections[4], size_t positions, const int vectors) {
-    __m256i lanes[4][3];
+    __m256i lanes[4][2];
     for (int j = 0; j < 4; j++) {
         for (int v = 0; v < vectors; v++) {
             lanes[j][v] = _mm256_setzero_si256();
@@ -255,7 +255,7 @@ static inline __attribute__((always_inline)) void products_tile(
     }
     for (size_t q = 0; q < quads; q++) {
         const uint8_t *from = bytes + offsets[q];
-        __m256i x[3];
+        __m256i x[2];
         for (int v = 0; v < vectors; v++) {
             x[v] = _mm256_loadu_si256((const __m256i *)(const void *)(from + (32 * v)));
         }
@@ -283,14 +283,9 @@ static void byte_products_avx2(float *sums, const uint8_t *bytes, const uint32_t
                                size_t quads, const int8_t *weights, const int32_t corrections[4],
                                size_t positions) {
     size_t p = 0;
-    for (; p + 24 <= positions; p += 24) {
-        products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
-                      3);
-    }
-    if (p + 16 <= positions) {
+    for (; p + 16 <= positions; p += 16) {
         products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
                       2);
-        p += 16;
     }
     if (p + 8 <= positions) {
         products_tile(sums + p, bytes + (4 * p), offsets, quads, weights, corrections, positions,
