@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700 /* nftw; before every header */
 #include "tests/support/check.h"
 
-#define _XOPEN_SOURCE 700
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
