@@ -62,6 +62,25 @@ static LutraStatus write_dataset(const char *path, LutraError *error) {
     return status;
 }
 
+/* Attributes stay in memory until the file is closed: only lutra_h5_commit writes them. */
+static LutraStatus write_attributes(const char *path, LutraError *error) {
+    LutraH5 *file = NULL;
+    char text[1000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    LUTRA_TRY(lutra_h5_create(&file, path, true, error));
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "group%d", i);
+        const LutraStatus status = lutra_h5_write_text(file, name, "text", text, error);
+        if (status != LUTRA_OK) {
+            lutra_h5_close(&file);
+            return status;
+        }
+    }
+    return lutra_h5_commit(&file, error);
+}
+
 /* Writes with the limit at many points below the needed size. */
 static void fill_up(LutraStatus (*write_it)(const char *path, LutraError *error)) {
     LutraError error = {""};
@@ -108,6 +127,11 @@ static void dataset_files(void **state) {
     fill_up(write_dataset);
 }
 
+static void attribute_files(void **state) {
+    (void)state;
+    fill_up(write_attributes);
+}
+
 /* A handle that failed once still closes, and the next file is not disturbed. */
 static void a_failed_file_is_dropped_by_close(void **state) {
     (void)state;
@@ -142,6 +166,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(plain_files),
         cmocka_unit_test(png_files),
         cmocka_unit_test(dataset_files),
+        cmocka_unit_test(attribute_files),
         cmocka_unit_test(a_failed_file_is_dropped_by_close),
     };
     return cmocka_run_group_tests_name("io", tests, NULL, NULL);
