@@ -238,3 +238,35 @@ pub fn bootstrap_group(
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_are_centred_and_negacyclic() {
+        let mut body = [0u64; 8];
+        fill_accumulator(&mut body, &[10, 20]);
+        assert_eq!(body, [10, 10, 20, 20, 20, 20, 10u64.wrapping_neg(), 10u64.wrapping_neg()]);
+        fill_accumulator(&mut body, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(body, [1, 2, 3, 4, 5, 6, 7, 8]);
+        fill_accumulator(&mut body, &[5]);
+        assert_eq!(body[..4], [5; 4]);
+        assert_eq!(body[4..], [5u64.wrapping_neg(); 4]);
+    }
+
+    #[test]
+    fn groups_are_even_and_small_enough() {
+        for count in 0..200 {
+            for threads in 1..5 {
+                for largest in 1..17 {
+                    let group = even_group(count, threads, largest);
+                    assert!(group >= 1 && group <= largest);
+                    // No more rounds than the largest groups would need.
+                    let rounds = count.div_ceil(group).div_ceil(threads);
+                    assert_eq!(rounds, count.div_ceil(largest * threads));
+                }
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::ffi::{c_char, CString};
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Once;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(i32)]
@@ -40,6 +41,13 @@ pub fn last_sentence() -> *const c_char {
     LAST_SENTENCE.with(|last| last.borrow().as_ptr())
 }
 
+/// Keeps panics off the standard error stream: their text becomes the sentence of a status. The
+/// hook is that of this library's own copy of the Rust runtime.
+pub fn silence_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| std::panic::set_hook(Box::new(|_| ())));
+}
+
 /// Runs the body of an exported function: results become statuses, and a panic, also one of a
 /// worker thread, stops here. `after_panic` runs in that case only.
 pub fn guard(body: impl FnOnce() -> Result<(), Failure>, after_panic: impl FnOnce()) -> i32 {
@@ -61,4 +69,36 @@ pub fn guard(body: impl FnOnce() -> Result<(), Failure>, after_panic: impl FnOnc
     };
     remember(&sentence);
     status as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    fn sentence() -> String {
+        unsafe { CStr::from_ptr(last_sentence()) }.to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn panics_become_statuses() {
+        silence_panics();
+        let mut poisoned = false;
+        assert_eq!(guard(|| panic!("box {}", 7), || poisoned = true), Status::Panic as i32);
+        assert!(poisoned);
+        assert_eq!(sentence(), "the FHE library failed inside: box 7");
+        assert_eq!(guard(|| Ok(()), || unreachable!()), 0);
+        assert_eq!(sentence(), "");
+        assert_eq!(guard(|| fail(Status::NoKey, "no\0key"), || unreachable!()), 4);
+        assert_eq!(sentence(), "no key");
+    }
+
+    #[test]
+    fn panics_of_pool_threads_arrive_too() {
+        silence_panics();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let status = guard(|| pool.install(|| panic!("worker")), || ());
+        assert_eq!(status, Status::Panic as i32);
+        assert_eq!(sentence(), "the FHE library failed inside: worker");
+    }
 }

@@ -10,7 +10,7 @@ mod parameters;
 use bootstrap::{
     bootstrap_group, even_group, keyswitch_group, largest_group, positions_group, Scratch, Tables,
 };
-use failure::{fail, guard, last_sentence, Failure, Status};
+use failure::{fail, guard, last_sentence, silence_panics, Failure, Status};
 use keys::{noise, Keys};
 use parameters::Parameters;
 use rayon::prelude::*;
@@ -205,6 +205,7 @@ pub unsafe extern "C" fn lutra_tfhe_context_create(
         || {
             let out = &mut slice_mut("context", context, 1, 1)?[0];
             *out = std::ptr::null_mut();
+            silence_panics();
             let parameters = slice("parameters", parameters, 1, 1)?[0];
             check_parameters(&parameters, maximum_key_bytes)?;
             check_machine()?;
