@@ -3,7 +3,7 @@
  * Training steps against states that PyTorch computed (make_vgg9_golden.py): codes of every
  * quantizer, logits, loss, gradients, running statistics and ten Adam steps.
  *
- * Codes must agree exactly: the stored batches keep every value at least 2.5e-6 steps away from a
+ * Codes must agree exactly: the stored batches keep every value at least 2e-6 steps away from a
  * threshold, and exact ties fall on the even side in both programs. The stored gradients come from a
  * double precision run; ours may differ by what single precision costs. The unit of that cost is
  * eps = 2^-24 times the root mean square of an array; errors of some hundred sums in a row make
@@ -64,7 +64,7 @@ static uint32_t mix(uint32_t x) {
 
 static double uniform(uint32_t array, size_t i) {
     const uint32_t word = mix((uint32_t)(i + (0x9E3779B9ull * (array + 1))));
-    return ((double)(word >> 8) / 8388608.0) - 1.0;
+    return (((double)(word >> 16) + 0.5) / 32768.0) - 1.0;
 }
 
 static void fill(float *values, size_t count, uint32_t array, double factor, double offset) {
@@ -313,8 +313,8 @@ static void check_last(const Golden *golden, const char *layer, const char *kind
     lutra_free(&expected);
 }
 
-/* Steps 1 .. STEPS after a first pass, the losses of `same_steps` of them compared. */
-static void check_steps(Golden *golden, double epsilon, size_t same_steps) {
+/* The steps after a first pass: the loss of each, and all numbers at the end. */
+static void check_steps(Golden *golden, double rate, double epsilon) {
     const LutraOptimizerSettings settings = {LUTRA_OPTIMIZER_ADAM, 0.0, 0.9, 0.999, epsilon, 0.0};
     LutraError error = {{0}};
     LutraOptimizer optimizer;
@@ -327,24 +327,22 @@ static void check_steps(Golden *golden, double epsilon, size_t same_steps) {
     }
     check_status(lutra_optimizer_init(&optimizer, &golden->model, &settings, &error), LUTRA_OK,
                  &error);
-    for (size_t step = 1; step <= same_steps; step++) {
+    for (size_t step = 1; step <= STEPS; step++) {
         lutra_optimizer_step(&optimizer, &golden->model,
-                             lutra_execution_gradients(golden->execution), layer_steps, 0.01,
+                             lutra_execution_gradients(golden->execution), layer_steps, rate,
                              &golden->kernels, 1);
         const double loss = pass(golden);
         check_close(loss, losses[step], 2e-5);
     }
-    if (same_steps == STEPS) {
-        for (uint32_t i = 0; i < golden->model.network.layer_count; i++) {
-            const LutraLayer *layer = &golden->model.network.layers[i];
-            const LutraLayerParameters *values = &golden->model.layers[i];
-            const size_t norms = lutra_layer_norm_count(layer);
-            check_last(golden, layer->name, "weights", values->weights,
-                       lutra_layer_weight_count(layer));
-            check_last(golden, layer->name, "bias", values->bias, layer->shape.channels);
-            check_last(golden, layer->name, "gamma", values->gamma, norms);
-            check_last(golden, layer->name, "beta", values->beta, norms);
-        }
+    for (uint32_t i = 0; i < golden->model.network.layer_count; i++) {
+        const LutraLayer *layer = &golden->model.network.layers[i];
+        const LutraLayerParameters *values = &golden->model.layers[i];
+        const size_t norms = lutra_layer_norm_count(layer);
+        check_last(golden, layer->name, "weights", values->weights,
+                   lutra_layer_weight_count(layer));
+        check_last(golden, layer->name, "bias", values->bias, layer->shape.channels);
+        check_last(golden, layer->name, "gamma", values->gamma, norms);
+        check_last(golden, layer->name, "beta", values->beta, norms);
     }
     lutra_optimizer_deinit(&optimizer);
     lutra_free(&losses);
@@ -355,7 +353,7 @@ static void run_vgg9(uint32_t cpu_flags, uint32_t threads) {
     open_golden(&golden, "tests/golden/data/vgg9.h5", "experiments/networks/vgg9.ini", true,
                 LUTRA_LOSS_CROSS_ENTROPY, cpu_flags, threads);
     check_first_pass(&golden);
-    check_steps(&golden, 1e-4, 5);
+    check_steps(&golden, 0.02, 1e-2);
     close_golden(&golden);
 }
 
@@ -364,7 +362,7 @@ static void run_mixed(uint32_t cpu_flags, uint32_t threads) {
     open_golden(&golden, "tests/golden/data/mixed.h5", mixed_text, false,
                 LUTRA_LOSS_SQUARED_HINGE, cpu_flags, threads);
     check_first_pass(&golden);
-    check_steps(&golden, 1e-8, STEPS);
+    check_steps(&golden, 0.01, 1e-8);
     close_golden(&golden);
 }
 
