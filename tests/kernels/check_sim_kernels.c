@@ -39,7 +39,10 @@ static void *take(size_t count, size_t bytes) {
     return block;
 }
 
-static void fill_pairs(DotCase *c, Draw *d, size_t x_bytes) {
+/** Sometimes all codes and weights are the same extreme ones: the largest sums there are. */
+static void fill_pairs(DotCase *c, Draw *d, size_t x_bytes, size_t weight_bytes) {
+    const bool extreme = draw(d, 0, 3) == 0;
+    const uint8_t weight = (uint8_t)(draw(d, 0, 1) * 8);
     const int64_t levels = draw(d, 1, 11);
     const int64_t low = -draw(d, 0, levels - 1);
     const int64_t most = -low > levels - 1 + low ? -low : levels - 1 + low;
@@ -52,7 +55,11 @@ static void fill_pairs(DotCase *c, Draw *d, size_t x_bytes) {
         }
     }
     for (size_t i = 0; i < x_bytes; i++) {
-        ((uint8_t *)c->x)[i] = (uint8_t)(2 * draw(d, 0, levels * levels - 1));
+        const int64_t last = levels * levels - 1;
+        ((uint8_t *)c->x)[i] = (uint8_t)(2 * (extreme ? last : draw(d, 0, last)));
+    }
+    for (size_t i = 0; i < weight_bytes; i++) {
+        ((uint8_t *)c->weights)[i] = extreme ? weight : (uint8_t)draw(d, 0, 8);
     }
     c->task.pair_tables = c->tables;
     c->task.flush_steps = (uint32_t)(127 / (2 * (most > 0 ? most : 1)));
@@ -108,10 +115,7 @@ static void dot_start(DotCase *c, Draw *d, Kind kind) {
         c->offsets[i] = (uint32_t)((size_t)draw(d, 0, (int64_t)(spare / step)) * step);
     }
     if (kind == TERNARY16) {
-        fill_pairs(c, d, x_bytes);
-        for (size_t i = 0; i < weight_bytes; i++) {
-            ((uint8_t *)c->weights)[i] = (uint8_t)draw(d, 0, 8);
-        }
+        fill_pairs(c, d, x_bytes, weight_bytes);
     } else if (kind == WORDS32) {
         fill_words(c, d, x_bytes, weight_bytes);
     } else {
