@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest_word.h"
 #include "cli/cli.h"
 
 #ifndef LUTRA_VERSION
@@ -27,41 +28,14 @@ static void print_overview(FILE *stream) {
           stream);
 }
 
-/* Edit distance of two short words (insert, delete, replace), two rows at a time. */
-static size_t edit_distance(const char *a, const char *b) {
-    enum { LONGEST = 32 };
-    const size_t length = strlen(b);
-    if (length >= LONGEST || strlen(a) >= LONGEST) {
-        return LONGEST;
-    }
-    size_t row[LONGEST];
-    for (size_t j = 0; j <= length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            size_t best = row[j - 1] + 1 < row[j] + 1 ? row[j - 1] + 1 : row[j] + 1;
-            best = replaced < best ? replaced : best;
-            row[j] = best;
-        }
-    }
-    return row[length];
-}
-
 static int unknown_command(const char *name) {
-    const char *nearest = NULL;
-    size_t nearest_distance = 4;
-    for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
-        const size_t distance = edit_distance(name, c->name);
-        if (distance < nearest_distance) {
-            nearest = c->name;
-            nearest_distance = distance;
-        }
+    enum { MOST = 64 };
+    const char *words[MOST];
+    size_t count = 0;
+    for (const CliCommand *c = cli_commands; c->name != NULL && count < MOST; c++) {
+        words[count++] = c->name;
     }
+    const char *const nearest = lutra_nearest_word(name, words, count);
     if (nearest != NULL) {
         fprintf(stderr, "lutra: unknown command '%s'; did you mean '%s'?\n", name, nearest);
     } else {

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/ini_file.h"
 #include "base/memory.h"
-#include "quant/nearest_word.h"
+#include "base/nearest_word.h"
 #include "quant/network_priv.h"
 #include "quant/network_values.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/ini_file.h"
 #include "base/memory.h"
-#include "quant/nearest_word.h"
+#include "base/nearest_word.h"
 
 typedef enum { FIELD_COUNT, FIELD_REAL, FIELD_WORD } FieldKind;
 

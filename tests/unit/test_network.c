@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/nearest_word.h"
+#include "base/nearest_word.h"
 #include "quant/network.h"
 #include "quant/network_values.h"
 #include "tests/support/check.h"

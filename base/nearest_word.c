@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Restricted edit distance (optimal string alignment) over three rows of the usual table. */
-#include "quant/nearest_word.h"
+#include "base/nearest_word.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The word that a mistyped one was probably meant to be. */
-#ifndef LUTRA_QUANT_NEAREST_WORD_H
-#define LUTRA_QUANT_NEAREST_WORD_H
+#ifndef LUTRA_BASE_NEAREST_WORD_H
+#define LUTRA_BASE_NEAREST_WORD_H
 
 #include <stddef.h>
 
