@@ -10,13 +10,14 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/gallery.h"
 #include "datasets/dataset.h"
 #include "sim/simulate.h"
 
 static const char *const COMMAND = "simulate";
 
 enum { KEY_DATA = 1, KEY_MODE, KEY_SPLIT, KEY_LIMIT, KEY_LOGITS, KEY_PREDICTIONS, KEY_CONFUSION,
-       KEY_STRICT };
+       KEY_GALLERY, KEY_STRICT };
 
 typedef struct {
     CliCommon common;
@@ -25,6 +26,7 @@ typedef struct {
     const char *logits_path;
     const char *predictions_path;
     const char *confusion_path;
+    const char *gallery_path;
     LutraSimulationMode mode;
     LutraSplitKind split;
     uint64_t limit;
@@ -46,6 +48,7 @@ static const struct argp_option option_table[] = {
     {"logits", KEY_LOGITS, "FILE.csv", 0, "write the logits of every image", 3},
     {"predictions", KEY_PREDICTIONS, "FILE.csv", 0, "write label and answer of every image", 3},
     {"confusion", KEY_CONFUSION, "FILE.png", 0, "draw the confusion matrix", 3},
+    {"gallery", KEY_GALLERY, "FILE.png", 0, "draw the first images with their answers", 3},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -67,6 +70,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_LOGITS: options->logits_path = argument; return 0;
         case KEY_PREDICTIONS: options->predictions_path = argument; return 0;
         case KEY_CONFUSION: options->confusion_path = argument; return 0;
+        case KEY_GALLERY: options->gallery_path = argument; return 0;
         case KEY_STRICT: options->strict = true; return 0;
         case ARGP_KEY_ARG:
             if (options->circuit_path != NULL) {
@@ -203,12 +207,20 @@ static LutraStatus write_files(const Options *options, const LutraSimulation *re
     if (options->confusion_path != NULL) {
         LUTRA_TRY(write_confusion(options, result, dataset, circuit, error));
     }
+    if (options->gallery_path != NULL) {
+        char title[256];
+        (void)snprintf(title, sizeof title, "%s on %s, %s split: wrong answers are framed",
+                       circuit->name, dataset->name, split_names[options->split]);
+        LUTRA_TRY(cli_gallery_write(title, dataset, options->split, result->predictions,
+                                    result->images, options->gallery_path, options->common.force,
+                                    error));
+    }
     return LUTRA_OK;
 }
 
 static LutraStatus check_outputs(const Options *options, LutraError *error) {
     const char *const paths[] = {options->logits_path, options->predictions_path,
-                                 options->confusion_path};
+                                 options->confusion_path, options->gallery_path};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         if (paths[i] != NULL) {
             LUTRA_TRY(lutra_file_check_output(paths[i], options->common.force, error));
@@ -257,6 +269,7 @@ static int print_json(const Options *options, const LutraSimulation *result,
     lutra_json_set_text(json, "circuit", options->circuit_path);
     lutra_json_set_text(json, "network", circuit->name);
     lutra_json_set_text(json, "data", options->data_path);
+    lutra_json_set_text(json, "data_source", dataset->source);
     lutra_json_set_text(json, "data_checksum", dataset->checksum);
     lutra_json_set_text(json, "split", split_names[options->split]);
     lutra_json_set_text(json, "mode", mode_names[options->mode]);
@@ -294,6 +307,7 @@ static int print_text(const Options *options, const LutraSimulation *result,
            mode_names[options->mode]);
     printf("data        %s, %s split, %s images\n", dataset->name, split_names[options->split],
            cli_grouped(number, result->images));
+    printf("source      %s\n", dataset->source);
     printf("top-1       %.2f %%  (95 %% interval %.2f .. %.2f %%)\n",
            100.0 * (double)result->top1_hits / images, 100.0 * interval[0], 100.0 * interval[1]);
     printf("top-5       %.2f %%\n", 100.0 * (double)result->top5_hits / images);
