@@ -355,7 +355,7 @@ static LutraStatus visit_head(Visit *visit, LutraOperation *op) {
     }
     LUTRA_TRY(visit_u32(visit, "input_count", &op->input_count, LUTRA_MAX_OPERATION_INPUTS));
     for (uint32_t i = 0; i < op->input_count; i++) {
-        char key[16];
+        char key[24];
         (void)snprintf(key, sizeof key, "input_%u", i);
         LUTRA_TRY(visit_u32(visit, key, &op->inputs[i], LUTRA_MAX_OPERATIONS));
     }
