@@ -126,9 +126,9 @@ int32_t lutra_tfhe_keyswitch_decrypt(const LutraTfheContext *context, uint64_t *
 
 /**
  * Where on its table each ciphertext's look-up would read, without the bootstrap: the position
- * after keyswitch and modulus switch, in ticks, 0 .. 2 * 2^log2_polynomial - 1. A table of b bits gives
- * entry floor((position + half) / width) modulo 2^(b+1), width = 2^(log2_polynomial - b), half =
- * width / 2 rounded down; entries from 2^b on are the negated ones. Needs the secret key.
+ * after keyswitch and modulus switch, in ticks, 0 .. 2 * 2^log2_polynomial - 1. A table of b bits
+ * gives entry floor((position + half) / width) modulo 2^(b+1), width = 2^(log2_polynomial - b),
+ * half = width / 2 rounded down; entries from 2^b on are the negated ones. Needs the secret key.
  */
 int32_t lutra_tfhe_lookup_positions(const LutraTfheContext *context, uint32_t *positions,
                                     const uint64_t *ciphertexts, size_t count);
