@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 typedef enum {
-    LUTRA_CPU_AVX2 = 1,        /* AVX2 and FMA */
-    LUTRA_CPU_AVX512 = 2,      /* AVX-512 F, BW, VL, DQ */
-    LUTRA_CPU_VNNI = 4,        /* AVX-512 VNNI */
-    LUTRA_CPU_VPOPCNTDQ = 8,   /* AVX-512 VPOPCNTDQ */
-    LUTRA_CPU_BF16 = 16,       /* AVX-512 BF16 */
+    LUTRA_CPU_AVX2 = 1,      /* AVX2 and FMA */
+    LUTRA_CPU_AVX512 = 2,    /* AVX-512 F, BW, VL, DQ */
+    LUTRA_CPU_VNNI = 4,      /* AVX-512 VNNI */
+    LUTRA_CPU_VPOPCNTDQ = 8, /* AVX-512 VPOPCNTDQ */
+    LUTRA_CPU_BF16 = 16,     /* AVX-512 BF16 */
     LUTRA_CPU_ALL = 31
 } LutraCpuFlag;
 

@@ -25,8 +25,7 @@ LutraStatus lutra_alloc(void *pointer, size_t count, size_t element_bytes, Lutra
                                element_bytes);
     }
     /* aligned_alloc wants a multiple of the alignment. */
-    const size_t rounded =
-        (bytes / LUTRA_ALIGNMENT_BYTES + 1) * LUTRA_ALIGNMENT_BYTES;
+    const size_t rounded = (bytes / LUTRA_ALIGNMENT_BYTES + 1) * LUTRA_ALIGNMENT_BYTES;
     block = aligned_alloc(LUTRA_ALIGNMENT_BYTES, rounded);
     if (block == NULL) {
         return lutra_error_set(error, LUTRA_ENOMEM, "out of memory: %zu bytes", bytes);

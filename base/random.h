@@ -14,13 +14,13 @@
 
 /** Stream tags in use, in one place so that they stay distinct. Never renumber. */
 typedef enum {
-    LUTRA_STREAM_INIT = 1,        /* initial weights; index = layer */
-    LUTRA_STREAM_SHUFFLE = 2,     /* order of training images; index = epoch */
-    LUTRA_STREAM_AUGMENT = 3,     /* crop and flip; index = epoch, counter = image */
-    LUTRA_STREAM_SPLIT = 4,       /* which training images are held out for validation */
-    LUTRA_STREAM_NOISE = 5,       /* noisy simulation */
-    LUTRA_STREAM_SAMPLE = 6,      /* which images or neurons are verified */
-    LUTRA_STREAM_TEST = 1000      /* tests */
+    LUTRA_STREAM_INIT = 1,    /* initial weights; index = layer */
+    LUTRA_STREAM_SHUFFLE = 2, /* order of training images; index = epoch */
+    LUTRA_STREAM_AUGMENT = 3, /* crop and flip; index = epoch, counter = image */
+    LUTRA_STREAM_SPLIT = 4,   /* which training images are held out for validation */
+    LUTRA_STREAM_NOISE = 5,   /* noisy simulation */
+    LUTRA_STREAM_SAMPLE = 6,  /* which images or neurons are verified */
+    LUTRA_STREAM_TEST = 1000  /* tests */
 } LutraRandomStream;
 
 /** Key of one family of draws. Plain data; copy freely. */

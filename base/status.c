@@ -48,8 +48,8 @@ _Noreturn void lutra_assert_failed(const char *condition, const char *file, int 
     /* write() and not stdio: the process is in an unknown state and the library never prints
      * anywhere else. */
     char text[LUTRA_ERROR_BYTES];
-    const int length =
-        snprintf(text, sizeof text, "lutra: bug: %s:%d: assertion '%s' failed\n", file, line, condition);
+    const int length = snprintf(text, sizeof text, "lutra: bug: %s:%d: assertion '%s' failed\n",
+                                file, line, condition);
     if (length > 0) {
         const size_t bytes = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
         const ssize_t written = write(STDERR_FILENO, text, bytes);

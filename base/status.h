@@ -59,21 +59,21 @@ LutraStatus lutra_error_prefix(LutraError *error, LutraStatus status, const char
 const char *lutra_status_name(LutraStatus status);
 
 /** Forwards any failure of `expression` to the caller. Use only while nothing is owned. */
-#define LUTRA_TRY(expression)                       \
-    do {                                            \
+#define LUTRA_TRY(expression)                         \
+    do {                                              \
         const LutraStatus try_status_ = (expression); \
-        if (try_status_ != LUTRA_OK) {              \
-            return try_status_;                     \
-        }                                           \
+        if (try_status_ != LUTRA_OK) {                \
+            return try_status_;                       \
+        }                                             \
     } while (0)
 
 /** Jumps to `done` with `status` set. Use with one cleanup label per function. */
-#define LUTRA_TRY_GOTO(status, expression)  \
-    do {                                    \
-        (status) = (expression);            \
-        if ((status) != LUTRA_OK) {         \
-            goto done;                      \
-        }                                   \
+#define LUTRA_TRY_GOTO(status, expression) \
+    do {                                   \
+        (status) = (expression);           \
+        if ((status) != LUTRA_OK) {        \
+            goto done;                     \
+        }                                  \
     } while (0)
 
 /** Prints file, line and condition on stderr and aborts: only for bugs, never for bad input. */

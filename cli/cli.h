@@ -26,7 +26,7 @@
 
 typedef enum {
     CLI_EXIT_DONE = 0,
-    CLI_EXIT_CONDITION = 1,   /* done, but a checked condition does not hold */
+    CLI_EXIT_CONDITION = 1, /* done, but a checked condition does not hold */
     CLI_EXIT_USAGE = 2,
     CLI_EXIT_DATA = 3,        /* bad input data */
     CLI_EXIT_ENVIRONMENT = 4, /* file, memory, missing library */
@@ -49,10 +49,10 @@ typedef struct {
     bool json;
     bool quiet;
     bool force;
-    uint64_t seed;     /* default 1 */
-    uint32_t threads;  /* resolved: at least 1 */
+    uint64_t seed;      /* default 1 */
+    uint32_t threads;   /* resolved: at least 1 */
     uint32_t cpu_flags; /* LutraCpuFlag mask after --cpu */
-    int progress;      /* -1 automatic, 0 off, 1 on */
+    int progress;       /* -1 automatic, 0 off, 1 on */
 } CliCommon;
 
 extern const struct argp cli_common_argp;
@@ -73,8 +73,8 @@ void cli_note(const CliCommon *common, const char *command, const char *format, 
 
 /** Numbers from option arguments. On a bad one: a usage error through argp naming value, option and
  * what is allowed; does not return then. */
-uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text,
-                       uint64_t min, uint64_t max);
+uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text, uint64_t min,
+                       uint64_t max);
 double cli_parse_f64(struct argp_state *state, const char *option, const char *text, double min,
                      double max);
 /** Index of `text` in `words` (ended by NULL). */
@@ -88,8 +88,8 @@ typedef struct {
     const char *command;
     bool bar;
     bool quiet;
-    bool line_open;       /* a bar stands on the terminal's current line */
-    double started;       /* seconds, monotonic */
+    bool line_open; /* a bar stands on the terminal's current line */
+    double started; /* seconds, monotonic */
     double stage_started;
     double last_shown;
     uint64_t last_done;

@@ -12,7 +12,15 @@
 #include "base/parallel.h"
 #include "cli/cli.h"
 
-enum { KEY_JSON = 0x1000, KEY_SEED, KEY_THREADS, KEY_FORCE, KEY_CPU, KEY_PROGRESS, KEY_NO_PROGRESS };
+enum {
+    KEY_JSON = 0x1000,
+    KEY_SEED,
+    KEY_THREADS,
+    KEY_FORCE,
+    KEY_CPU,
+    KEY_PROGRESS,
+    KEY_NO_PROGRESS
+};
 
 static const struct argp_option common_options[] = {
     {NULL, 0, NULL, 0, "Common options:", 100},
@@ -37,16 +45,19 @@ static error_t parse_common(int key, char *argument, struct argp_state *state) {
                                   .progress = -1};
             return 0;
         case KEY_JSON: common->json = true; return 0;
-        case KEY_SEED: common->seed = cli_parse_u64(state, "--seed", argument, 0, UINT64_MAX); return 0;
+        case KEY_SEED:
+            common->seed = cli_parse_u64(state, "--seed", argument, 0, UINT64_MAX);
+            return 0;
         case KEY_THREADS:
             common->threads = (uint32_t)cli_parse_u64(state, "--threads", argument, 1, 1024);
             return 0;
         case KEY_CPU: {
             const int64_t flags = lutra_cpu_flags_of_name(argument);
             if (flags < 0) {
-                argp_failure(state, CLI_EXIT_USAGE, 0,
-                             "invalid value '%s' for '--cpu'; should be ref, avx2, avx512 or native",
-                             argument);
+                argp_failure(
+                    state, CLI_EXIT_USAGE, 0,
+                    "invalid value '%s' for '--cpu'; should be ref, avx2, avx512 or native",
+                    argument);
             }
             common->cpu_flags = (uint32_t)flags;
             return 0;
@@ -117,14 +128,15 @@ void cli_note(const CliCommon *common, const char *command, const char *format, 
     va_end(arguments);
 }
 
-uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text,
-                       uint64_t min, uint64_t max) {
+uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text, uint64_t min,
+                       uint64_t max) {
     errno = 0;
     char *end = NULL;
     const uint64_t value = strtoull(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || value < min || value > max) {
         argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "invalid value '%s' for '%s'; should be an integer from %" PRIu64 " to %" PRIu64,
+                     "invalid value '%s' for '%s'; should be an integer from %" PRIu64
+                     " to %" PRIu64,
                      text, option, min, max);
     }
     return value;

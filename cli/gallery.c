@@ -19,14 +19,13 @@ LutraStatus cli_gallery_write(const char *title, const LutraDataset *dataset, Lu
         const uint32_t label = images->labels[i];
         const bool wrong = predictions[i] != label;
         if (wrong) {
-            (void)snprintf(captions[i], CAPTION_BYTES, "%s\nnot %s",
-                           dataset->class_names[label], dataset->class_names[predictions[i]]);
+            (void)snprintf(captions[i], CAPTION_BYTES, "%s\nnot %s", dataset->class_names[label],
+                           dataset->class_names[predictions[i]]);
         } else {
             (void)snprintf(captions[i], CAPTION_BYTES, "%s", dataset->class_names[label]);
         }
-        tiles[i] = (LutraTile){.planes = images->images + i * pixels,
-                               .caption = captions[i],
-                               .highlight = wrong};
+        tiles[i] = (LutraTile){
+            .planes = images->images + i * pixels, .caption = captions[i], .highlight = wrong};
     }
     return lutra_chart_write_grid(title, tiles, shown, COLUMNS, dataset->channels, dataset->height,
                                   dataset->width, path, force, error);

@@ -11,10 +11,11 @@
 #endif
 
 static void print_overview(FILE *stream) {
-    fputs("usage: lutra COMMAND [OPTION...]\n\n"
-          "Quantized neural networks under fully homomorphic encryption (TFHE):\n"
-          "train them, simulate their encrypted accuracy exactly, verify on real ciphertexts.\n",
-          stream);
+    fputs(
+        "usage: lutra COMMAND [OPTION...]\n\n"
+        "Quantized neural networks under fully homomorphic encryption (TFHE):\n"
+        "train them, simulate their encrypted accuracy exactly, verify on real ciphertexts.\n",
+        stream);
     const char *group = "";
     for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
         if (strcmp(group, c->group) != 0) {
@@ -23,9 +24,10 @@ static void print_overview(FILE *stream) {
         }
         fprintf(stream, "  %-10s %s\n", c->name, c->summary);
     }
-    fputs("\n'lutra COMMAND --help' explains one command. Exit codes: 0 done, 1 a checked\n"
-          "condition fails, 2 usage, 3 bad input data, 4 environment, 5 bug, 130 interrupted.\n",
-          stream);
+    fputs(
+        "\n'lutra COMMAND --help' explains one command. Exit codes: 0 done, 1 a checked\n"
+        "condition fails, 2 usage, 3 bad input data, 4 environment, 5 bug, 130 interrupted.\n",
+        stream);
 }
 
 static int unknown_command(const char *name) {
@@ -71,7 +73,8 @@ int main(int argc, char **argv) {
         puts("lutra " LUTRA_VERSION);
         return CLI_EXIT_DONE;
     }
-    const bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    const bool help =
+        strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     if (help && argc == 2) {
         print_overview(stdout);
         return CLI_EXIT_DONE;

@@ -63,8 +63,8 @@ static void show(CliProgress *p, uint64_t done, uint64_t total, double figure, d
                 100.0 * fraction, rate, eta, text);
         p->line_open = true;
     } else {
-        fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 " (%.0f %%), %.4g/s, ETA %s%s\n", p->stage, done,
-                total, 100.0 * fraction, rate, eta, text);
+        fprintf(stderr, "%s: %" PRIu64 " of %" PRIu64 " (%.0f %%), %.4g/s, ETA %s%s\n", p->stage,
+                done, total, 100.0 * fraction, rate, eta, text);
     }
     fflush(stderr);
     p->last_shown = now;

@@ -8,8 +8,10 @@ program=$(dirname "$1")/lutra
 bad=0
 for page in README.md docs/*.md; do
     [ -e "$page" ] || continue
-    # join lines that end in a backslash, then keep lines that start with the program
-    sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$page" | sed -n 's/^\$ *//; /^[a-z/]*lutra [a-z]/p' > build/docs-commands.txt || true
+    # inside fences only: join lines that end in a backslash, keep those that call the program
+    awk '/^```/ {inside = !inside; next} inside' "$page" |
+        sed -e ':a' -e '/\\$/N; s/\\\n//; ta' |
+        sed -n 's/^\$ *//; s|^build/release/||; /^lutra [a-z]/p' > build/docs-commands.txt
     while read -r line; do
         command=$(printf '%s\n' "$line" | awk '{print $2}')
         [ "$command" = help ] && continue

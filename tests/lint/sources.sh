@@ -9,7 +9,7 @@ for file in $(git ls-files '*.c' '*.h' '*.rs' '*.sh' 'setup' '.ci/run' '*.py' 2>
     case $file in
         *.c|*.h|*.rs)
             if grep -n -P '\t' "$file" | head -1 | grep -q .; then echo "$file: a tab"; bad=1; fi
-            long=$(awk 'length($0) > 100 {print FILENAME ":" FNR}' "$file" | head -3)
+            long=$(LC_ALL=C.UTF-8 grep -n -E '^.{101,}' "$file" | cut -d: -f1 | head -3 | sed "s|^|$file:|")
             if [ -n "$long" ]; then echo "longer than 100 columns: $long"; bad=1; fi
             ;;
     esac

@@ -135,7 +135,8 @@ static void parallel_for_visits_every_index_once(void **state) {
     assert_int_equal(lutra_parallel_threads(3), 3);
 }
 
-static int stop_at_two(void *user, const char *stage, uint64_t done, uint64_t total, double figure) {
+static int stop_at_two(void *user, const char *stage, uint64_t done, uint64_t total,
+                       double figure) {
     (void)user;
     (void)stage;
     (void)total;
