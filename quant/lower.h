@@ -31,7 +31,8 @@ typedef enum {
     /** Moves the middle between the outermost thresholds of the channel to 0. A channel whose step
      * is then odd reads correctly up to a whole range beyond the table's domain, because a table
      * under FHE continues with the opposite sign; if all channels of a layer are such, the layer
-     * keeps one bit more (t is one smaller at equal P). */
+     * keeps one bit more (t is one smaller at equal P). A layer that gains no bit gets no
+     * offsets. */
     LUTRA_OFFSETS_CENTRE = 2
 } LutraOffsetRule;
 

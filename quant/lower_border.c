@@ -16,14 +16,18 @@ static LutraRange range_of(const LutraOperation *operation) {
                                                  : operation->static_range;
 }
 
-/* All that the open group's values take: the codes that open it, and its sums. */
-static LutraRange group_range(const LutraLowering *builder) {
+/* The codes that open the group; entries that nothing reaches must be storable too. */
+static LutraRange code_range(const LutraLowering *builder) {
     const LutraOperation *source = &builder->circuit.operations[builder->group_start];
-    LutraRange range = source->static_range;
-    if (source->kind == LUTRA_OPERATION_TABLE) { /* unreachable entries must be storable too */
-        const LutraRange all = {INT32_MIN, INT32_MAX};
-        range = lutra_range_of_table(&source->u.table, all);
+    if (source->kind == LUTRA_OPERATION_TABLE) {
+        return lutra_range_of_table(&source->u.table, (LutraRange){INT32_MIN, INT32_MAX});
     }
+    return source->static_range;
+}
+
+/* All that the open group's values take: its codes and its sums. */
+static LutraRange group_range(const LutraLowering *builder) {
+    LutraRange range = code_range(builder);
     for (uint32_t i = builder->group_start + 1; i < builder->circuit.operation_count; i++) {
         const LutraOperation *operation = &builder->circuit.operations[i];
         range = lutra_range_join(range, range_of(operation));
@@ -61,13 +65,12 @@ static uint32_t dropped_for(const LutraEncoding encoding, uint32_t kept) {
 static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
                                   const LutraOperation *sum) {
     const uint32_t channels = sum->shape.channels;
-    const LutraRange codes = group_range(builder);
     const LutraRange seen = range_of(sum);
     lutra_offsets_centre(border->offsets, &builder->pending, channels, seen);
     const LutraRoundOperation shift = {0, builder->plan->settings.mode, border->offsets};
     const LutraRange shifted = lutra_range_of_round(&shift, channels, seen);
     if (builder->plan->shift_only || builder->plan->centred == NULL) {
-        const LutraRange both = lutra_range_join(codes, shifted);
+        const LutraRange both = lutra_range_join(group_range(builder), shifted);
         border->encoding = lutra_encoding_of_range(both.min, both.max);
         border->dropped_bits =
             builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
@@ -76,8 +79,8 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     /* What the accumulator is before the offset may exceed the encoding: sums are exact modulo
      * 2^(p+1), and only the shifted value is read. The codes that enter must fit. */
     const LutraRange measured = builder->plan->centred[builder->plain]; /* of the table to come */
-    const LutraOperation *source = &builder->circuit.operations[builder->group_start];
-    const LutraRange held = lutra_range_join(measured, source->static_range);
+    const LutraRange codes = code_range(builder);
+    const LutraRange held = lutra_range_join(measured, codes);
     border->encoding = lutra_encoding_of_range(held.min, held.max);
     border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
     LutraEncoding narrower = border->encoding;
@@ -87,8 +90,7 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
                                      border->offsets};
     const LutraRoundOperation round = {dropped, LUTRA_ROUNDING_EXACT, NULL};
     if (narrower.is_signed && narrower.bits > dropped + 1 &&
-        lutra_encoding_min(narrower) <= source->static_range.min &&
-        lutra_encoding_max(narrower) >= source->static_range.max &&
+        lutra_encoding_min(narrower) <= codes.min && lutra_encoding_max(narrower) >= codes.max &&
         lutra_offsets_wrap_is_right(&builder->pending, &domain,
                                     lutra_range_of_round(&round, 1, measured))) {
         border->encoding = narrower;
@@ -112,7 +114,14 @@ LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
     }
     LUTRA_TRY(lutra_alloc(&border->offsets, channels, sizeof *border->offsets, builder->error));
     if (rule == LUTRA_OFFSETS_CENTRE) {
-        return centred_border(border, builder, sum);
+        const LutraBorder plain = *border;
+        LUTRA_TRY(centred_border(border, builder, sum));
+        if (!builder->plan->shift_only && border->encoding.bits >= plain.encoding.bits) {
+            /* thresholds too far apart between channels: centring would only cost bits */
+            lutra_free(&border->offsets);
+            *border = (LutraBorder){plain.encoding, plain.dropped_bits, NULL};
+        }
+        return LUTRA_OK;
     }
     const LutraRange range = range_of(sum);
     const LutraHistogram *densities = builder->plan->densities;

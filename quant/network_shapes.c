@@ -133,9 +133,10 @@ static LutraStatus set_windows(LutraLayer *layer, LutraShape in, uint32_t kernel
     layer->shape.width = window_count(in.width, kernel, stride, padding);
     if (layer->shape.height == 0 || layer->shape.width == 0) {
         const uint32_t shorter = in.height < in.width ? in.height : in.width;
-        return lutra_network_fail(error, name, layer->line, "kernel %u of layer '%s' is larger "
-                                  "than its input of %ux%ux%u; at most %u fits", kernel,
-                                  layer->name, in.channels, in.height, in.width, shorter + (2 * padding));
+        return lutra_network_fail(
+            error, name, layer->line, "kernel %u of layer '%s' is larger than its input of "
+            "%ux%ux%u; at most %u fits", kernel, layer->name, in.channels, in.height, in.width,
+            shorter + (2 * padding));
     }
     return LUTRA_OK;
 }
