@@ -372,6 +372,33 @@ static void test_inexact_sums(void **state) {
     lutra_model_deinit(&model);
 }
 
+/* Sums of bytes beyond sixteen bits take the other way through the layer. */
+static void test_wide_sums(void **state) {
+    (void)state;
+    static const char wide[] =
+        "[network]\nname = wide\nclasses = 2\n"
+        "[input]\ntype = input\nshape = 1x20x20\nrange = -1..1\ncodes = -128..127\nstep = 1\n"
+        "[fc]\ntype = linear\nfeatures = 2\nweight_codes = -1..1\nweight_scale = fixed\n";
+    LutraError error = {""};
+    LutraNetwork network;
+    LutraModel model;
+    LutraExecution *execution = NULL;
+    const LutraExecutionSettings settings = {1, 1, lutra_cpu_detect(), LUTRA_RUN_INFERENCE};
+    check_status(lutra_network_parse(&network, wide, "wide.ini", &error), LUTRA_OK, &error);
+    check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
+    for (int i = 0; i < 800; i++) {
+        model.layers[1].weights[i] = i < 400 ? 1.0f : -1.0f;
+    }
+    check_status(lutra_execution_create(&execution, &model, &settings, &error), LUTRA_OK, &error);
+    memset(lutra_execution_input(execution), 255, 400);
+    check_status(lutra_execution_forward(execution, 1, LUTRA_RUN_INFERENCE, &error), LUTRA_OK,
+                 &error);
+    assert_true(lutra_execution_logits(execution)[0] == 127.0f * 400.0f);
+    assert_true(lutra_execution_logits(execution)[1] == -127.0f * 400.0f);
+    lutra_execution_destroy(&execution);
+    lutra_model_deinit(&model);
+}
+
 static void test_warm_start(void **state) {
     (void)state;
     static const char longer[] =
@@ -415,7 +442,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_wrong_resume), cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_divergence),   cmocka_unit_test(test_misfits),
         cmocka_unit_test(test_split),        cmocka_unit_test(test_evaluate),
-        cmocka_unit_test(test_inexact_sums), cmocka_unit_test(test_warm_start),
+        cmocka_unit_test(test_inexact_sums), cmocka_unit_test(test_wide_sums),
+        cmocka_unit_test(test_warm_start),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
