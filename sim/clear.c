@@ -8,6 +8,8 @@
 #include "sim/clear_priv.h"
 #include "sim/operations.h"
 
+enum { READ_SLACK_BYTES = 16 }; /* the last step of a window may reach beyond its image */
+
 /** One block of scratch and the stages during which it is in use. */
 typedef struct {
     size_t bytes;
@@ -20,7 +22,7 @@ size_t lutra_clear_stride(ValueFormat format, uint32_t channels) {
     const size_t lanes = ((size_t)channels + LUTRA_SIM_LANES - 1) / LUTRA_SIM_LANES *
                          LUTRA_SIM_LANES;
     if (format == VALUE_U8 && channels <= 8) { /* few channels: less to multiply by zero */
-        return channels <= 4 ? 4 : 8;
+        return channels <= 2 ? channels : channels <= 4 ? 4 : 8;
     }
     return lanes;
 }
@@ -240,14 +242,15 @@ static LutraStatus lay_out(LutraClearProgram *program, LutraError *error) {
         ClearStage *const stage = &program->stages[s];
         ClearValue *const value = &program->values[stage->operation];
         if (value->format != VALUE_NONE) {
-            const size_t bytes =
-                value->pixels * value->stride * lutra_clear_format_bytes(value->format);
+            const size_t bytes = READ_SLACK_BYTES + value->pixels * value->stride *
+                                                        lutra_clear_format_bytes(value->format);
             add_block(program, blocks, &count,
                       (Block){bytes, s, last_reader(program, stage->operation), &value->offset});
         }
         if (stage->dot.staged) {
             add_block(program, blocks, &count,
-                      (Block){stage->dot.stage_bytes, s, s, &stage->dot.stage_offset});
+                      (Block){stage->dot.stage_bytes + READ_SLACK_BYTES, s, s,
+                              &stage->dot.stage_offset});
         }
         if (stage->table.steps) {
             add_block(program, blocks, &count,

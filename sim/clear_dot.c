@@ -55,7 +55,7 @@ DotMethod lutra_clear_dot_method(const ClearValue *x, const LutraOperation *op,
     const Window window = window_of(op, x);
     const int64_t weight = largest_weight(op, &window);
     if (x->format == VALUE_U8) {
-        if (weight <= 1 && largest_code(x) < MAX_PAIR_LEVELS &&
+        if (weight <= 1 && x->stride % 2 == 0 && largest_code(x) < MAX_PAIR_LEVELS &&
             2 * largest_magnitude(x) <= MAX_PAIR_SUM && fits_int16(range)) {
             return DOT_TERNARY;
         }
@@ -245,7 +245,8 @@ LutraStatus lutra_clear_dot_prepare(ClearDot *dot, const ClearValue *y, const Cl
     dot->task.row_bytes = row_bytes;
     dot->task.rows = window.height;
     const size_t step_bytes = dot->method == DOT_TERNARY ? 1 : 4;
-    dot->task.row_steps = (uint32_t)(window.width * dot->pixel_bytes / step_bytes);
+    dot->task.row_steps =
+        (uint32_t)((window.width * dot->pixel_bytes + step_bytes - 1) / step_bytes);
     dot->task.stride = y->stride;
     LUTRA_TRY(make_offsets(dot, y, row_bytes, error));
     LUTRA_TRY(make_correction(dot, y, x, &window, error));
