@@ -80,6 +80,7 @@ static void test_errors(void **state) {
         {"epochs = 1x", "invalid value '1x' for 'epochs'"},
         {"epochs = -1", "invalid value '-1' for 'epochs'"},
         {"batch = 99999999999999999999999", "should be an integer from 1 to 65536"},
+        {"batch = 65537", "should be an integer from 1 to 65536"},
         {"learning_rate = 0", "should be a number above 0 and at most 1000"},
         {"learning_rate = nan", "invalid value 'nan' for 'learning_rate'"},
         {"warmup = 1.5", "should be a number of at least 0 and at most 1"},
