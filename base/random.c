@@ -42,7 +42,8 @@ uint64_t lutra_random_below(LutraRandomKey key, uint64_t counter, uint64_t bound
 
 static double uniform_open(uint32_t low, uint32_t high) {
     const uint64_t word = (uint64_t)low | ((uint64_t)high << 32);
-    return ((double)(word >> 11) + 0.5) * 0x1p-53;
+    /* 52 bits and a half: with 53 the largest value would round to 1. */
+    return ((double)(word >> 12) + 0.5) * 0x1p-52;
 }
 
 double lutra_random_uniform(LutraRandomKey key, uint64_t counter) {

@@ -39,7 +39,7 @@ uint64_t lutra_random_u64(LutraRandomKey key, uint64_t counter);
 /** Uniform in [0, bound), exactly unbiased (rejection over blocks); bound >= 1. */
 uint64_t lutra_random_below(LutraRandomKey key, uint64_t counter, uint64_t bound);
 
-/** Uniform in (0, 1), 53 bits, never 0 or 1. */
+/** Uniform in (0, 1), 52 bits, never 0 or 1. */
 double lutra_random_uniform(LutraRandomKey key, uint64_t counter);
 
 /** Standard normal (Box-Muller in double precision). */
