@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# A tiny circuit on its data: figures, files beside them, the same answers on every number of
+# threads and instruction set, and --strict.
+. "$LUTRA_ROOT/tests/cli/simulate/tiny.inc"
+key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | head -1; }
+"$LUTRA" simulate c.h5 --data d.h5 --threads 1 --json --logits l1.csv --predictions p1.csv > one.txt
+"$LUTRA" simulate c.h5 --data d.h5 --threads 2 --cpu ref --json --logits l2.csv \
+    --predictions p2.csv > two.txt
+cmp l1.csv l2.csv
+cmp p1.csv p2.csv
+for k in schema mode split images top1 top5 out_of_range; do
+    [ -n "$(key $k one.txt)" ]
+    [ "$(key $k one.txt)" = "$(key $k two.txt)" ]
+done
+[ "$(key images one.txt)" = 32 ]
+[ "$(wc -l < p1.csv)" = 33 ]
+[ "$(head -1 p1.csv)" = image,label,predicted,correct ]
+[ "$(head -1 l1.csv)" = image,label,logit_0,logit_1 ]
+hits=$(awk -F, 'NR > 1 && $4 == 1 {n++} END {print n + 0}' p1.csv)
+awk -v hits="$hits" -v top1="$(key top1 one.txt)" 'BEGIN {exit hits / 32 == top1 ? 0 : 1}'
+"$LUTRA" simulate c.h5 --data d.h5 --split train --limit 5 --confusion confusion.png
+[ "$(head -c 4 confusion.png | tail -c 3)" = PNG ]
+code=0; "$LUTRA" simulate c.h5 --data d.h5 --predictions p1.csv || code=$?
+[ "$code" = 2 ]
+"$LUTRA" simulate c.h5 --data d.h5 --predictions p1.csv --force > /dev/null
+code=0; "$LUTRA" simulate c.h5 --data d.h5 --mode noisy || code=$?
+[ "$code" = 4 ]
+code=0; "$LUTRA" simulate d.h5 --data d.h5 || code=$?
+[ "$code" = 3 ]
+code=0; "$LUTRA" simulate missing.h5 --data d.h5 || code=$?
+[ "$code" = 4 ]
