@@ -36,10 +36,8 @@ static void backward_activation(LutraExecution *x, uint32_t layer, float *now) {
     lutra_activation_backward(now, normed ? norm->gamma : NULL, normed ? norm->beta : NULL,
                               x->layers[state->source].sums, state->functions, &batch);
     float *bias = x->gradients[state->source].bias;
-    if (bias != NULL && normed) {
-        /* a norm takes out whatever is constant in a channel */
-        memset(bias, 0, batch.channels * sizeof(float));
-    } else if (bias != NULL) {
+    /* a norm takes out whatever is constant in a channel: a bias before one keeps its gradient 0 */
+    if (bias != NULL && !normed) {
         lutra_channel_totals(bias, now, &batch);
     }
 }
