@@ -201,7 +201,7 @@ uint64_t lutra_operation_macs(const LutraOperation *operation);
 uint64_t lutra_circuit_pbs(const LutraCircuit *circuit);
 uint64_t lutra_circuit_macs(const LutraCircuit *circuit);
 
-/** HDF5 form; format in docs/formats.md. Reading ends with lutra_circuit_check. */
+/** HDF5 form, described in circuit_file.c. Reading ends with lutra_circuit_check. */
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_write(const LutraCircuit *circuit, const char *path,
                                                  bool force, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_read(LutraCircuit *circuit, const char *path,

@@ -151,7 +151,8 @@ static LutraStatus check_table(Check *check, const LutraOperation *op, const Lut
         table->table_count > op->shape.channels ||
         table->table_count > LUTRA_MAX_CIRCUIT_ELEMENTS / table->entry_count ||
         table->first_input != lutra_encoding_min(x->encoding)) {
-        return REFUSE(check, op, "%u tables of %u entries from %d do not fit %u channels of %u bits",
+        return REFUSE(check, op,
+                      "%u tables of %u entries from %d do not fit %u channels of %u bits",
                       table->table_count, table->entry_count, table->first_input,
                       op->shape.channels, x->encoding.bits);
     }

@@ -97,7 +97,7 @@ static void count_readers(uint32_t *readers, const LutraCircuit *circuit) {
     }
 }
 
-/** Index of the only table that reads rounding `index`; UINT32_MAX if there are other readers. */
+/** Whether operation `index` is a rounding that exactly one table, and nothing else, reads. */
 static bool rounds_for_one_table(const LutraCircuit *circuit, const uint32_t *readers,
                                  uint32_t index) {
     if (circuit->operations[index].kind != LUTRA_OPERATION_ROUND || readers[index] != 1) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Circuit files: what was written is read back, equal content gives equal bytes, damage is named. */
+/* Circuit files: what is written is read back, equal content gives equal bytes, damage is safe. */
 #include <stdio.h>
 #include <string.h>
 

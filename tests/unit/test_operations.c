@@ -89,8 +89,10 @@ static void several_tables_follow_their_channels(void **state) {
     /* vector 19: squares and cubes, one table per column */
     int32_t entries[8] = {0, 1, 4, 9, 0, 1, 8, 27};
     uint32_t table_of_channel[2] = {0, 1};
-    const LutraTableOperation table = {
-        .table_count = 2, .entry_count = 4, .entries = entries, .table_of_channel = table_of_channel};
+    const LutraTableOperation table = {.table_count = 2,
+                                       .entry_count = 4,
+                                       .entries = entries,
+                                       .table_of_channel = table_of_channel};
     const LutraShape shape = {.channels = 2, .height = 3, .width = 1};
     const int32_t x[6] = {0, 2, 3, 1, 3, 0};
     int32_t y[6];

@@ -286,10 +286,26 @@ static void bad_requests_are_refused(void **state) {
         lutra_simulate_default(&settings);
         labels[1] = 6;
         switch (i) {
-            case 0: settings.mode = LUTRA_MODE_TORUS; expected = LUTRA_EUNAVAILABLE; word = "'torus'"; break;
-            case 1: settings.mode = LUTRA_MODE_NOISY; expected = LUTRA_EUNAVAILABLE; word = "'noisy'"; break;
-            case 2: settings.threads = 0; expected = LUTRA_EINVAL; word = "threads"; break;
-            case 3: images.count = 0; expected = LUTRA_EINVAL; word = "images"; break;
+            case 0:
+                settings.mode = LUTRA_MODE_TORUS;
+                expected = LUTRA_EUNAVAILABLE;
+                word = "'torus'";
+                break;
+            case 1:
+                settings.mode = LUTRA_MODE_NOISY;
+                expected = LUTRA_EUNAVAILABLE;
+                word = "'noisy'";
+                break;
+            case 2:
+                settings.threads = 0;
+                expected = LUTRA_EINVAL;
+                word = "threads";
+                break;
+            case 3:
+                images.count = 0;
+                expected = LUTRA_EINVAL;
+                word = "images";
+                break;
             case 4: images.shape.height = 2; word = "7 x 2 x 1"; break;
             case 5: images.class_count = 8; word = "8 classes"; break;
             default: labels[1] = 7; word = "label 7 of image 1"; break;
