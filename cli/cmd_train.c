@@ -276,8 +276,8 @@ static void tell_start(const Work *work, const Options *options) {
     char images[32];
     const char *pinned = getenv("OPENBLAS_CORETYPE");
     if (pinned != NULL && pinned[0] != '\0') {
-        cli_warn(&options->common, COMMAND, "OPENBLAS_CORETYPE=%s pins the matrix kernels; unset it "
-                 "unless that is meant", pinned);
+        cli_warn(&options->common, COMMAND, "OPENBLAS_CORETYPE=%s pins the matrix kernels; unset "
+                 "it unless that is meant", pinned);
     }
     cli_note(&options->common, COMMAND, "%s on %s training images, %" PRIu32 " held out, %" PRIu64
              " steps an epoch; OpenBLAS kernel %s, %" PRIu32 " threads",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory and bookkeeping of an execution; the passes stand in execution_forward.c and _backward.c. */
+/* Memory and bookkeeping of an execution; the passes stand in execution_forward.c and
+ * execution_backward.c. */
 #include "base/memory.h"
 #include "quant/input_codes.h"
 #include "train/execution_priv.h"

@@ -78,8 +78,8 @@ void lutra_execution_backward(LutraExecution *execution);
 /** Gradients after a backward, one entry for each layer. */
 LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution);
 
-/** Index of the layer in which a trained number or gradient first is NaN or infinite on the way back
- * from the logits; -1 if nowhere. */
+/** Index of the layer in which a trained number or gradient first is NaN or infinite on the way
+ * back from the logits; -1 if nowhere. */
 int64_t lutra_execution_first_bad_layer(const LutraExecution *execution);
 
 /**

@@ -191,8 +191,9 @@ static double weight_codes_avx2(float *codes, const float *weights, size_t count
         const size_t end = whole - i > 8192 ? i + 8192 : whole;
         __m256 lanes = _mm256_setzero_ps();
         for (; i < end; i += 8) {
-            const __m256 code = _mm256_round_ps(_mm256_div_ps(_mm256_loadu_ps(weights + i), divisor),
-                                                _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+            const __m256 ratio = _mm256_div_ps(_mm256_loadu_ps(weights + i), divisor);
+            const __m256 code =
+                _mm256_round_ps(ratio, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
             const __m256 clamped = _mm256_min_ps(_mm256_max_ps(code, low), high);
             _mm256_storeu_ps(codes + i, clamped);
             lanes = _mm256_add_ps(lanes, _mm256_and_ps(clamped, _mm256_castsi256_ps(sign)));

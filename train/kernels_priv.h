@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the variants of the training kernels: the loops that a compiler vectorises by itself. */
+/* Shared by the variants of the training kernels: loops that a compiler vectorises by itself. */
 #ifndef LUTRA_TRAIN_KERNELS_PRIV_H
 #define LUTRA_TRAIN_KERNELS_PRIV_H
 

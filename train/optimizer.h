@@ -61,7 +61,7 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
  * Glorot factor sqrt((fan_in + fan_out) / 1.5) of a layer with weights, divided by the mean over
  * all such layers; 1 for other layers. fan_out = out_channels * kernel^2.
  *
- * @source [BNN-PYNQ] scales the step of each weight layer by this factor.
+ * @source the training scripts of BNN-PYNQ scale the step of each weight layer by this factor.
  */
 double lutra_glorot_factor(const LutraNetwork *network, uint32_t layer);
 

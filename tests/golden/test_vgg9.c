@@ -4,8 +4,8 @@
  * quantizer, logits, loss, gradients, running statistics and ten Adam steps.
  *
  * Codes must agree exactly: the stored batches keep every value at least 2e-6 steps away from a
- * threshold, and exact ties fall on the even side in both programs. The stored gradients come from a
- * double precision run; ours may differ by what single precision costs. The unit of that cost is
+ * threshold, and exact ties fall on the even side in both programs. The stored gradients come from
+ * a double precision run; ours may differ by what single precision costs. The unit of that cost is
  * eps = 2^-24 times the root mean square of an array; errors of some hundred sums in a row make
  * a few hundred eps. A wrong term is off by 1 / batch or more, a thousand times that.
  */

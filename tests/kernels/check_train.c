@@ -8,7 +8,8 @@
 #include "tests/support/check.h"
 #include "train/kernels.h"
 
-static const size_t counts[] = {0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 900, 8200};
+static const size_t counts[] = {0,  1,  2,  3,  5,  7,  8,   9,   15,  16,
+                                31, 33, 63, 64, 65, 17, 127, 900, 8200};
 enum { COUNTS = sizeof counts / sizeof counts[0], MOST = 8200 };
 
 typedef struct {

@@ -70,7 +70,8 @@ static void check_adjoint(uint32_t number) {
     const size_t in_count =
         (size_t)shape.in_channels * shape.images * shape.in_height * shape.in_width;
     const size_t weight_count = shape.out_channels * lutra_conv_fan_in(&shape);
-    const size_t out_count = (size_t)shape.out_channels * shape.images * lutra_conv_positions(&shape);
+    const size_t out_count =
+        (size_t)shape.out_channels * shape.images * lutra_conv_positions(&shape);
     const uint32_t threads = pick(number, &counter, 1, 3);
     LutraTrainKernels kernels;
     lutra_train_kernels_init(&kernels, lutra_cpu_detect());

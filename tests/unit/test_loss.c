@@ -63,7 +63,8 @@ static void test_gradient(void **state) {
 static void test_ranks(void **state) {
     (void)state;
     /* (classes, images): columns are images */
-    const float logits[12] = {1.0f, 5.0f, 2.0f, 1.0f, 5.0f, NAN, 1.0f, 7.0f, 0.0f, 1.0f, 5.0f, 3.0f};
+    const float logits[12] = {1.0f, 5.0f, 2.0f, 1.0f, 5.0f, NAN,
+                              1.0f, 7.0f, 0.0f, 1.0f, 5.0f, 3.0f};
     const uint16_t wanted[3] = {2, 1, 3};
     const uint16_t broken[3] = {0, 0, 1};
     uint32_t ranks[3];

@@ -23,8 +23,9 @@ static void make(LutraModel *model) {
 }
 
 /* Gradients with the same arrays as the model: as an optimizer allocates them. */
-static void run(LutraModel *model, LutraOptimizer *optimizer, const LutraOptimizerSettings *settings,
-                int steps, double rate, const LutraLayerSteps *layer_steps) {
+static void run(LutraModel *model, LutraOptimizer *optimizer,
+                const LutraOptimizerSettings *settings, int steps, double rate,
+                const LutraLayerSteps *layer_steps) {
     LutraError error = {""};
     LutraOptimizer gradients;
     LutraTrainKernels kernels;
@@ -126,7 +127,8 @@ static void test_schedules(void **state) {
     check_close(lutra_schedule_rate(&schedule, 19), 2.0, 1e-12);
     check_close(lutra_schedule_rate(&schedule, 20), 2.0, 1e-12);
     check_close(lutra_schedule_rate(&schedule, 60), 1.0, 1e-12);
-    check_close(lutra_schedule_rate(&schedule, 99), 1.0 + cos(3.14159265358979 * 79.0 / 80.0), 1e-9);
+    check_close(lutra_schedule_rate(&schedule, 99), 1.0 + cos(3.14159265358979 * 79.0 / 80.0),
+                1e-9);
     check_close(lutra_schedule_rate(&schedule, 5000), lutra_schedule_rate(&schedule, 99), 0.0);
     schedule.kind = LUTRA_SCHEDULE_LINEAR;
     check_close(lutra_schedule_rate(&schedule, 60), 1.0, 1e-12);
