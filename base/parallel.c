@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/parallel.h"
 
+#if defined(_OPENMP)
 #include <omp.h>
+#else
+#include <unistd.h>
+#endif
 
 uint32_t lutra_parallel_threads(uint32_t requested) {
+#if defined(_OPENMP)
     const int processors = omp_get_num_procs();
+#else
+    const int processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+#endif
     if (requested == 0) {
         return processors < 1 ? 1u : (uint32_t)processors;
     }
     return requested;
 }
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || !defined(_OPENMP)
 
 /*
- * GCC's OpenMP run-time is not built with the thread sanitizer: its barriers are invisible to it,
- * and every correct loop would be reported. This flavour runs the same contract on POSIX threads,
- * which the sanitizer understands, so that races in the units themselves are found.
+ * Not every compiler brings OpenMP's header: the fuzz targets do without. And GCC's OpenMP run-time
+ * is not built with the thread sanitizer: its barriers are invisible to it, and every correct loop
+ * would be reported. Both run the same contract on POSIX threads, which the sanitizer understands,
+ * so that races in the units themselves are found.
  */
 #include <pthread.h>
 #include <stdatomic.h>
