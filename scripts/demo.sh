@@ -7,7 +7,7 @@ lutra=$1
 out=$2
 data=/usr/share/datasets/fashion-mnist
 network=experiments/networks/fmnist-cnn.ini
-epochs=${LUTRA_DEMO_EPOCHS:-12}
+epochs=${LUTRA_DEMO_EPOCHS:-20}
 
 step() { printf '\n== %s\n' "$*"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
@@ -28,14 +28,16 @@ run "$lutra" train "$network" --data "$out/fmnist.h5" --epochs "$epochs" --force
 run "$lutra" evaluate "$out/model.h5" --data "$out/fmnist.h5" --json > "$out/evaluate.json"
 
 step "3. Compile it to an integer circuit: calibrate, round to 6 bits, choose crypto parameters"
-run "$lutra" compile "$out/model.h5" --data "$out/fmnist.h5" --rounding 6 \
-    --rounding-mode approximate --force -o "$out/circuit.h5"
+run "$lutra" compile "$out/model.h5" --data "$out/fmnist.h5" --force -o "$out/plain.h5" > "$out/plain.txt"
+run "$lutra" compile "$out/model.h5" --data "$out/fmnist.h5" --rounding 6 --p-error 0.001 \
+    --force -o "$out/circuit.h5"
 run "$lutra" inspect "$out/circuit.h5"
 
 step "4. Simulate all 10,000 test images"
 run "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --force \
     --confusion "$out/confusion.png" --gallery "$out/samples.png"
 "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --json -q > "$out/simulate.json"
+"$lutra" simulate "$out/plain.h5" --data "$out/fmnist.h5" --json -q > "$out/plain.json"
 
 step "5. Verify one sample under real FHE (tfhe-rs)"
 verified=no
@@ -47,14 +49,17 @@ fi
 
 step "Summary"
 printf 'accuracy of the quantized model      %s\n' "$(percent "$(value "$out/evaluate.json" top1)")"
-printf 'accuracy of the simulated circuit    %s   (%s images in %s s, 6-bit rounding)\n' \
+printf 'simulated circuit without rounding   %s\n' "$(percent "$(value "$out/plain.json" top1)")"
+printf 'simulated circuit, 6-bit rounding    %s   (%s images in %.2f s)\n' \
     "$(percent "$(value "$out/simulate.json" top1)")" \
     "$(value "$out/simulate.json" images)" "$(value "$out/simulate.json" seconds)"
 if [ $verified = yes ]; then
-    printf 'real FHE, 1 sample                   %s look-ups, %s mismatches (%s expected by the noise model)\n' \
+    printf 'real FHE, 1 sample                   %s look-ups, %s with a wrong result, %.1f predicted\n' \
         "$(value "$out/verify.json" pbs_run)" "$(value "$out/verify.json" mismatches)" \
         "$(value "$out/verify.json" expected_mismatches)"
-    printf '                                     key generation %s s, encrypted run %s s\n' \
+    printf '                                     same answer as the simulation: %s of 1\n' \
+        "$(value "$out/verify.json" top1_agree)"
+    printf '                                     key generation %.1f s, encrypted run %.1f s\n' \
         "$(value "$out/verify.json" keygen_seconds)" "$(value "$out/verify.json" run_seconds)"
 else
     echo 'real FHE                             left out (BRIDGE=0)'
