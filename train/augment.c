@@ -29,7 +29,7 @@ LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_
 typedef struct {
     uint8_t *bytes;
     const uint8_t *byte_of_pixel;
-    const LutraImages *images;
+    const LutraImageView *images;
     const uint32_t *order;
     size_t count;
     const LutraAugmentation *augmentation;
@@ -62,9 +62,9 @@ static void image_unit(void *user, size_t index, uint32_t worker) {
     }
 }
 
-void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256], const LutraImages *images,
-                      const uint32_t *order, size_t count, const LutraAugmentation *augmentation,
-                      uint32_t threads) {
+void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256],
+                      const LutraImageView *images, const uint32_t *order, size_t count,
+                      const LutraAugmentation *augmentation, uint32_t threads) {
     Job job = {bytes, byte_of_pixel, images, order, count, augmentation};
     lutra_parallel_for(threads, count, image_unit, &job);
 }

@@ -25,7 +25,7 @@ typedef struct {
     uint32_t channels;
     uint32_t height;
     uint32_t width;
-} LutraImages;
+} LutraImageView;
 
 /** What is done to one image. */
 typedef struct {
@@ -45,8 +45,8 @@ LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_
  * @param      order          (count) which images
  * @param      augmentation   NULL: images as they are
  */
-void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256], const LutraImages *images,
-                      const uint32_t *order, size_t count, const LutraAugmentation *augmentation,
-                      uint32_t threads);
+void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256],
+                      const LutraImageView *images, const uint32_t *order, size_t count,
+                      const LutraAugmentation *augmentation, uint32_t threads);
 
 #endif

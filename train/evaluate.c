@@ -23,8 +23,8 @@ LutraStatus lutra_check_data_fits(const LutraDataset *dataset, const LutraNetwor
     return LUTRA_OK;
 }
 
-LutraImages lutra_split_images(const LutraDataset *dataset, LutraSplitKind split) {
-    return (LutraImages){dataset->splits[split].images, dataset->channels, dataset->height,
+LutraImageView lutra_split_images(const LutraDataset *dataset, LutraSplitKind split) {
+    return (LutraImageView){dataset->splits[split].images, dataset->channels, dataset->height,
                          dataset->width};
 }
 
@@ -44,7 +44,7 @@ static void count_batch(LutraEvaluation *result, const LutraExecution *execution
 
 LutraStatus lutra_evaluate_images(LutraEvaluation *result, float *logits,
                                   LutraExecution *execution, const LutraModel *model,
-                                  const LutraImages *images, const uint16_t *labels,
+                                  const LutraImageView *images, const uint16_t *labels,
                                   const uint32_t *order, size_t count,
                                   const LutraEvaluateSettings *settings,
                                   const LutraProgress *progress, LutraError *error) {
@@ -93,7 +93,7 @@ LutraStatus lutra_evaluate(LutraEvaluation *result, float *logits, LutraModel *m
                            const LutraEvaluateSettings *settings, const LutraProgress *progress,
                            LutraError *error) {
     const LutraSplit *data = &dataset->splits[split];
-    const LutraImages images = lutra_split_images(dataset, split);
+    const LutraImageView images = lutra_split_images(dataset, split);
     const LutraExecutionSettings execution_settings = {settings->batch, settings->threads,
                                                        settings->cpu_flags, LUTRA_RUN_INFERENCE};
     LutraExecution *execution = NULL;

@@ -28,7 +28,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_check_data_fits(const LutraDataset *dataset,
                                                    const LutraNetwork *network, LutraError *error);
 
 /** The images of a split, borrowed. */
-LutraImages lutra_split_images(const LutraDataset *dataset, LutraSplitKind split);
+LutraImageView lutra_split_images(const LutraDataset *dataset, LutraSplitKind split);
 
 /**
  * Evaluates a loaded split.
@@ -54,7 +54,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_evaluate(LutraEvaluation *result, float *logi
 LUTRA_MUST_CHECK LutraStatus lutra_evaluate_images(LutraEvaluation *result, float *logits,
                                                    LutraExecution *execution,
                                                    const LutraModel *model,
-                                                   const LutraImages *images,
+                                                   const LutraImageView *images,
                                                    const uint16_t *labels, const uint32_t *order,
                                                    size_t count,
                                                    const LutraEvaluateSettings *settings,

@@ -160,7 +160,7 @@ static uint32_t load_batch(Run *run, uint64_t step) {
         left < training->recipe.batch ? (uint32_t)left : training->recipe.batch;
     const LutraAugmentation augmentation = {training->recipe.crop, training->recipe.flip,
                                             training->seed, training->epoch + 1};
-    const LutraImages images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
+    const LutraImageView images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
     for (uint32_t i = 0; i < count; i++) {
         run->batch_order[i] = run->split[run->permutation[first + i]];
         run->batch_labels[i] = run->dataset->splits[LUTRA_SPLIT_TRAIN].labels[run->batch_order[i]];
@@ -244,7 +244,7 @@ static LutraStatus validate(Run *run, LutraEpochRecord *record, LutraError *erro
     const LutraEvaluateSettings settings = {
         training->recipe.batch < trained ? training->recipe.batch : (uint32_t)trained,
         run->settings->threads, run->settings->cpu_flags, training->recipe.loss};
-    const LutraImages images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
+    const LutraImageView images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
     LutraEvaluation evaluation;
     LUTRA_TRY(lutra_evaluate_images(&evaluation, NULL, run->execution, run->model, &images,
                                     run->dataset->splits[LUTRA_SPLIT_TRAIN].labels,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every header compiles alone.
+# Every header compiles alone, and all public ones together.
 set -eu
 bad=0
 for header in base/*.h sim/*.h quant/*.h datasets/*.h train/*.h bridge/*.h bridge/tfhe/*.h cli/*.h; do
@@ -12,4 +12,11 @@ for header in base/*.h sim/*.h quant/*.h datasets/*.h train/*.h bridge/*.h bridg
         bad=1
     fi
 done
+if ! ls base/*.h sim/*.h quant/*.h datasets/*.h train/*.h bridge/*.h | grep -v '_priv\.h$' |
+    sed 's/.*/#include "&"/' |
+    cc -std=c11 -D_POSIX_C_SOURCE=200809L -I. -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+        -x c -; then
+    echo "the public headers do not compile together"
+    bad=1
+fi
 exit $bad

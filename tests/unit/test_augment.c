@@ -23,7 +23,7 @@ static void test_moves(void **state) {
     uint8_t table[256];
     uint8_t bytes[3 * IMAGE];
     const uint32_t order[3] = {4, 0, 5};
-    const LutraImages images = {pixels, C, H, W};
+    const LutraImageView images = {pixels, C, H, W};
     fill(pixels, table);
     for (uint32_t epoch = 1; epoch < 30; epoch++) {
         const LutraAugmentation augmentation = {2, LUTRA_FLIP_RANDOM, 9, epoch};
@@ -54,7 +54,7 @@ static void test_plain(void **state) {
     uint8_t table[256];
     uint8_t bytes[IMAGE];
     const uint32_t order[1] = {3};
-    const LutraImages images = {pixels, C, H, W};
+    const LutraImageView images = {pixels, C, H, W};
     fill(pixels, table);
     lutra_batch_fill(bytes, table, &images, order, 1, NULL, 1);
     for (int i = 0; i < IMAGE; i++) {
