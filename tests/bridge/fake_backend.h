@@ -54,6 +54,9 @@ static LutraStatus fake_create(void **context, const LutraCryptoParameters *para
         return status;
     }
     *context = malloc(1);
+    if (*context == NULL) {
+        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for a fake context");
+    }
     fake.alive++;
     return LUTRA_OK;
 }

@@ -21,8 +21,6 @@
 #include "tests/support/allocfail.h"
 #include "tests/support/check.h"
 
-enum { MAX_ALLOCATIONS = 100000 };
-
 static char folder[300];
 
 static const char *in_folder(const char *name) {
@@ -31,27 +29,6 @@ static const char *in_folder(const char *name) {
     char *const path = paths[next++ % 4];
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
-}
-
-/* One attempt of an operation; cleans up after itself, also on success. */
-typedef LutraStatus (*Attempt)(LutraError *error);
-
-/* Repeats the attempt with the first, second, third ... allocation failing until none is left. */
-static void fail_each(Attempt attempt) {
-    uint64_t count = 0;
-    for (;; count++) {
-        LutraError error = {""};
-        assert_true(count < MAX_ALLOCATIONS);
-        allocfail_after(count);
-        const LutraStatus status = attempt(&error);
-        if (!allocfail_stop()) {
-            check_status(status, LUTRA_OK, &error);
-            break;
-        }
-        check_status(status, LUTRA_ENOMEM, &error);
-        assert_true(error.message[0] != '\0');
-    }
-    assert_true(count > 0);
 }
 
 static LutraStatus write_file(LutraError *error) {
@@ -284,36 +261,36 @@ static int prepare(void **state) {
 
 static void files(void **state) {
     (void)state;
-    fail_each(write_file);
-    fail_each(read_file);
-    fail_each(write_and_read_png);
+    allocfail_each(write_file);
+    allocfail_each(read_file);
+    allocfail_each(write_and_read_png);
 }
 
 static void texts(void **state) {
     (void)state;
-    fail_each(parse_ini);
-    fail_each(print_json);
+    allocfail_each(parse_ini);
+    allocfail_each(print_json);
 }
 
 static void hdf5(void **state) {
     (void)state;
-    fail_each(write_and_read_hdf5);
+    allocfail_each(write_and_read_hdf5);
 }
 
 static void pictures(void **state) {
     (void)state;
-    fail_each(draw_chart);
-    fail_each(draw_matrix);
-    fail_each(draw_grid);
+    allocfail_each(draw_chart);
+    allocfail_each(draw_matrix);
+    allocfail_each(draw_grid);
 }
 
 static void datasets(void **state) {
     (void)state;
-    fail_each(store_dataset);
-    fail_each(read_idx);
-    fail_each(read_cifar);
-    fail_each(read_cifar_python);
-    fail_each(read_png_folder);
+    allocfail_each(store_dataset);
+    allocfail_each(read_idx);
+    allocfail_each(read_cifar);
+    allocfail_each(read_cifar_python);
+    allocfail_each(read_png_folder);
 }
 
 int main(int argc, char **argv) {

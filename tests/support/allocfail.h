@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/support/check.h"
+
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *block, size_t bytes);
@@ -65,6 +67,29 @@ void *__wrap_realloc(void *block, size_t bytes) {
 
 void *__wrap_aligned_alloc(size_t alignment, size_t bytes) {
     return allocfail_now() ? NULL : __real_aligned_alloc(alignment, bytes);
+}
+
+enum { ALLOCFAIL_MOST = 100000 };
+
+/** One attempt of an operation; cleans up after itself, also on success. */
+typedef LutraStatus (*AllocfailAttempt)(LutraError *error);
+
+/** Repeats the attempt with the first, second, third ... allocation failing until none is left. */
+static inline void allocfail_each(AllocfailAttempt attempt) {
+    uint64_t count = 0;
+    for (;; count++) {
+        LutraError error = {""};
+        assert_true(count < ALLOCFAIL_MOST);
+        allocfail_after(count);
+        const LutraStatus status = attempt(&error);
+        if (!allocfail_stop()) {
+            check_status(status, LUTRA_OK, &error);
+            break;
+        }
+        check_status(status, LUTRA_ENOMEM, &error);
+        assert_true(error.message[0] != '\0');
+    }
+    assert_true(count > 0);
 }
 
 #endif

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every allocation on the way from a network file to a verified circuit fails once: the status says
+ * so, outputs stay unchanged, nothing leaks (the address sanitizer watches) and nothing has the
+ * final name. A training that ran out of memory goes on to the same bits.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "bridge/verify.h"
+#include "quant/lower.h"
+#include "sim/parameters.h"
+#include "sim/simulate.h"
+#include "tests/bridge/fake_backend.h"
+#include "tests/support/allocfail.h"
+#include "tests/support/check.h"
+#include "tests/support/circuits.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/warm_start.h"
+
+enum { IMAGES = 11, SIDE = 4, CLASSES = 3, UNTOUCHED = 0x5A };
+
+static const char text[] =
+    "[network]\nname = small\nclasses = 3\n"
+    "[training]\nepochs = 2\nbatch = 4\nlearning_rate = 0.05\ncrop = 1\nvalidation = 2\n"
+    "[input]\ntype = input\nshape = 1x4x4\nrange = -1..1\ncodes = -8..7\nstep = 1/8\n"
+    "[conv]\ntype = conv\nchannels = 2\nkernel = 3\npadding = 1\n"
+    "weight_codes = -3..3\nweight_scale = max\n"
+    "[pool]\ntype = average_pool\nkernel = 2\n"
+    "[norm]\ntype = batch_norm\n"
+    "[act]\ntype = activation\ncodes = -1..1\nstep = 1\n"
+    "[fc]\ntype = linear\nfeatures = 3\nbias = yes\nweight_codes = -1..1\nweight_scale = fixed\n"
+    "[logits]\ntype = tensor_norm\n";
+
+/* What the attempts share; made once, while nothing fails. */
+static struct {
+    LutraModel model;
+    LutraCircuit circuit; /* rounded, with a parameter set */
+    LutraCalibration calibrations[3];
+    LutraRecipe recipe;
+    LutraDataset data;
+    uint8_t images[IMAGES * SIDE * SIDE];
+    uint16_t labels[IMAGES];
+    char name[8];
+    char source[8];
+    char model_path[400];
+    char circuit_path[400];
+    char checkpoint_path[400];
+    LutraModel trained; /* by a training that nothing disturbed */
+} shared;
+
+/* ---- outputs that must stay as they are ---- */
+
+static void fill(void *object, size_t bytes) {
+    memset(object, UNTOUCHED, bytes);
+}
+
+/* On failure every byte is as fill left it. */
+static void check_untouched(LutraStatus status, const void *object, size_t bytes) {
+    const uint8_t *const p = object;
+    for (size_t i = 0; status != LUTRA_OK && i < bytes; i++) {
+        assert_int_equal(p[i], UNTOUCHED);
+    }
+}
+
+/* ---- networks and models ---- */
+
+static LutraStatus parse_network(LutraError *error) {
+    LutraNetwork network;
+    fill(&network, sizeof network);
+    const LutraStatus status = lutra_network_parse(&network, text, "small.ini", error);
+    check_untouched(status, &network, sizeof network);
+    if (status == LUTRA_OK) {
+        lutra_network_deinit(&network);
+    }
+    return status;
+}
+
+static void make_network(LutraNetwork *network) {
+    LutraError error = {""};
+    check_status(lutra_network_parse(network, text, "small.ini", &error), LUTRA_OK, &error);
+}
+
+static void make_model(LutraModel *model, uint64_t seed) {
+    LutraNetwork network;
+    LutraError error = {""};
+    make_network(&network);
+    check_status(lutra_model_create(model, &network, seed, &error), LUTRA_OK, &error);
+}
+
+/* The network moves into the model, or stays as it was. */
+static LutraStatus create_model(LutraError *error) {
+    LutraModel model;
+    LutraNetwork network;
+    const uint64_t count = allocfail_countdown;
+    (void)allocfail_stop();
+    make_network(&network);
+    const LutraNetwork before = network;
+    fill(&model, sizeof model);
+    allocfail_after(count);
+    const LutraStatus status = lutra_model_create(&model, &network, 3, error);
+    check_untouched(status, &model, sizeof model);
+    if (status == LUTRA_OK) {
+        assert_null(network.layers);
+        lutra_model_deinit(&model);
+    } else {
+        assert_memory_equal(&network, &before, sizeof before);
+        lutra_network_deinit(&network);
+    }
+    return status;
+}
+
+static LutraStatus read_model(LutraError *error) {
+    LutraModel model;
+    fill(&model, sizeof model);
+    const LutraStatus status = lutra_model_read(&model, shared.model_path, error);
+    check_untouched(status, &model, sizeof model);
+    if (status == LUTRA_OK) {
+        assert_int_equal(model.history_count, 2);
+        lutra_model_deinit(&model);
+    }
+    return status;
+}
+
+static LutraStatus write_model(LutraError *error) {
+    const char *const path = check_temporary("written.h5");
+    const LutraStatus status = lutra_model_write(&shared.trained, path, true, error);
+    assert_int_equal(lutra_file_exists(path), status == LUTRA_OK);
+    (void)remove(path);
+    return status;
+}
+
+/* ---- circuits ---- */
+
+/* Calibrates on the static ranges: an observer that runs nothing and needs no memory. */
+static LutraStatus static_ranges(void *user, LutraRange *ranges, uint64_t *images,
+                                 const LutraCircuit *circuit, uint64_t limit, LutraError *error) {
+    (void)user;
+    (void)limit;
+    (void)error;
+    *images = 1;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        ranges[i] = circuit->operations[i].static_range;
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus flat_histograms(void *user, LutraHistogram *histograms,
+                                   const LutraCircuit *circuit, LutraError *error) {
+    (void)user;
+    (void)error;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        for (size_t k = 0; k < (size_t)histograms[i].channels * histograms[i].bins; k++) {
+            histograms[i].counts[k] = 1;
+        }
+    }
+    return LUTRA_OK;
+}
+
+static const LutraObserver observer = {static_ranges, flat_histograms, NULL};
+
+static LutraStatus calibrate(LutraCalibrateKind kind, LutraError *error) {
+    LutraCalibration calibration;
+    fill(&calibration, sizeof calibration);
+    const LutraStatus status =
+        lutra_calibrate(&calibration, &shared.model, kind, &observer, error);
+    check_untouched(status, &calibration, sizeof calibration);
+    if (status == LUTRA_OK) {
+        lutra_calibration_deinit(&calibration);
+    }
+    return status;
+}
+
+static LutraStatus calibrate_ranges(LutraError *error) {
+    return calibrate(LUTRA_CALIBRATE_RANGES, error);
+}
+
+static LutraStatus calibrate_densities(LutraError *error) {
+    return calibrate(LUTRA_CALIBRATE_DENSITIES, error);
+}
+
+static LutraStatus calibrate_centred(LutraError *error) {
+    return calibrate(LUTRA_CALIBRATE_CENTRED, error);
+}
+
+static LutraStatus lower_into(LutraCircuit *circuit, LutraOffsetRule offsets,
+                              LutraCalibrateKind kind, LutraError *error) {
+    static const uint32_t rounding[] = {4};
+    LutraLowerSettings settings;
+    lutra_lower_default(&settings);
+    settings.rounding = rounding;
+    settings.rounding_count = 1;
+    settings.offsets = offsets;
+    return lutra_lower(circuit, &shared.model, &shared.calibrations[kind], &settings, error);
+}
+
+static LutraStatus lower(LutraOffsetRule offsets, LutraCalibrateKind kind, LutraError *error) {
+    LutraCircuit circuit;
+    fill(&circuit, sizeof circuit);
+    const LutraStatus status = lower_into(&circuit, offsets, kind, error);
+    check_untouched(status, &circuit, sizeof circuit);
+    if (status == LUTRA_OK) {
+        lutra_circuit_deinit(&circuit);
+    }
+    return status;
+}
+
+static LutraStatus lower_plain(LutraError *error) {
+    return lower(LUTRA_OFFSETS_NONE, LUTRA_CALIBRATE_RANGES, error);
+}
+
+static LutraStatus lower_aligned(LutraError *error) {
+    return lower(LUTRA_OFFSETS_ALIGN, LUTRA_CALIBRATE_DENSITIES, error);
+}
+
+static LutraStatus lower_centred(LutraError *error) {
+    return lower(LUTRA_OFFSETS_CENTRE, LUTRA_CALIBRATE_CENTRED, error);
+}
+
+static LutraStatus check_circuit(LutraError *error) {
+    return lutra_circuit_check(&shared.circuit, error);
+}
+
+static LutraStatus read_circuit(LutraError *error) {
+    LutraCircuit circuit;
+    fill(&circuit, sizeof circuit);
+    const LutraStatus status = lutra_circuit_read(&circuit, shared.circuit_path, error);
+    check_untouched(status, &circuit, sizeof circuit);
+    if (status == LUTRA_OK) {
+        lutra_circuit_deinit(&circuit);
+    }
+    return status;
+}
+
+static LutraStatus write_circuit(LutraError *error) {
+    const char *const path = check_temporary("written.h5");
+    const LutraStatus status = lutra_circuit_write(&shared.circuit, path, true, error);
+    assert_int_equal(lutra_file_exists(path), status == LUTRA_OK);
+    (void)remove(path);
+    return status;
+}
+
+static LutraStatus find_parameters(LutraError *error) {
+    LutraParametersSettings settings;
+    LutraCryptoParameters set;
+    fill(&set, sizeof set);
+    lutra_parameters_default(&settings);
+    const LutraStatus status = lutra_parameters_find(&set, &settings, error);
+    check_untouched(status, &set, sizeof set);
+    return status;
+}
+
+/* ---- running circuits ---- */
+
+static LutraStatus simulate(LutraError *error) {
+    LutraSimulation simulation;
+    LutraSimulateSettings settings;
+    const LutraImages images = {.pixels = shared.images,
+                                .labels = shared.labels,
+                                .count = IMAGES,
+                                .shape = {1, SIDE, SIDE},
+                                .class_count = CLASSES};
+    fill(&simulation, sizeof simulation);
+    lutra_simulate_default(&settings);
+    settings.keep_logits = true;
+    const LutraStatus status =
+        lutra_simulate(&simulation, &shared.circuit, &images, &settings, error);
+    check_untouched(status, &simulation, sizeof simulation);
+    if (status == LUTRA_OK) {
+        lutra_simulation_deinit(&simulation);
+    }
+    return status;
+}
+
+static LutraStatus simulate_one(LutraError *error) {
+    LutraImageValues values;
+    fill(&values, sizeof values);
+    const LutraStatus status =
+        lutra_simulate_image_values(&values, &shared.circuit, shared.images, error);
+    check_untouched(status, &values, sizeof values);
+    if (status == LUTRA_OK) {
+        lutra_image_values_deinit(&values);
+    }
+    return status;
+}
+
+/* A failed verification gives a zeroed result and no context stays alive. */
+static LutraStatus verify(LutraError *error) {
+    LutraVerifyResult result;
+    LutraVerifySettings settings;
+    memset(&fake, 0, sizeof fake);
+    lutra_verify_default(&settings);
+    settings.backend = &fake_operations;
+    const LutraStatus status =
+        lutra_verify(&result, &shared.circuit, shared.images, 2, &settings, error);
+    assert_int_equal(fake.alive, 0);
+    assert_int_equal(result.sample_count, status == LUTRA_OK ? 2 : 0);
+    assert_true(status == LUTRA_OK || (result.samples == NULL && result.layers == NULL &&
+                                       result.clear_logits == NULL));
+    lutra_verify_result_deinit(&result);
+    return status;
+}
+
+/* ---- training ---- */
+
+static LutraStatus begin_training(LutraError *error) {
+    LutraTraining training;
+    fill(&training, sizeof training);
+    const LutraStatus status = lutra_training_init(&training, &shared.model, &shared.recipe, 5,
+                                                   &shared.data, error);
+    check_untouched(status, &training, sizeof training);
+    if (status == LUTRA_OK) {
+        lutra_training_deinit(&training);
+    }
+    return status;
+}
+
+static LutraStatus read_checkpoint(LutraError *error) {
+    LutraTraining training;
+    LutraModel model;
+    fill(&training, sizeof training);
+    fill(&model, sizeof model);
+    const LutraStatus status =
+        lutra_checkpoint_read(&training, &model, shared.checkpoint_path, error);
+    check_untouched(status, &training, sizeof training);
+    check_untouched(status, &model, sizeof model);
+    if (status == LUTRA_OK) {
+        lutra_training_deinit(&training);
+        lutra_model_deinit(&model);
+    }
+    return status;
+}
+
+static LutraStatus evaluate(LutraError *error) {
+    LutraEvaluation evaluation;
+    float logits[IMAGES * CLASSES];
+    const LutraEvaluateSettings settings = {4, 1, lutra_cpu_detect(), LUTRA_LOSS_CROSS_ENTROPY};
+    fill(&evaluation, sizeof evaluation);
+    fill(logits, sizeof logits);
+    const LutraStatus status = lutra_evaluate(&evaluation, logits, &shared.model, &shared.data,
+                                              LUTRA_SPLIT_TRAIN, &settings, NULL, error);
+    check_untouched(status, &evaluation, sizeof evaluation);
+    check_untouched(status, logits, sizeof logits);
+    return status;
+}
+
+static LutraStatus run_training(LutraTraining *training, LutraModel *model, const char *path,
+                                LutraError *error) {
+    const LutraTrainingSettings settings = {1, lutra_cpu_detect(), path, true, 0.0};
+    return lutra_training_run(training, model, &shared.data, &settings, NULL, error);
+}
+
+static void check_same_floats(const float *a, const float *b, size_t count) {
+    assert_int_equal(a == NULL, b == NULL);
+    if (a != NULL) {
+        assert_memory_equal(a, b, count * sizeof *a);
+    }
+}
+
+static void check_same_model(const LutraModel *a, const LutraModel *b) {
+    assert_int_equal(a->history_count, b->history_count);
+    for (uint32_t i = 0; i < a->history_count; i++) {
+        assert_int_equal(a->history[i].epoch, b->history[i].epoch);
+        assert_true(a->history[i].train_loss == b->history[i].train_loss);
+        assert_true(a->history[i].train_top1 == b->history[i].train_top1);
+        assert_true(a->history[i].validation_loss == b->history[i].validation_loss);
+    }
+    for (uint32_t i = 0; i < a->network.layer_count; i++) {
+        const LutraLayer *const layer = &a->network.layers[i];
+        const size_t norms = lutra_layer_norm_count(layer);
+        const LutraLayerParameters *const x = &a->layers[i];
+        const LutraLayerParameters *const y = &b->layers[i];
+        check_same_floats(x->weights, y->weights, lutra_layer_weight_count(layer));
+        check_same_floats(x->bias, y->bias, layer->shape.channels);
+        check_same_floats(x->gamma, y->gamma, norms);
+        check_same_floats(x->beta, y->beta, norms);
+        check_same_floats(x->running_mean, y->running_mean, norms);
+        check_same_floats(x->running_variance, y->running_variance, norms);
+    }
+}
+
+/* Runs into the failure, then goes on without one: to what an undisturbed training gives. */
+static LutraStatus train(LutraError *error) {
+    LutraModel model;
+    LutraTraining training;
+    LutraError other = {""};
+    const char *const path = check_temporary("training.h5");
+    const uint64_t count = allocfail_countdown;
+    (void)allocfail_stop();
+    make_model(&model, 5);
+    check_status(lutra_training_init(&training, &model, &shared.recipe, 5, &shared.data, &other),
+                 LUTRA_OK, &other);
+    allocfail_after(count);
+    const LutraStatus status = run_training(&training, &model, path, error);
+    const bool failed = allocfail_stop();
+    if (failed) {
+        check_status(run_training(&training, &model, path, &other), LUTRA_OK, &other);
+    }
+    assert_true(lutra_file_exists(path));
+    check_same_model(&model, &shared.trained);
+    lutra_training_deinit(&training);
+    lutra_model_deinit(&model);
+    (void)remove(path);
+    allocfail_happened = failed;
+    return status;
+}
+
+/* ---- the tests ---- */
+
+static void prepare_data(void) {
+    memcpy(shared.name, "toy", 4);
+    memcpy(shared.source, "made", 5);
+    shared.data = (LutraDataset){.name = shared.name, .source = shared.source, .channels = 1,
+                                 .height = SIDE, .width = SIDE, .class_count = CLASSES,
+                                 .checksum = "0123456789abcdef"};
+    for (size_t n = 0; n < IMAGES; n++) {
+        shared.labels[n] = (uint16_t)(n % CLASSES);
+        for (size_t i = 0; i < SIDE * SIDE; i++) {
+            const uint64_t noise = lutra_random_below(check_key(1), n * SIDE * SIDE + i, 120);
+            shared.images[n * SIDE * SIDE + i] = (uint8_t)(noise + 60u * shared.labels[n]);
+        }
+    }
+    shared.data.splits[LUTRA_SPLIT_TRAIN] = (LutraSplit){IMAGES, shared.images, shared.labels};
+}
+
+static void prepare_trained(LutraError *error) {
+    LutraTraining training;
+    make_model(&shared.trained, 5);
+    check_status(lutra_training_init(&training, &shared.trained, &shared.recipe, 5, &shared.data,
+                                     error),
+                 LUTRA_OK, error);
+    check_status(run_training(&training, &shared.trained, shared.checkpoint_path, error), LUTRA_OK,
+                 error);
+    check_status(lutra_model_write(&shared.trained, shared.model_path, true, error), LUTRA_OK,
+                 error);
+    lutra_training_deinit(&training);
+}
+
+static void prepare_circuit(LutraError *error) {
+    for (int kind = 0; kind < 3; kind++) {
+        check_status(lutra_calibrate(&shared.calibrations[kind], &shared.model,
+                                     (LutraCalibrateKind)kind, &observer, error),
+                     LUTRA_OK, error);
+    }
+    check_status(lower_into(&shared.circuit, LUTRA_OFFSETS_ALIGN, LUTRA_CALIBRATE_DENSITIES, error),
+                 LUTRA_OK, error);
+    check_status(lutra_alloc(&shared.circuit.parameters, 1, sizeof *shared.circuit.parameters,
+                             error),
+                 LUTRA_OK, error);
+    shared.circuit.parameter_count = 1;
+    shared.circuit.parameters[0] =
+        (LutraCryptoParameters){.lwe_dim = 600,
+                                .glwe_dim = 1,
+                                .log2_poly = FAKE_LOG2_POLY,
+                                .pbs_level = 2,
+                                .pbs_base_log = 15,
+                                .ks_level = 5,
+                                .ks_base_log = 4,
+                                .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
+                                .lwe_std = 1e-9,
+                                .glwe_std = 1e-14};
+    check_status(lutra_circuit_write(&shared.circuit, shared.circuit_path, true, error), LUTRA_OK,
+                 error);
+}
+
+static int prepare(void **state) {
+    (void)state;
+    LutraError error = {""};
+    char *const paths[] = {shared.model_path, shared.circuit_path, shared.checkpoint_path};
+    static const char *const names[] = {"model.h5", "circuit.h5", "checkpoint.h5"};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(paths[i], sizeof shared.model_path, "%s", check_temporary(names[i]));
+    }
+    prepare_data();
+    check_status(lutra_recipe_parse(&shared.recipe, text, "small.ini", &error), LUTRA_OK, &error);
+    make_model(&shared.model, 5);
+    prepare_trained(&error);
+    prepare_circuit(&error);
+    return 0;
+}
+
+static int clean_up(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        lutra_calibration_deinit(&shared.calibrations[kind]);
+    }
+    lutra_circuit_deinit(&shared.circuit);
+    lutra_model_deinit(&shared.trained);
+    lutra_model_deinit(&shared.model);
+    (void)remove(shared.model_path);
+    (void)remove(shared.circuit_path);
+    (void)remove(shared.checkpoint_path);
+    return 0;
+}
+
+static void models(void **state) {
+    (void)state;
+    allocfail_each(parse_network);
+    allocfail_each(create_model);
+    allocfail_each(read_model);
+    allocfail_each(write_model);
+}
+
+static void lowering(void **state) {
+    (void)state;
+    allocfail_each(calibrate_ranges);
+    allocfail_each(calibrate_densities);
+    allocfail_each(calibrate_centred);
+    allocfail_each(lower_plain);
+    allocfail_each(lower_aligned);
+    allocfail_each(lower_centred);
+}
+
+static void circuits(void **state) {
+    (void)state;
+    allocfail_each(check_circuit);
+    allocfail_each(read_circuit);
+    allocfail_each(write_circuit);
+    allocfail_each(find_parameters);
+}
+
+static void simulation(void **state) {
+    (void)state;
+    allocfail_each(simulate);
+    allocfail_each(simulate_one);
+}
+
+static void verification(void **state) {
+    (void)state;
+    allocfail_each(verify);
+}
+
+static void training(void **state) {
+    (void)state;
+    allocfail_each(begin_training);
+    allocfail_each(read_checkpoint);
+    allocfail_each(evaluate);
+    allocfail_each(train);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models),     cmocka_unit_test(lowering),     cmocka_unit_test(circuits),
+        cmocka_unit_test(simulation), cmocka_unit_test(verification), cmocka_unit_test(training),
+    };
+    return cmocka_run_group_tests_name("alloc_program", tests, prepare, clean_up);
+}
