@@ -149,7 +149,9 @@ static void word_operations_may_work_in_place(void **state) {
         uint64_t *a = random_words(count + 1, check_key(70));
         uint64_t *b = random_words(count + 1, check_key(71));
         uint64_t *y = random_words(count + 1, check_key(72));
-        memcpy(y, a, count * sizeof *y);
+        for (size_t i = 0; i < count; i++) {
+            y[i] = a[i];
+        }
         const uint64_t after = y[count];
         lutra_ciphertexts_add(y, y, b, count, 2);
         for (size_t i = 0; i < count; i++) {
