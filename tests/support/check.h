@@ -44,7 +44,7 @@ void check_buffer_done(CheckBuffer *buffer);
 /** Key of one test case; the seed is LUTRA_TEST_SEED or 1. */
 LutraRandomKey check_key(uint32_t case_number);
 
-/** Path of a fresh file name in a folder of this test process; static buffer per call site count 8. */
+/** Path of a fresh file in a folder of this test process; the last eight paths stay valid. */
 const char *check_temporary(const char *name);
 
 #endif
