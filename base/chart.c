@@ -203,12 +203,25 @@ static void log_ticks(Ticks *ticks, const Axis *axis, double count) {
     }
 }
 
-static void make_ticks(Ticks *ticks, const Axis *axis, double count) {
+/* Whether all points stand at whole numbers: then nothing between them means anything. */
+static bool whole_numbers(const LutraSeries *series, size_t series_count) {
+    for (size_t s = 0; s < series_count; s++) {
+        for (size_t i = 0; i < series[s].count; i++) {
+            if (isfinite(series[s].x[i]) && series[s].x[i] != floor(series[s].x[i])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void make_ticks(Ticks *ticks, const Axis *axis, double count, bool whole) {
     ticks->count = 0;
     if (axis->log10) {
         log_ticks(ticks, axis, count);
     } else {
-        linear_ticks(ticks, axis, nice_step(axis->high - axis->low, count));
+        const double step = nice_step(axis->high - axis->low, count);
+        linear_ticks(ticks, axis, whole ? fmax(step, 1) : step);
     }
 }
 
@@ -443,7 +456,7 @@ static LutraStatus draw_chart(const Pen *pen, const LutraChart *chart, const Lut
     fix_range(&y_axis, low, high, coordinate(&y_axis, chart->y_min),
               coordinate(&y_axis, chart->y_max), y_count, true);
     Ticks y_ticks = {.count = 0};
-    make_ticks(&y_ticks, &y_axis, y_count);
+    make_ticks(&y_ticks, &y_axis, y_count, false);
 
     x_axis.pixel_low = 32 * scale + widest_label(pen, &y_ticks) + 12 * scale;
     x_axis.pixel_high = fmax(right, x_axis.pixel_low + 20);
@@ -451,7 +464,7 @@ static LutraStatus draw_chart(const Pen *pen, const LutraChart *chart, const Lut
     data_range(&low, &high, &x_axis, series, series_count, false);
     fix_range(&x_axis, low, high, (double)NAN, (double)NAN, x_count, false);
     Ticks x_ticks = {.count = 0};
-    make_ticks(&x_ticks, &x_axis, x_count);
+    make_ticks(&x_ticks, &x_axis, x_count, whole_numbers(series, series_count));
 
     draw_axes(pen, chart, &x_axis, &y_axis, &x_ticks, &y_ticks);
     for (size_t s = 0; s < series_count; s++) {

@@ -92,6 +92,7 @@ typedef struct {
     double started; /* seconds, monotonic */
     double stage_started;
     double last_shown;
+    uint64_t first_done; /* of the stage: a resumed one does not begin at 0 */
     uint64_t last_done;
     char stage[64];
 } CliProgress;
@@ -104,6 +105,10 @@ bool cli_interrupted(void);
 
 /** Seconds on a clock that never goes back. */
 double cli_seconds(void);
+
+/** Ends a report in plain text: whether all of it reached stdout, as an exit code; says so if not.
+ * `program` is "lutra <command>". */
+int cli_end_text(const char *program);
 
 /** Prints the object on stdout and destroys it; returns an exit code. */
 int cli_print_json(const char *command, LutraJson **json);

@@ -35,14 +35,14 @@ static const struct argp_option option_table[] = {
     {0}};
 
 static const char documentation[] =
-    "Accuracy of a trained model with quantized weights and activations: what its circuit\n"
+    "Accuracy of a trained model with quantized weights and activations: what its circuit "
     "gives without rounding and noise."
     "\v"
     "Examples:\n"
     "  lutra evaluate mlp.h5 --data fmnist.h5\n"
     "  lutra evaluate vgg9.h5 --data cifar10.h5 --split train --limit 5000 --json\n"
     "\n"
-    "Writes no files unless asked. Exit codes: 0 done, 2 usage, 3 bad data, 4 environment,\n"
+    "Writes no files unless asked. Exit codes: 0 done, 2 usage, 3 bad data, 4 environment, "
     "130 interrupted.";
 
 static void check_complete(const Options *options, struct argp_state *state) {

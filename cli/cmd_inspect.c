@@ -274,7 +274,7 @@ static int print_text(const Options *options, const LutraCircuit *circuit) {
     } else {
         printf("\nno crypto parameters were chosen\n");
     }
-    return fflush(stdout) == 0 ? CLI_EXIT_DONE : CLI_EXIT_ENVIRONMENT;
+    return cli_end_text("lutra inspect");
 }
 
 int cmd_inspect(int argc, char **argv) {

@@ -329,7 +329,7 @@ static int print_text(const Options *options, const LutraSimulation *result,
         }
         putchar('\n');
     }
-    return fflush(stdout) == 0 ? CLI_EXIT_DONE : CLI_EXIT_ENVIRONMENT;
+    return cli_end_text("lutra simulate");
 }
 
 /** Prints and writes what was found; returns an exit code. */

@@ -80,9 +80,10 @@ static const char documentation[] =
     "\n"
     "Examples:\n"
     "  lutra train fmnist-mlp.ini --data fmnist.h5 -o mlp.h5\n"
-    "  lutra train vgg9.ini --data cifar10.h5 --epochs 10 --curve vgg9.png -o vgg9.h5\n"
+    "  lutra train vgg9.ini --data cifar10.h5 --epochs 10 -o vgg9.h5 \\\n"
+    "      --curve vgg9.png\n"
     "\n"
-    "Writes the model file and, if asked, a picture. Exit codes: 0 done, 2 usage, 3 bad\n"
+    "Writes the model file and, if asked, a picture. Exit codes: 0 done, 2 usage, 3 bad "
     "data or a training that diverged, 4 environment, 130 interrupted.";
 
 static void add_change(Options *options, struct argp_state *state, const char *key,

@@ -92,7 +92,8 @@ static const struct argp argp = {
     "all logits with the simulation and with the noise model."
     "\vExamples:\n"
     "  lutra verify small.circuit.h5 --data fashion-mnist.h5 -o verified\n"
-    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --samples 3 --first 100 --json\n\n"
+    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --samples 3 --json \\\n"
+    "      --first 100\n\n"
     "A wrong look-up is counted once, in the layer where it happens. Its expected number comes "
     "from the noise of each look-up and how near its value stands to another entry.\n\n"
     "Exit codes: 0 done; 1 done, but there are more wrong look-ups than the noise model "
@@ -355,7 +356,7 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
            result->logits_equal, result->sample_count, result->top1_agree,
            correct_answers(options, result, &dataset->splits[options->split]));
     printf("verdict     %s\n", lutra_verdict_text(result->verdict));
-    return fflush(stdout) == 0 ? CLI_EXIT_DONE : CLI_EXIT_ENVIRONMENT;
+    return cli_end_text("lutra verify");
 }
 
 /** Writes the files and prints; returns an exit code. */

@@ -19,7 +19,8 @@ enum {
     KEY_FORCE,
     KEY_CPU,
     KEY_PROGRESS,
-    KEY_NO_PROGRESS
+    KEY_NO_PROGRESS,
+    KEY_USAGE
 };
 
 static const struct argp_option common_options[] = {
@@ -33,7 +34,14 @@ static const struct argp_option common_options[] = {
     {"no-progress", KEY_NO_PROGRESS, NULL, 0, "show no progress", 100},
     {"quiet", 'q', NULL, 0, "no progress, no notes", 100},
     {"help", 'h', NULL, 0, "show this help", 101},
+    {"usage", KEY_USAGE, NULL, 0, "show all options in short", 101},
     {0}};
+
+/* Help was asked for: on stdout, and nothing else is done. */
+static void show_help(struct argp_state *state, unsigned flags) {
+    argp_state_help(state, stdout, flags & ~(unsigned)ARGP_HELP_EXIT_OK);
+    exit(cli_end_text(state->name));
+}
 
 static error_t parse_common(int key, char *argument, struct argp_state *state) {
     CliCommon *const common = state->input;
@@ -66,7 +74,8 @@ static error_t parse_common(int key, char *argument, struct argp_state *state) {
         case KEY_PROGRESS: common->progress = 1; return 0;
         case KEY_NO_PROGRESS: common->progress = 0; return 0;
         case 'q': common->quiet = true; return 0;
-        case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); return 0;
+        case 'h': show_help(state, ARGP_HELP_STD_HELP); return 0;
+        case KEY_USAGE: show_help(state, ARGP_HELP_USAGE); return 0;
         default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -75,6 +84,7 @@ const struct argp cli_common_argp = {common_options, parse_common, NULL, NULL, N
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *options) {
     argp_err_exit_status = CLI_EXIT_USAGE;
+    (void)setenv("ARGP_HELP_FMT", "rmargin=77", 0); /* unless the user has a taste */
     const error_t failed = argp_parse(argp, argc, argv, ARGP_NO_HELP, NULL, options);
     if (failed != 0) {
         fprintf(stderr, "%s: cannot parse the command line: %s\n", argv[0], strerror(failed));
@@ -174,6 +184,14 @@ double cli_seconds(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+int cli_end_text(const char *program) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "%s: cannot write to standard output\n", program);
+        return CLI_EXIT_ENVIRONMENT;
+    }
+    return CLI_EXIT_DONE;
 }
 
 int cli_print_json(const char *command, LutraJson **json) {

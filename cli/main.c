@@ -14,7 +14,8 @@ static void print_overview(FILE *stream) {
     fputs(
         "usage: lutra COMMAND [OPTION...]\n\n"
         "Quantized neural networks under fully homomorphic encryption (TFHE):\n"
-        "train them, simulate their encrypted accuracy exactly, verify on real ciphertexts.\n",
+        "train them, simulate their encrypted accuracy exactly, verify on real\n"
+        "ciphertexts.\n",
         stream);
     const char *group = "";
     for (const CliCommand *c = cli_commands; c->name != NULL; c++) {
@@ -26,7 +27,8 @@ static void print_overview(FILE *stream) {
     }
     fputs(
         "\n'lutra COMMAND --help' explains one command. Exit codes: 0 done, 1 a checked\n"
-        "condition fails, 2 usage, 3 bad input data, 4 environment, 5 bug, 130 interrupted.\n",
+        "condition fails, 2 usage, 3 bad input data, 4 environment, 5 bug,\n"
+        "130 interrupted.\n",
         stream);
 }
 
@@ -53,11 +55,7 @@ static int run_command(int argc, char **argv) {
             (void)snprintf(name, sizeof name, "lutra %s", c->name);
             argv[0] = name;
             const int code = c->run(argc, argv);
-            if (fflush(stdout) != 0 && code == CLI_EXIT_DONE) {
-                fprintf(stderr, "%s: cannot write to standard output\n", name);
-                return CLI_EXIT_ENVIRONMENT;
-            }
-            return code;
+            return code == CLI_EXIT_DONE ? cli_end_text(name) : code;
         }
     }
     return unknown_command(argv[0]);
@@ -71,13 +69,13 @@ int main(int argc, char **argv) {
     const char *const word = argv[1];
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         puts("lutra " LUTRA_VERSION);
-        return CLI_EXIT_DONE;
+        return cli_end_text("lutra");
     }
     const bool help =
         strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     if (help && argc == 2) {
         print_overview(stdout);
-        return CLI_EXIT_DONE;
+        return cli_end_text("lutra");
     }
     if (help) {
         char option[] = "--help";

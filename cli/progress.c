@@ -45,7 +45,7 @@ static void format_duration(char text[16], double seconds) {
 static void show(CliProgress *p, uint64_t done, uint64_t total, double figure, double now) {
     const double fraction = total == 0 ? 1.0 : (double)done / (double)total;
     const double elapsed = now - p->stage_started;
-    const double rate = elapsed > 0.0 ? (double)done / elapsed : 0.0;
+    const double rate = elapsed > 0.0 ? (double)(done - p->first_done) / elapsed : 0.0;
     char eta[16];
     format_duration(eta, rate > 0.0 ? (double)(total - done) / rate : (double)INFINITY);
     char text[64] = "";
@@ -76,6 +76,7 @@ static int on_tick(void *user, const char *stage, uint64_t done, uint64_t total,
     if (strncmp(stage, p->stage, sizeof p->stage - 1) != 0 || done < p->last_done) {
         (void)snprintf(p->stage, sizeof p->stage, "%s", stage);
         p->stage_started = now;
+        p->first_done = done;
         p->last_shown = now - between_seconds + first_after_seconds;
         if (!p->bar) {
             p->last_shown = now;

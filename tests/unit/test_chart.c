@@ -73,6 +73,41 @@ static void curves_and_intervals_are_drawn(void **state) {
     lutra_image_deinit(&without);
 }
 
+/* Columns of the picture in which a vertical line of the grid stands. */
+static uint32_t grid_columns(const char *path) {
+    enum { GRID = 0xE4E7EB };
+    LutraImage image = {0};
+    uint32_t columns = 0;
+    read_back(&image, path);
+    for (uint32_t x = 0; x < image.width; x++) {
+        uint32_t rows = 0;
+        for (uint32_t y = 0; y < image.height; y++) {
+            rows += colour_at(&image, x, y) == GRID;
+        }
+        columns += rows > image.height / 2;
+    }
+    lutra_image_deinit(&image);
+    return columns;
+}
+
+static void whole_x_have_whole_ticks(void **state) {
+    (void)state;
+    static const double epochs[] = {1, 2, 3};
+    static const double times[] = {1, 1.5, 3};
+    LutraError error;
+    LutraChart chart;
+    const char *const path = check_temporary("ticks.png");
+    lutra_chart_default(&chart);
+    for (size_t count = 1; count <= 3; count++) {
+        const LutraSeries series = {NULL, epochs, y_values, NULL, NULL, count, false, false};
+        check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_OK, &error);
+        assert_int_equal(grid_columns(path), count);
+    }
+    const LutraSeries series = {NULL, times, y_values, NULL, NULL, 3, false, false};
+    check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_OK, &error);
+    assert_true(grid_columns(path) > 3);
+}
+
 static void odd_data_still_give_a_picture(void **state) {
     (void)state;
     LutraError error;
@@ -226,6 +261,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_and_intervals_are_drawn),
+        cmocka_unit_test(whole_x_have_whole_ticks),
         cmocka_unit_test(odd_data_still_give_a_picture),
         cmocka_unit_test(impossible_requests_are_refused),
         cmocka_unit_test(a_matrix_is_darker_where_the_share_is_larger),
