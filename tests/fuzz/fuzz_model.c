@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model files (HDF5): read twice alike; what is read is finite, fits its network, and can be written
- * and read back equal. */
+/* Model files (HDF5): read twice alike; what is read is finite, fits its network, and can be
+ * written and read back equal. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
