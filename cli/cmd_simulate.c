@@ -314,10 +314,11 @@ static int print_text(const Options *options, const LutraSimulation *result,
     printf("time        %.3f s, %s images/s, %" PRIu32 " thread%s\n", result->seconds,
            cli_grouped(rate, (uint64_t)(images / result->seconds)), options->common.threads,
            options->common.threads == 1 ? "" : "s");
-    printf("saturated   %s values outside their range\n\n",
+    const char *const left = options->mode == LUTRA_MODE_CLEAR ? "saturated" : "wrapped";
+    printf("%-11s %s values outside their range\n\n", left,
            cli_grouped(number, result->out_of_range));
     printf("%-24s %-8s %10s %10s %12s %10s %7s\n", "operation", "kind", "min", "max",
-           "unobserved", "saturated", "zeros");
+           "unobserved", left, "zeros");
     for (uint32_t i = 0; i < result->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
         const LutraOperationStatistics *const seen = &result->operations[i];

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "sim/operations.h"
+#include "sim/torus_run.h"
 
 enum {
     UNIT_IMAGES = 8,     /* images of one unit of work */
@@ -18,7 +19,8 @@ enum {
 
 /* One run; workers write disjoint rows and their own statistics. */
 typedef struct {
-    const LutraClearProgram *program;
+    const LutraCircuit *circuit;
+    const LutraClearProgram *program; /* clear mode; NULL in torus mode */
     const LutraImages *images;
     size_t pixels_per_image;
     uint32_t class_count;
@@ -62,16 +64,25 @@ static uint32_t rank_of(const float *logits, uint32_t count, uint32_t label) {
     return rank;
 }
 
+static void run_image(const Run *run, float *logits, uint64_t image, uint32_t worker) {
+    LutraOperationStatistics *const statistics =
+        run->statistics + (size_t)worker * run->operation_count;
+    const uint8_t *const pixels = run->images->pixels + (size_t)image * run->pixels_per_image;
+    void *const scratch = run->scratch + worker * run->scratch_stride;
+    if (run->program != NULL) {
+        lutra_clear_run(run->program, logits, statistics, pixels, scratch);
+    } else {
+        lutra_torus_run(run->circuit, logits, statistics, pixels, scratch);
+    }
+}
+
 static void run_unit(void *user, size_t index, uint32_t worker) {
     const Run *const run = user;
     const uint64_t first = run->first + (uint64_t)index * UNIT_IMAGES;
     const uint64_t end = first + UNIT_IMAGES < run->end ? first + UNIT_IMAGES : run->end;
     float *const logits = run->worker_logits + (size_t)worker * run->class_count;
     for (uint64_t image = first; image < end; image++) {
-        lutra_clear_run(run->program, logits,
-                        run->statistics + (size_t)worker * run->operation_count,
-                        run->images->pixels + (size_t)image * run->pixels_per_image,
-                        run->scratch + worker * run->scratch_stride);
+        run_image(run, logits, image, worker);
         run->predictions[image] = lutra_argmax(logits, run->class_count);
         run->in_top[image] =
             rank_of(logits, run->class_count, run->images->labels[image]) < TOP ? 1 : 0;
@@ -86,10 +97,9 @@ static LutraStatus check_request(const LutraCircuit *circuit, const LutraImages 
                                  const LutraSimulateSettings *settings, uint64_t count,
                                  LutraError *error) {
     const LutraShape wanted = circuit->operations[0].shape;
-    if (settings->mode != LUTRA_MODE_CLEAR) {
+    if (settings->mode != LUTRA_MODE_CLEAR && settings->mode != LUTRA_MODE_TORUS) {
         return lutra_error_set(error, LUTRA_EUNAVAILABLE,
-                               "mode '%s' is not in this version; use 'clear'",
-                               settings->mode == LUTRA_MODE_TORUS ? "torus" : "noisy");
+                               "mode 'noisy' is not in this version; use 'clear' or 'torus'");
     }
     if (settings->threads == 0 || count == 0) {
         return lutra_error_set(error, LUTRA_EINVAL, "a simulation needs images and threads");
@@ -116,11 +126,12 @@ static LutraStatus check_request(const LutraCircuit *circuit, const LutraImages 
     return LUTRA_OK;
 }
 
-static LutraStatus run_init(Run *run, LutraSimulation *result, const LutraClearProgram *program,
+static LutraStatus run_init(Run *run, LutraSimulation *result,
                             const LutraSimulateSettings *settings, uint64_t count,
                             LutraError *error) {
     const size_t threads = settings->threads;
-    const size_t scratch = lutra_clear_scratch_bytes(program);
+    const size_t scratch = run->program != NULL ? lutra_clear_scratch_bytes(run->program)
+                                                : lutra_torus_scratch_bytes(run->circuit);
     run->scratch_stride = (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES *
                           LUTRA_ALIGNMENT_BYTES;
     LUTRA_TRY(lutra_alloc(&run->scratch, threads, run->scratch_stride, error));
@@ -199,14 +210,19 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
     LutraClearProgram *program = NULL;
     LutraSimulation result = {.class_count = circuit->class_count,
                               .operation_count = circuit->operation_count};
-    Run run = {.images = images,
+    Run run = {.circuit = circuit,
+               .images = images,
                .pixels_per_image = lutra_shape_elements(images->shape),
                .class_count = circuit->class_count,
                .operation_count = circuit->operation_count};
-    LUTRA_TRY_GOTO(status,
-                   lutra_clear_program_create(&program, circuit, settings->cpu_flags, error));
+    if (settings->mode == LUTRA_MODE_TORUS) {
+        LUTRA_TRY_GOTO(status, lutra_torus_check(circuit, error));
+    } else {
+        LUTRA_TRY_GOTO(status,
+                       lutra_clear_program_create(&program, circuit, settings->cpu_flags, error));
+    }
     run.program = program;
-    LUTRA_TRY_GOTO(status, run_init(&run, &result, program, settings, count, error));
+    LUTRA_TRY_GOTO(status, run_init(&run, &result, settings, count, error));
     const double started = seconds_now();
     status = run_rounds(&run, &result.images, count, settings);
     result.seconds = seconds_now() - started;

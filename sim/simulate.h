@@ -8,7 +8,7 @@
 
 typedef enum {
     LUTRA_MODE_CLEAR = 0, /* exact integers */
-    LUTRA_MODE_TORUS = 1, /* noise-free torus words; not in this version */
+    LUTRA_MODE_TORUS = 1, /* torus words without noise (torus_run.h) */
     LUTRA_MODE_NOISY = 2  /* torus words with noise; not in this version */
 } LutraSimulationMode;
 
@@ -51,12 +51,14 @@ typedef struct {
 void lutra_simulation_deinit(LutraSimulation *simulation);
 
 /**
- * Runs a circuit that passed lutra_circuit_check.
+ * Runs a circuit that passed lutra_circuit_check. Torus mode gives out_of_range the meaning of
+ * torus_run.h and ignores cpu_flags.
  *
  * @param[out] simulation  owned by the caller; unchanged on error, except LUTRA_ECANCELLED: then it
  *                         holds the images that were finished
  * @errors LUTRA_EDATA the images do not fit the circuit; LUTRA_EUNAVAILABLE the mode is not in this
- *         version; LUTRA_EINVAL no images or no threads; LUTRA_ENOMEM; LUTRA_ECANCELLED
+ *         version; LUTRA_EINVAL no images or no threads; torus mode: those of lutra_torus_check;
+ *         LUTRA_ENOMEM; LUTRA_ECANCELLED
  */
 LUTRA_MUST_CHECK LutraStatus lutra_simulate(LutraSimulation *simulation,
                                             const LutraCircuit *circuit, const LutraImages *images,

@@ -4,8 +4,8 @@
  *
  * The blind rotation picks a coefficient of a polynomial modulo X^N + 1. Each of the 2^p entries
  * owns M = N / 2^p coefficients, centred on its codeword, so the last M/2 coefficients belong to
- * the lower half of entry 0 and hold its negative. Past N coefficients all signs turn: an input with the
- * padding bit set gives minus the entry half a torus away.
+ * the lower half of entry 0 and hold its negative. Past N coefficients all signs turn: an input
+ * with the padding bit set gives minus the entry half a torus away.
  *
  * Signed inputs are first moved up by half the encoding, a clear constant; entries are ordered from
  * the smallest input on, as in circuits, which is the table rotated by the same half.

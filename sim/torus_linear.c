@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linear operations on words; see torus_linear.h. */
+#include "sim/torus_linear.h"
+
+#include <string.h>
+
+void lutra_words_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
+                        const uint64_t *x) {
+    for (size_t o = 0; o < outputs; o++) {
+        const int8_t *const row = linear->weights + o * linear->in_features;
+        uint64_t sum = 0;
+        for (size_t i = 0; i < linear->in_features; i++) {
+            sum += (uint64_t)(int64_t)row[i] * x[i];
+        }
+        y[o] = sum;
+    }
+}
+
+/** Adds one weight's products to a plane of outputs: y[r,c] += w * x[r*stride+a, c*stride+b]. */
+static void add_tap(uint64_t *y, LutraShape shape, const uint64_t *x, LutraShape x_shape,
+                    const LutraConvOperation *conv, size_t a, size_t b, int8_t weight) {
+    const uint64_t factor = (uint64_t)(int64_t)weight;
+    for (size_t r = 0; r < shape.height; r++) {
+        const int64_t row = (int64_t)(r * conv->stride + a) - conv->padding;
+        if (row < 0 || row >= x_shape.height) {
+            continue;
+        }
+        const uint64_t *const x_row = x + (size_t)row * x_shape.width;
+        for (size_t c = 0; c < shape.width; c++) {
+            const int64_t column = (int64_t)(c * conv->stride + b) - conv->padding;
+            if (column >= 0 && column < x_shape.width) {
+                y[r * shape.width + c] += factor * x_row[column];
+            }
+        }
+    }
+}
+
+void lutra_words_conv(uint64_t *y, const LutraConvOperation *conv, LutraShape shape,
+                      const uint64_t *x, LutraShape x_shape) {
+    const size_t plane = (size_t)shape.height * shape.width;
+    const size_t x_plane = (size_t)x_shape.height * x_shape.width;
+    const int8_t *weight = conv->weights;
+    memset(y, 0, shape.channels * plane * sizeof *y);
+    for (size_t o = 0; o < shape.channels; o++) {
+        for (size_t i = 0; i < conv->in_channels; i++) {
+            for (size_t a = 0; a < conv->kernel; a++) {
+                for (size_t b = 0; b < conv->kernel; b++, weight++) {
+                    if (*weight != 0) {
+                        add_tap(y + o * plane, shape, x + i * x_plane, x_shape, conv, a, b,
+                                *weight);
+                    }
+                }
+            }
+        }
+    }
+}
+
+void lutra_words_sum_pool(uint64_t *y, const LutraSumPoolOperation *pool, LutraShape shape,
+                          const uint64_t *x, LutraShape x_shape) {
+    for (size_t c = 0; c < shape.channels; c++) {
+        for (size_t r = 0; r < shape.height; r++) {
+            for (size_t s = 0; s < shape.width; s++) {
+                uint64_t sum = 0;
+                for (size_t a = 0; a < pool->kernel; a++) {
+                    const size_t row = c * x_shape.height + r * pool->stride + a;
+                    for (size_t b = 0; b < pool->kernel; b++) {
+                        sum += x[row * x_shape.width + s * pool->stride + b];
+                    }
+                }
+                *y++ = sum;
+            }
+        }
+    }
+}
+
+void lutra_words_add(uint64_t *y, const uint64_t *x0, const uint64_t *x1, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        y[i] = x0[i] + x1[i];
+    }
+}
