@@ -6,6 +6,16 @@ void lutra_backend_settings_default(LutraBackendSettings *settings) {
     *settings = (LutraBackendSettings){.threads = 1, .maximum_key_bytes = (uint64_t)8 << 30};
 }
 
+LutraStatus lutra_backend_check(const LutraBackendOperations *operations, LutraError *error) {
+    void *context = NULL;
+    if (operations->generate_keys != NULL) {
+        return LUTRA_OK;
+    }
+    const LutraStatus status = operations->create(&context, NULL, NULL, error);
+    LUTRA_ASSERT(status != LUTRA_OK && context == NULL);
+    return status;
+}
+
 LutraStatus lutra_backend_create(LutraBackend *backend, const LutraBackendOperations *operations,
                                  const LutraCryptoParameters *parameters,
                                  const LutraBackendSettings *settings, LutraError *error) {

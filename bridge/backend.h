@@ -121,6 +121,10 @@ LUTRA_MUST_CHECK LutraStatus lutra_backend_create(LutraBackend *backend,
                                                   const LutraBackendSettings *settings,
                                                   LutraError *error);
 
+/** Whether this build can use the backend at all; if not, LUTRA_EUNAVAILABLE as create gives it. */
+LUTRA_MUST_CHECK LutraStatus lutra_backend_check(const LutraBackendOperations *operations,
+                                                 LutraError *error);
+
 /** Ends the context if there is one; NULL is allowed. */
 void lutra_backend_destroy(LutraBackend *backend);
 

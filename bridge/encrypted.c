@@ -79,7 +79,8 @@ static bool is_left_unrounded(const LutraOperation *op) {
 LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error) {
     if (circuit->parameter_count == 0) {
         return lutra_error_set(error, LUTRA_EINVAL,
-                               "the circuit has no crypto parameters: compile it with a p_error");
+                               "the circuit has no crypto parameters: none exist for tables as "
+                               "wide as its widest; compile it with fewer bits");
     }
     const uint32_t set = lutra_encrypted_parameter_index(circuit);
     for (uint32_t i = 0; i < circuit->operation_count; i++) {

@@ -437,6 +437,7 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&dataset, options->data_path, 1u << options->split,
                                               options->first + options->samples, &error));
     LUTRA_TRY_GOTO(status, check_data(options, &dataset, &circuit, &error));
+    LUTRA_TRY_GOTO(status, lutra_backend_check(lutra_backend_tfhe(), &error));
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
     if (options->test_keys) {
         cli_warn(&options->common, COMMAND, "the keys come from --seed and protect nothing");
