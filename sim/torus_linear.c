@@ -20,17 +20,22 @@ void lutra_words_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_
 static void add_tap(uint64_t *y, LutraShape shape, const uint64_t *x, LutraShape x_shape,
                     const LutraConvOperation *conv, size_t a, size_t b, int8_t weight) {
     const uint64_t factor = (uint64_t)(int64_t)weight;
+    const size_t stride = conv->stride;
+    const size_t padding = conv->padding;
+    /* columns c with 0 <= c * stride + b - padding < x_shape.width */
+    const size_t first = b >= padding ? 0 : (padding - b + stride - 1) / stride;
+    const size_t reach = b < x_shape.width + padding ? x_shape.width + padding - b : 0;
+    const size_t end = (reach + stride - 1) / stride < shape.width ? (reach + stride - 1) / stride
+                                                                  : shape.width;
     for (size_t r = 0; r < shape.height; r++) {
-        const int64_t row = (int64_t)(r * conv->stride + a) - conv->padding;
-        if (row < 0 || row >= x_shape.height) {
+        const size_t row = r * stride + a;
+        if (row < padding || row - padding >= x_shape.height) {
             continue;
         }
-        const uint64_t *const x_row = x + (size_t)row * x_shape.width;
-        for (size_t c = 0; c < shape.width; c++) {
-            const int64_t column = (int64_t)(c * conv->stride + b) - conv->padding;
-            if (column >= 0 && column < x_shape.width) {
-                y[r * shape.width + c] += factor * x_row[column];
-            }
+        const uint64_t *const x_row = x + (row - padding) * x_shape.width;
+        uint64_t *const y_row = y + r * shape.width;
+        for (size_t c = first; c < end; c++) {
+            y_row[c] += factor * x_row[c * stride + b - padding];
         }
     }
 }
