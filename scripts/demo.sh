@@ -10,8 +10,11 @@ network=experiments/networks/fmnist-cnn.ini
 epochs=${LUTRA_DEMO_EPOCHS:-20}
 
 step() { printf '\n== %s\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+exec 3>&1 # where commands are shown, also when their output goes to a file
+run() { printf '$ %s\n' "$*" >&3; "$@"; }
 now() { date +%s; }
+# Value of a text "key" in a JSON file.
+text() { sed -n "s/.*\"$2\":[[:space:]]*\"\(.*\)\".*/\1/p" "$1" | head -1; }
 # Value of a number "key" in a JSON file; the first one found.
 value() { sed -n "s/.*\"$2\":[[:space:]]*\([-0-9.eE+]*\).*/\1/p" "$1" | head -1; }
 percent() { awk -v x="$1" 'BEGIN {printf "%.2f %%", 100 * x}'; }
@@ -59,6 +62,7 @@ if [ $verified = yes ]; then
         "$(value "$out/verify.json" expected_mismatches)"
     printf '                                     same answer as the simulation: %s of 1\n' \
         "$(value "$out/verify.json" top1_agree)"
+    printf '                                     %s\n' "$(text "$out/verify.json" verdict)"
     printf '                                     key generation %.1f s, encrypted run %.1f s\n' \
         "$(value "$out/verify.json" keygen_seconds)" "$(value "$out/verify.json" run_seconds)"
 else
