@@ -47,7 +47,7 @@ weight_scale = fixed
 [logits]
 type = tensor_norm
 INI
-"$LUTRA" train net.ini --data d.h5 --epochs 400 -q -o whole.h5 > /dev/null
+"$LUTRA" train net.ini --data d.h5 --epochs 400 -q --threads 1 -o whole.h5 > /dev/null
 code=0
 timeout -s INT 0.6 "$LUTRA" train net.ini --data d.h5 --epochs 400 -q -o part.h5 > part.txt 2> error.txt || code=$?
 case $code in
@@ -68,3 +68,7 @@ fails() {
 fails net.ini --data d.h5 --epochs 401 --resume -o part.h5
 fails net.ini --data d.h5 --epochs 400 --seed 2 --resume -o part.h5
 fails net.ini --data d.h5 --epochs 400 --limit-train 60 --resume -o part.h5
+sed 's/^step = 1$/step = 1\/2/' net.ini > other.ini
+fails other.ini --data d.h5 --epochs 400 --resume -o part.h5
+sed '1i# a comment moves every line' net.ini > comment.ini
+fails comment.ini --data d.h5 --epochs 400 --resume -q -o part.h5
