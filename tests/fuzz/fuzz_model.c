@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model files (HDF5): read twice alike; what is read is finite, fits its network, and can be
- * written and read back equal. */
+/* Model files (HDF5), with and without training state: read twice alike; what is read is finite,
+ * fits its network, and can be written and read back equal. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "quant/model.h"
 #include "tests/support/fuzz.h"
+#include "train/checkpoint.h"
 
 enum { LARGEST_FILE = 1 << 28, ARRAYS = 6 };
 
@@ -90,6 +91,39 @@ static void check_round_trip(const LutraModel *model, const char *path) {
     lutra_model_deinit(&again);
 }
 
+/* A training state stands inside its bounds, and comes back from a file to the same bytes. */
+static void check_training(const char *path) {
+    LutraError error = {""};
+    LutraTraining training[2] = {{.epoch = 0}};
+    LutraModel model[2] = {{.layers = NULL}};
+    LutraBytes bytes[2] = {{0}};
+    const LutraStatus status = lutra_checkpoint_read(&training[0], &model[0], path, &error);
+    if (status != LUTRA_OK) {
+        FUZZ_CHECK(status == LUTRA_EDATA || status == LUTRA_ENOMEM);
+        FUZZ_CHECK(error.message[0] != '\0' && model[0].layers == NULL);
+        return;
+    }
+    const LutraTraining *const read = &training[0];
+    FUZZ_CHECK(read->recipe.batch > 0 && read->recipe.validation < read->train_images);
+    FUZZ_CHECK(read->step <= lutra_training_steps_per_epoch(read));
+    FUZZ_CHECK(read->epoch <= read->recipe.epochs);
+    FUZZ_CHECK(read->right <= read->seen && read->seen <= read->train_images);
+    for (size_t i = 0; i < 2; i++) {
+        FUZZ_CHECK(lutra_checkpoint_write(&training[i], &model[i], path, true, &error) == LUTRA_OK);
+        FUZZ_CHECK(lutra_file_read(&bytes[i], path, LARGEST_FILE, &error) == LUTRA_OK);
+        if (i == 0) {
+            FUZZ_CHECK(lutra_checkpoint_read(&training[1], &model[1], path, &error) == LUTRA_OK);
+        }
+    }
+    FUZZ_CHECK(bytes[0].bytes == bytes[1].bytes);
+    FUZZ_CHECK(memcmp(bytes[0].data, bytes[1].data, bytes[0].bytes) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        lutra_bytes_deinit(&bytes[i]);
+        lutra_training_deinit(&training[i]);
+        lutra_model_deinit(&model[i]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     LutraError error = {""};
     LutraError second_error = {""};
@@ -105,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     } else {
         check_sound(&model);
         check_equal(&model, &second);
+        check_training(path);
         check_round_trip(&model, path);
     }
     lutra_model_deinit(&second);
