@@ -157,12 +157,13 @@ check-unit: $(PROGRAM) tests ## run the cmocka tests and the fuzz corpora of thi
 	$(Q)FLAVOUR=$(FLAVOUR) BRIDGE=$(BRIDGE) tests/run.sh $(BUILD) $(TEST_PROGRAMS)
 
 check-cli: $(PROGRAM) ## run the command-line tests
-	$(Q)tests/cli/run.sh $(PROGRAM)
+	$(Q)LSAN_OPTIONS=suppressions=$(CURDIR)/tests/support/leaks.txt:print_suppressions=0 \
+	    tests/cli/run.sh $(PROGRAM)
 
 check: check-unit lint check-cli ## tests, lint and command line of this flavour
 
 sanitize: ## the tests under address, undefined and thread sanitizers
-	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan check-unit
+	$(Q)$(MAKE) --no-print-directory FLAVOUR=asan check-unit check-cli
 	$(Q)$(MAKE) --no-print-directory FLAVOUR=tsan check-unit
 
 check-all: ## everything: tests, lint, command line, sanitizers

@@ -24,6 +24,9 @@ sed 1d v/samples.csv | cut -d, -f1,2,12,14 | cmp - simulated.csv
 sed 1d v/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv
 sum() { sed 1d v/"$1" | cut -d, -f"$2" | awk '{n += $1} END {print n}'; }
 [ "$(sum samples.csv 7)" = 4 ] && [ "$(sum layers.csv 4)" = 4 ]
+touch file
+code=0; "$LUTRA" verify c.h5 --data d.h5 -o file > again.txt 2> again.err || code=$?
+[ "$code" = 4 ] && [ ! -s again.txt ] && grep -q "cannot create folder 'file'" again.err
 # the same image later, as text, and a refusal to overwrite
 code=0; "$LUTRA" verify c.h5 --data d.h5 -o v > again.txt 2> again.err || code=$?
 [ "$code" = 2 ] && [ ! -s again.txt ] && grep -q "'v/samples.csv' exists; give --force" again.err
