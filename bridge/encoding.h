@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Integers on the torus: sim/circuit.h's encoding as functions, including what a look-up gives when
- * its input has reached the padding bit.
+ * What the bridge needs beyond sim/torus_encoding.h to judge words that carry noise: distances, the
+ * meaning of a look-up for any integer, and the constant of approximate rounding.
  *
  * Legend: p = message bits; one code step is 2^(63-p), so the torus holds 2^(p+1) steps.
  */
@@ -11,18 +11,7 @@
 #include <stdint.h>
 
 #include "sim/circuit.h"
-
-/** value * 2^(63 - bits) modulo 2^64; bits 1 .. LUTRA_MAX_VALUE_BITS. */
-uint64_t lutra_torus_encode(int64_t value, uint32_t bits);
-
-/** Nearest step of a noisy word, in [0, 2^(bits+1)); ties go up. */
-uint64_t lutra_torus_steps(uint64_t word, uint32_t bits);
-
-/**
- * Nearest value. Unsigned: [0, 2^(p+1) - 1], the padding bit stays visible. Signed:
- * [-2^p, 2^(p-1) - 1], so an underflow keeps its value and an overflow wraps.
- */
-int64_t lutra_torus_decode(uint64_t word, LutraEncoding encoding);
+#include "sim/torus_encoding.h"
 
 /** Signed distance of a word from a value's codeword, as a fraction of the torus, [-1/2, 1/2). */
 double lutra_torus_deviation(uint64_t word, int64_t value, uint32_t bits);

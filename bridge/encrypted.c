@@ -168,7 +168,7 @@ static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
     LUTRA_TRY_GOTO(status, lutra_alloc(&plain, count, sizeof *plain, run->error));
     LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &slot->ciphertexts, count));
     for (size_t i = 0; i < count; i++) {
-        plain[i] = lutra_torus_encode(slot->codes[i], bits);
+        plain[i] = lutra_word_encode(slot->codes[i], bits);
     }
     LUTRA_TRY_GOTO(status, run->backend->operations->encrypt(run->backend->context,
                                                              slot->ciphertexts, plain, count,
@@ -197,7 +197,7 @@ static LutraStatus need_codes(Run *run, uint32_t index) {
                                                              slot->ciphertexts, count,
                                                              run->error));
     for (size_t i = 0; i < count; i++) {
-        const int64_t value = lutra_torus_decode(plain[i], encoding);
+        const int64_t value = lutra_word_decode(plain[i], encoding);
         slot->codes[i] = value > INT32_MAX ? INT32_MAX : (int32_t)value;
     }
     run->report.decrypt_seconds += lutra_encrypted_clock() - start;
@@ -258,14 +258,14 @@ static LutraStatus run_table(Run *run, uint32_t index) {
     LUTRA_TRY_GOTO(status, lutra_alloc(&words, entries, sizeof *words, run->error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&choice, count, sizeof *choice, run->error));
     for (size_t i = 0; i < entries; i++) {
-        words[i] = lutra_torus_encode(table->entries[i], op->encoding.bits);
+        words[i] = lutra_word_encode(table->entries[i], op->encoding.bits);
     }
     for (size_t i = 0; i < count; i++) {
         choice[i] = table->table_of_channel[i / plane];
     }
     LUTRA_TRY_GOTO(status, take_ciphertexts(run, index, op->inputs[0]));
     lutra_ciphertexts_add_constant(run->slots[index].ciphertexts,
-                                   lutra_torus_encode(-(int64_t)table->first_input, encoding.bits),
+                                   lutra_word_encode(-(int64_t)table->first_input, encoding.bits),
                                    count, run->words);
     const LutraBackendTables tables = {words, table->table_count, encoding.bits};
     status = look_up(run, run->slots[index].ciphertexts, count, &tables, choice);
@@ -323,7 +323,7 @@ static LutraStatus run_round(Run *run, uint32_t index) {
         return LUTRA_OK;
     }
     const int64_t half_bucket = INT64_C(1) << (round->dropped_bits - 1);
-    add_per_channel(run, index, value, lutra_torus_encode(half_bucket, bits));
+    add_per_channel(run, index, value, lutra_word_encode(half_bucket, bits));
     return extract_bits(run, value, elements_of(run, index), bits, round->dropped_bits);
 }
 

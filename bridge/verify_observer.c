@@ -148,7 +148,7 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const int64_t value = lutra_torus_lookup(&op->u.table, channel, read, encoding);
     const int64_t expected = lutra_torus_lookup(&op->u.table, channel, right, encoding);
     const uint64_t word =
-        lutra_torus_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
+        lutra_word_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
     const LutraPrediction *const prediction = observer->prediction;
     const double total = prediction->var_t2[input][element] + prediction->keyswitch_var_t2 +
                          prediction->modulus_switch_var_t2;
@@ -209,7 +209,7 @@ static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index,
     LutraVerifyLayer *const layer = &observer->layers[index];
     apply(observer, index, NULL);
     for (size_t i = 0; i < count && dropped > 0; i++) {
-        const int64_t read = (int64_t)lutra_torus_steps(words[i], op->encoding.bits);
+        const int64_t read = (int64_t)lutra_word_steps(words[i], op->encoding.bits);
         const int64_t right = observer->values[index][i];
         const uint64_t difference = ((uint64_t)read - (uint64_t)right) & codes;
         const double expected = lutra_prediction_exact_rounding(
@@ -222,7 +222,7 @@ static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index,
         layer->expected_wrong_boxes += expected;
         layer->expected_mismatches += expected;
         if (difference != 0) {
-            observer->values[index][i] = (int32_t)lutra_torus_decode(words[i], op->encoding);
+            observer->values[index][i] = (int32_t)lutra_word_decode(words[i], op->encoding);
         }
     }
 }

@@ -42,7 +42,7 @@ static const struct argp_option option_table[] = {
     {"split", KEY_SPLIT, "NAME", 0, "train or test (default test)", 1},
     {"limit", KEY_LIMIT, "N", 0, "only the first N images (default: all)", 1},
     {NULL, 0, NULL, 0, "Run:", 2},
-    {"mode", KEY_MODE, "MODE", 0, "clear (default), torus or noisy", 2},
+    {"mode", KEY_MODE, "MODE", 0, "clear (default): exact integers; torus: 64-bit words that wrap", 2},
     {"strict", KEY_STRICT, NULL, 0, "exit with 1 if any value left its range", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"logits", KEY_LOGITS, "FILE.csv", 0, "write the logits of every image", 3},

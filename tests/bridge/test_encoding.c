@@ -8,7 +8,7 @@ static const LutraEncoding unsigned7 = {7, false};
 static const LutraEncoding signed7 = {7, true};
 
 static int64_t through(int64_t value, LutraEncoding encoding) {
-    return lutra_torus_decode(lutra_torus_encode(value, encoding.bits), encoding);
+    return lutra_word_decode(lutra_word_encode(value, encoding.bits), encoding);
 }
 
 static void values_in_range_come_back(void **state) {
@@ -43,12 +43,12 @@ static void overflow_shows_the_padding_bit_or_wraps(void **state) {
 static void noise_below_half_a_step_is_rounded_away(void **state) {
     (void)state;
     const uint64_t half = UINT64_C(1) << 55; /* half a 7-bit step */
-    const uint64_t word = lutra_torus_encode(-5, 7);
-    assert_int_equal(lutra_torus_decode(word + half - 1, signed7), -5);
-    assert_int_equal(lutra_torus_decode(word + half, signed7), -4);
-    assert_int_equal(lutra_torus_decode(word - half, signed7), -5);
-    assert_int_equal(lutra_torus_decode(word - half - 1, signed7), -6);
-    assert_int_equal(lutra_torus_decode((uint64_t)0 - half, unsigned7), 0);
+    const uint64_t word = lutra_word_encode(-5, 7);
+    assert_int_equal(lutra_word_decode(word + half - 1, signed7), -5);
+    assert_int_equal(lutra_word_decode(word + half, signed7), -4);
+    assert_int_equal(lutra_word_decode(word - half, signed7), -5);
+    assert_int_equal(lutra_word_decode(word - half - 1, signed7), -6);
+    assert_int_equal(lutra_word_decode((uint64_t)0 - half, unsigned7), 0);
     check_close(lutra_torus_deviation(word + half, -5, 7), 1.0 / 512, 0.0);
     check_close(lutra_torus_deviation(word - half, -5, 7), -1.0 / 512, 0.0);
 }
@@ -92,11 +92,11 @@ static void approximate_rounding_is_rounding_at_decoding(void **state) {
             const uint64_t constant = lutra_torus_round_constant(&round, 0, bits);
             const uint64_t jitter = (UINT64_C(1) << (62 - bits)) - 3;
             for (int64_t x = -(1 << (bits - 1)); x < (1 << (bits - 1)); x++) {
-                const uint64_t word = lutra_torus_encode(x, bits) + constant;
+                const uint64_t word = lutra_word_encode(x, bits) + constant;
                 const int64_t rounded = lutra_round_half_up(x + offset, dropped);
-                assert_int_equal(lutra_torus_decode(word, kept), through(rounded, kept));
-                assert_int_equal(lutra_torus_decode(word + jitter, kept), through(rounded, kept));
-                assert_int_equal(lutra_torus_decode(word - jitter, kept), through(rounded, kept));
+                assert_int_equal(lutra_word_decode(word, kept), through(rounded, kept));
+                assert_int_equal(lutra_word_decode(word + jitter, kept), through(rounded, kept));
+                assert_int_equal(lutra_word_decode(word - jitter, kept), through(rounded, kept));
             }
         }
     }

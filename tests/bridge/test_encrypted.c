@@ -100,8 +100,8 @@ static int32_t *torus_codes(const LutraCircuit *circuit, const uint8_t *pixels) 
     int32_t *codes = calloc(count, sizeof *codes);
     for (size_t e = 0; e < count; e++) {
         const LutraEncoding encoding = circuit->operations[last].encoding;
-        codes[e] = (int32_t)lutra_torus_decode(
-            lutra_torus_encode(values[last][e], encoding.bits), encoding);
+        codes[e] = (int32_t)lutra_word_decode(
+            lutra_word_encode(values[last][e], encoding.bits), encoding);
     }
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         free(values[i]);

@@ -181,7 +181,7 @@ static void dot_products_go_through_tables(void **state) {
     int64_t x[IN];
     for (size_t i = 0; i < IN; i++) {
         x[i] = (int64_t)lutra_random_below(check_key(2), i, 3) - 1;
-        words[i] = lutra_torus_encode(x[i], BITS);
+        words[i] = lutra_word_encode(x[i], BITS);
     }
     uint64_t *inputs = encrypt(&shared, words, IN);
     const size_t size = words_of(&shared);
@@ -199,16 +199,16 @@ static void dot_products_go_through_tables(void **state) {
                 sums[o * size + j] += (uint64_t)w * inputs[i * size + j];
             }
         }
-        sums[o * size + size - 1] += lutra_torus_encode(8, BITS);
+        sums[o * size + size - 1] += lutra_word_encode(8, BITS);
         expected[o] = sum;
     }
     /* Three tables of signed inputs: 5 x + 1, x^2 and -x, with 7 bits out. */
     uint64_t tables[3 << BITS];
     uint32_t choice[OUT];
     for (int64_t v = -8; v < 8; v++) {
-        tables[v + 8] = lutra_torus_encode(5 * v + 1, 7);
-        tables[v + 8 + 16] = lutra_torus_encode(v * v, 7);
-        tables[v + 8 + 32] = lutra_torus_encode(-v, 7);
+        tables[v + 8] = lutra_word_encode(5 * v + 1, 7);
+        tables[v + 8 + 16] = lutra_word_encode(v * v, 7);
+        tables[v + 8 + 32] = lutra_word_encode(-v, 7);
     }
     for (uint32_t o = 0; o < OUT; o++) {
         choice[o] = o % 3;
@@ -226,8 +226,8 @@ static void dot_products_go_through_tables(void **state) {
     for (size_t o = 0; o < OUT; o++) {
         const int64_t v = expected[o];
         const int64_t want = o % 3 == 0 ? 5 * v + 1 : o % 3 == 1 ? v * v : -v;
-        assert_int_equal(lutra_torus_decode(apart[o], (LutraEncoding){7, true}), want);
-        assert_int_equal(lutra_torus_decode(in_place[o], (LutraEncoding){7, true}), want);
+        assert_int_equal(lutra_word_decode(apart[o], (LutraEncoding){7, true}), want);
+        assert_int_equal(lutra_word_decode(in_place[o], (LutraEncoding){7, true}), want);
     }
     free(inputs);
     free(sums);
@@ -246,11 +246,11 @@ static void lookups_are_negacyclic(void **state) {
     uint64_t words[COUNT];
     int64_t entries[1 << BITS];
     for (size_t i = 0; i < COUNT; i++) {
-        words[i] = lutra_torus_encode((int64_t)i, BITS);
+        words[i] = lutra_word_encode((int64_t)i, BITS);
     }
     for (size_t i = 0; i < COUNT / 2; i++) {
         entries[i] = (int64_t)lutra_random_below(check_key(4), i, 15) - 7;
-        table[i] = lutra_torus_encode(entries[i], 4);
+        table[i] = lutra_word_encode(entries[i], 4);
     }
     for (size_t b = 0; b < 2; b++) {
         uint64_t *ciphertexts = encrypt(backends[b], words, COUNT);
@@ -298,7 +298,7 @@ static void positions_tell_what_lookups_read(void **state) {
         words[i] = lutra_random_u64(check_key(5), i);
     }
     for (int64_t i = 0; i < 1 << BITS; i++) {
-        table[i] = lutra_torus_encode(i, BITS); /* entry e stands for e, from 16 on for -(e - 16) */
+        table[i] = lutra_word_encode(i, BITS); /* entry e stands for e, from 16 on for -(e - 16) */
     }
     for (size_t b = 0; b < 2; b++) {
         const LutraBackend *const backend = backends[b];
@@ -362,7 +362,7 @@ static void noise_has_the_predicted_variance(void **state) {
         const LutraCryptoParameters *const set = &sets[s];
         LutraBackend backend = open_backend(set, 2, seed_one);
         for (size_t i = 0; i < COUNT; i++) {
-            words[i] = lutra_torus_encode((int64_t)(i % 4), BITS);
+            words[i] = lutra_word_encode((int64_t)(i % 4), BITS);
         }
         uint64_t *ciphertexts = encrypt(&backend, words, COUNT);
         const uint32_t big = set->glwe_dim << set->log2_poly;

@@ -237,7 +237,7 @@ static void risks_follow_the_published_formulas(void **state) {
     for (int64_t x = 64; x < 96; x++) {
         const LutraRoundOperation round = {.dropped_bits = 5};
         const int64_t rounded = (x + 16) >> 5;
-        const uint64_t word = lutra_torus_encode(x, BITS + 5) +
+        const uint64_t word = lutra_word_encode(x, BITS + 5) +
                               lutra_torus_round_constant(&round, 0, BITS + 5);
         const LutraNoiseRounding rounding = {BITS + 5, 5, true, 10, LUTRA_MODULUS_SWITCH_STANDARD};
         lookup = (LutraPredictedLookup){.table = &table,

