@@ -71,6 +71,9 @@ void cli_warn(const CliCommon *common, const char *command, const char *format, 
 void cli_note(const CliCommon *common, const char *command, const char *format, ...)
     LUTRA_PRINTF(3, 4);
 
+/** Warns if look-ups fail more often than 2^-64: decryptions then tell about the key's noise. */
+void cli_warn_of_sharing(const CliCommon *common, const char *command, double p_error);
+
 /** Numbers from option arguments. On a bad one: a usage error through argp naming value, option and
  * what is allowed; does not return then. */
 uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text, uint64_t min,

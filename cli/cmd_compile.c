@@ -44,10 +44,12 @@ static const struct argp_option OPTIONS[] = {
     {"output", 'o', "C.h5", 0, "circuit file to write", 1},
     {"rounding", KEY_ROUNDING, "P[,P...]", 0,
      "bits of each sum that its table reads: 1 to 16 or none; one for all tables or one each "
-     "(default none)", 2},
+     "(default none)",
+     2},
     {"rounding-mode", KEY_MODE, "MODE", 0,
      "approximate: the look-up rounds by itself (default); exact: one look-up more for each "
-     "dropped bit", 2},
+     "dropped bit",
+     2},
     {"offsets", KEY_OFFSETS, "RULE", 0,
      "constants added before rounding: none (default), align or centre", 2},
     {"calibration", KEY_CALIBRATION, "N", 0, "training images to measure ranges on (default all)",
@@ -81,8 +83,10 @@ static void parse_rounding(Options *options, const char *text, struct argp_state
         char word[8] = "";
         const size_t length = strcspn(p, ",");
         if (length == 0 || length >= sizeof word || count == MAX_ROUNDINGS) {
-            argp_failure(state, CLI_EXIT_USAGE, 0, "invalid value '%s' for '--rounding'; should be "
-                         "none or 1 to 16, or a list of these separated by commas", text);
+            argp_failure(state, CLI_EXIT_USAGE, 0,
+                         "invalid value '%s' for '--rounding'; should be "
+                         "none or 1 to 16, or a list of these separated by commas",
+                         text);
             return;
         }
         memcpy(word, p, length);
@@ -104,8 +108,10 @@ static void parse_layers(Options *options, const char *text, struct argp_state *
     const size_t length = dots == NULL ? 0 : (size_t)(dots - text);
     if (length == 0 || length >= LUTRA_NAME_BYTES || dots[2] == '\0' ||
         strlen(dots + 2) >= LUTRA_NAME_BYTES) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "invalid value '%s' for '--clear-layers'; should be "
-                     "two layer names such as conv1..act1", text);
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "invalid value '%s' for '--clear-layers'; should be "
+                     "two layer names such as conv1..act1",
+                     text);
         return;
     }
     memcpy(options->clear_from, text, length);
@@ -155,8 +161,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
                 cli_parse_word(state, "--security", argument, levels) == 0 ? 128 : 132;
             return 0;
         case KEY_CALIBRATION:
-            options->calibration =
-                cli_parse_u64(state, "--calibration", argument, 1, UINT32_MAX);
+            options->calibration = cli_parse_u64(state, "--calibration", argument, 1, UINT32_MAX);
             return 0;
         case KEY_CLEAR: parse_layers(options, argument, state); return 0;
         case ARGP_KEY_ARG:
@@ -175,16 +180,19 @@ static LutraStatus check_data(const LutraModel *model, const LutraDataset *data,
     const LutraShape shape = model->network.layers[0].shape;
     if (data->channels != shape.channels || data->height != shape.height ||
         data->width != shape.width) {
-        return lutra_error_set(error, LUTRA_EDATA, "images of '%s' are %" PRIu32 "x%" PRIu32
-                               "x%" PRIu32 ", but model '%s' reads %" PRIu32 "x%" PRIu32
-                               "x%" PRIu32,
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "images of '%s' are %" PRIu32 "x%" PRIu32 "x%" PRIu32
+                               ", but model '%s' reads %" PRIu32 "x%" PRIu32 "x%" PRIu32,
                                options->data, data->channels, data->height, data->width,
                                options->model, shape.channels, shape.height, shape.width);
     }
     if (data->class_count != model->network.class_count) {
-        return lutra_error_set(error, LUTRA_EDATA, "'%s' has %" PRIu32 " classes, but model '%s' "
-                               "tells %" PRIu32 " apart", options->data, data->class_count,
-                               options->model, model->network.class_count);
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s' has %" PRIu32
+                               " classes, but model '%s' "
+                               "tells %" PRIu32 " apart",
+                               options->data, data->class_count, options->model,
+                               model->network.class_count);
     }
     if (data->splits[LUTRA_SPLIT_TRAIN].count == 0) {
         return lutra_error_set(error, LUTRA_EDATA, "'%s' has no training images to calibrate on",
@@ -248,12 +256,11 @@ static void compilation_deinit(Compilation *work) {
     lutra_model_deinit(&work->model);
 }
 
-static LutraStatus compile(Compilation *work, const Options *options,
-                           const LutraProgress *progress, LutraError *error) {
-    static const LutraCalibrateKind kinds[] = {
-        [LUTRA_OFFSETS_NONE] = LUTRA_CALIBRATE_RANGES,
-        [LUTRA_OFFSETS_ALIGN] = LUTRA_CALIBRATE_DENSITIES,
-        [LUTRA_OFFSETS_CENTRE] = LUTRA_CALIBRATE_CENTRED};
+static LutraStatus compile(Compilation *work, const Options *options, const LutraProgress *progress,
+                           LutraError *error) {
+    static const LutraCalibrateKind kinds[] = {[LUTRA_OFFSETS_NONE] = LUTRA_CALIBRATE_RANGES,
+                                               [LUTRA_OFFSETS_ALIGN] = LUTRA_CALIBRATE_DENSITIES,
+                                               [LUTRA_OFFSETS_CENTRE] = LUTRA_CALIBRATE_CENTRED};
     LUTRA_TRY(lutra_file_check_output(options->output, options->common.force, error));
     LUTRA_TRY(lutra_model_read(&work->model, options->model, error));
     LUTRA_TRY(lutra_dataset_read(&work->data, options->data, 1u << LUTRA_SPLIT_TRAIN,
@@ -262,13 +269,13 @@ static LutraStatus compile(Compilation *work, const Options *options,
     CompileImages images = {&work->data.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
                             options->common.cpu_flags, progress};
     const LutraObserver observer = compile_observer(&images);
-    LUTRA_TRY(lutra_calibrate(&work->calibration, &work->model,
-                              kinds[options->lower.offsets], &observer, error));
-    LUTRA_TRY(lutra_lower(&work->circuit, &work->model, &work->calibration, &options->lower,
-                          error));
+    LUTRA_TRY(lutra_calibrate(&work->calibration, &work->model, kinds[options->lower.offsets],
+                              &observer, error));
+    LUTRA_TRY(
+        lutra_lower(&work->circuit, &work->model, &work->calibration, &options->lower, error));
     if (options->clear_from[0] != '\0') {
-        LUTRA_TRY(compile_mark_clear(&work->circuit, options->clear_from, options->clear_to,
-                                     error));
+        LUTRA_TRY(
+            compile_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
     }
     return compile_choose(&work->choice, &work->circuit, &options->target, error);
 }
@@ -285,10 +292,11 @@ static LutraStatus check_feasible(const Compilation *work, const Options *option
         (void)snprintf(advice, sizeof advice, "; '--rounding %" PRIu32 "' would do",
                        choice->enough_rounding);
     }
-    (void)lutra_error_set(error, LUTRA_EINFEASIBLE, "no crypto parameters for p_error %.3g: the "
-                          "table of '%s' reads %" PRIu32 " bits%s", choice->p_error,
-                          work->circuit.operations[choice->widest].name, choice->widest_bits,
-                          advice);
+    (void)lutra_error_set(error, LUTRA_EINFEASIBLE,
+                          "no crypto parameters for p_error %.3g: the "
+                          "table of '%s' reads %" PRIu32 " bits%s",
+                          choice->p_error, work->circuit.operations[choice->widest].name,
+                          choice->widest_bits, advice);
     if (options->error_given) {
         return LUTRA_EINFEASIBLE;
     }
@@ -298,11 +306,13 @@ static LutraStatus check_feasible(const Compilation *work, const Options *option
 }
 
 static int report(const Compilation *work, const Options *options) {
+    if (work->circuit.parameter_count > 0) {
+        cli_warn_of_sharing(&options->common, COMMAND, work->circuit.parameters[0].p_error);
+    }
     if (!options->common.json) {
         char images[32];
         printf("%s: %s, ranges from %s training images of %s\n", options->output,
-               work->circuit.name, cli_grouped(images, work->calibration.images),
-               work->data.name);
+               work->circuit.name, cli_grouped(images, work->calibration.images), work->data.name);
         compile_print(&work->circuit, &work->choice);
         return CLI_EXIT_DONE;
     }
@@ -330,14 +340,14 @@ int cmd_compile(int argc, char **argv) {
         status = check_feasible(&work, &options, &error);
     }
     if (status == LUTRA_OK) {
-        status = set_provenance(&work.circuit, &options, &work.model, &work.data,
-                                &work.calibration, &error);
+        status = set_provenance(&work.circuit, &options, &work.model, &work.data, &work.calibration,
+                                &error);
     }
     if (status == LUTRA_OK) {
         status = lutra_circuit_write(&work.circuit, options.output, options.common.force, &error);
     }
-    const int code = status == LUTRA_OK ? report(&work, &options)
-                                        : cli_fail(COMMAND, status, &error);
+    const int code =
+        status == LUTRA_OK ? report(&work, &options) : cli_fail(COMMAND, status, &error);
     compilation_deinit(&work);
     return code;
 }

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "sim/circuit.h"
+#include "sim/crypto_cost.h"
 
 static const char *const COMMAND = "inspect";
 
@@ -35,14 +36,18 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    NULL, parse, "CIRCUIT.h5",
+    NULL,
+    parse,
+    "CIRCUIT.h5",
     "Shows each operation of a circuit with its widths, look-ups (PBS) and tables; the totals; the "
     "crypto parameters, and the sizes of keys and encrypted input."
     "\vExamples:\n"
     "  lutra inspect small.circuit.h5\n"
     "  lutra inspect vgg9.circuit.h5 --json\n\n"
     "Exit codes: 0 done; 2 usage; 3 bad input data; 4 environment; 5 bug in lutra.",
-    children, NULL, NULL};
+    children,
+    NULL,
+    NULL};
 
 static uint64_t fan_in(const LutraOperation *op) {
     const uint64_t elements = lutra_shape_elements(op->shape);
@@ -62,22 +67,11 @@ static uint32_t table_bits(const LutraCircuit *circuit, const LutraOperation *op
     return circuit->operations[op->inputs[0]].encoding.bits;
 }
 
-static double bootstrap_key_bytes(const LutraCryptoParameters *set) {
-    const double k1 = (double)set->glwe_dim + 1.0;
-    return (double)set->lwe_dim * k1 * k1 * (double)set->pbs_level *
-           (double)(UINT32_C(1) << set->log2_poly) * 8.0;
-}
-
-static double keyswitch_key_bytes(const LutraCryptoParameters *set) {
-    return (double)set->glwe_dim * (double)(UINT32_C(1) << set->log2_poly) *
-           (double)set->ks_level * ((double)set->lwe_dim + 1.0) * 8.0;
-}
-
 static double key_bytes(const LutraCircuit *circuit) {
     double sum = 0.0;
     for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        sum += bootstrap_key_bytes(&circuit->parameters[i]) +
-               keyswitch_key_bytes(&circuit->parameters[i]);
+        sum += (double)lutra_bootstrap_key_bytes(&circuit->parameters[i]) +
+               (double)lutra_keyswitch_key_bytes(&circuit->parameters[i]);
     }
     return sum;
 }
@@ -162,9 +156,9 @@ static void add_parameters(LutraJson *sets, const LutraCryptoParameters *set) {
     lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
     lutra_json_set_i64(object, "ks_level", set->ks_level);
     lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
-    lutra_json_set_text(object, "modulus_switch",
-                        set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered"
-                                                                             : "standard");
+    lutra_json_set_text(
+        object, "modulus_switch",
+        set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered" : "standard");
     lutra_json_set_f64(object, "lwe_std", set->lwe_std);
     lutra_json_set_f64(object, "glwe_std", set->glwe_std);
     lutra_json_set_i64(object, "security_bits", set->security_bits);
@@ -172,8 +166,8 @@ static void add_parameters(LutraJson *sets, const LutraCryptoParameters *set) {
     lutra_json_set_f64(object, "p_error_target", set->p_error_target);
     lutra_json_set_f64(object, "p_error", set->p_error);
     lutra_json_set_f64(object, "cost", set->cost);
-    lutra_json_set_f64(object, "bootstrap_key_bytes", bootstrap_key_bytes(set));
-    lutra_json_set_f64(object, "keyswitch_key_bytes", keyswitch_key_bytes(set));
+    lutra_json_set_f64(object, "bootstrap_key_bytes", (double)lutra_bootstrap_key_bytes(set));
+    lutra_json_set_f64(object, "keyswitch_key_bytes", (double)lutra_keyswitch_key_bytes(set));
 }
 
 static int print_json(const Options *options, const LutraCircuit *circuit) {
@@ -236,9 +230,8 @@ static void print_layer(const LutraCircuit *circuit, const LutraOperation *op) {
 static void print_parameters(const LutraCryptoParameters *set) {
     char bootstrap[32];
     char keyswitch[32];
-    printf("\nparameters for %" PRIu32 " bits, norm %.6g: n %" PRIu32 ", k %" PRIu32
-           ", N %" PRIu32 ", bootstrap %" PRIu32 " x %" PRIu32 " bits, keyswitch %" PRIu32
-           " x %" PRIu32 " bits\n",
+    printf("\nparameters for %" PRIu32 " bits, norm %.6g: n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32
+           ", bootstrap %" PRIu32 " x %" PRIu32 " bits, keyswitch %" PRIu32 " x %" PRIu32 " bits\n",
            set->precision_bits, set->norm2, set->lwe_dim, set->glwe_dim,
            UINT32_C(1) << set->log2_poly, set->pbs_level, set->pbs_base_log, set->ks_level,
            set->ks_base_log);
@@ -247,8 +240,8 @@ static void print_parameters(const LutraCryptoParameters *set) {
            set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered" : "standard");
     printf("  security %" PRIu32 " bits: %s\n", set->security_bits, set->curve);
     printf("  keys %s bootstrap, %s keyswitch\n",
-           cli_bytes(bootstrap, bootstrap_key_bytes(set)),
-           cli_bytes(keyswitch, keyswitch_key_bytes(set)));
+           cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
+           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
 }
 
 static int print_text(const Options *options, const LutraCircuit *circuit) {
@@ -286,8 +279,8 @@ int cmd_inspect(int argc, char **argv) {
     if (status != LUTRA_OK) {
         return cli_fail(COMMAND, status, &error);
     }
-    const int code = options.common.json ? print_json(&options, &circuit)
-                                         : print_text(&options, &circuit);
+    const int code =
+        options.common.json ? print_json(&options, &circuit) : print_text(&options, &circuit);
     lutra_circuit_deinit(&circuit);
     return code;
 }

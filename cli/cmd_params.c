@@ -23,8 +23,6 @@ enum {
     GRID_NORMS = 32
 };
 
-/* Decryptions that fail more often than this teach an observer about the key's noise. */
-static const double shareable_p_error = 0x1p-64;
 static const double largest_norm = 1e12;
 
 typedef struct {
@@ -144,15 +142,6 @@ static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}
 static const struct argp argp = {option_table, parse_option, NULL, documentation,
                                  children,     NULL,         NULL};
 
-static void warn_of_sharing(const Options *options, double p_error) {
-    if (p_error > shareable_p_error) {
-        cli_warn(&options->common, command,
-                 "a p_error of %.2g is above 2^-64: not IND-CPA^D safe, never give decrypted "
-                 "results to whoever evaluates",
-                 p_error);
-    }
-}
-
 /* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_settings(LutraJson *object, const LutraParametersSettings *settings) {
@@ -268,7 +257,7 @@ static int run_one(const Options *options) {
         print_choice(settings);
     }
     if (feasible) {
-        warn_of_sharing(options, set.p_error);
+        cli_warn_of_sharing(&options->common, command, set.p_error);
     }
     return code != CLI_EXIT_DONE || feasible ? code : CLI_EXIT_CONDITION;
 }
@@ -347,7 +336,7 @@ static int run_grid(const Options *options) {
         return cli_fail(command, status, &error);
     }
     const int code = options->common.json ? cli_print_json(command, &json) : CLI_EXIT_DONE;
-    warn_of_sharing(options, settings.p_error);
+    cli_warn_of_sharing(&options->common, command, settings.p_error);
     return code;
 }
 

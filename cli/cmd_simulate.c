@@ -16,8 +16,17 @@
 
 static const char *const COMMAND = "simulate";
 
-enum { KEY_DATA = 1, KEY_MODE, KEY_SPLIT, KEY_LIMIT, KEY_LOGITS, KEY_PREDICTIONS, KEY_CONFUSION,
-       KEY_GALLERY, KEY_STRICT };
+enum {
+    KEY_DATA = 1,
+    KEY_MODE,
+    KEY_SPLIT,
+    KEY_LIMIT,
+    KEY_LOGITS,
+    KEY_PREDICTIONS,
+    KEY_CONFUSION,
+    KEY_GALLERY,
+    KEY_STRICT
+};
 
 typedef struct {
     CliCommon common;
@@ -42,7 +51,8 @@ static const struct argp_option option_table[] = {
     {"split", KEY_SPLIT, "NAME", 0, "train or test (default test)", 1},
     {"limit", KEY_LIMIT, "N", 0, "only the first N images (default: all)", 1},
     {NULL, 0, NULL, 0, "Run:", 2},
-    {"mode", KEY_MODE, "MODE", 0, "clear (default): exact integers; torus: 64-bit words that wrap", 2},
+    {"mode", KEY_MODE, "MODE", 0, "clear (default): exact integers; torus: 64-bit words that wrap",
+     2},
     {"strict", KEY_STRICT, NULL, 0, "exit with 1 if any value left its range", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"logits", KEY_LOGITS, "FILE.csv", 0, "write the logits of every image", 3},
@@ -57,12 +67,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
         case KEY_DATA: options->data_path = argument; return 0;
         case KEY_MODE:
-            options->mode = (LutraSimulationMode)cli_parse_word(state, "--mode", argument,
-                                                                mode_names);
+            options->mode =
+                (LutraSimulationMode)cli_parse_word(state, "--mode", argument, mode_names);
             return 0;
         case KEY_SPLIT:
-            options->split = (LutraSplitKind)cli_parse_word(state, "--split", argument,
-                                                            split_names);
+            options->split =
+                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_names);
             return 0;
         case KEY_LIMIT:
             options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
@@ -93,7 +103,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    option_table, parse, "CIRCUIT.h5",
+    option_table,
+    parse,
+    "CIRCUIT.h5",
     "Runs a circuit on every image of a split and reports accuracy, and for each operation the "
     "range of its values and how many left the declared range."
     "\vExamples:\n"
@@ -102,7 +114,9 @@ static const struct argp argp = {
     "      --predictions answers.csv --confusion confusion.png\n\n"
     "Exit codes: 0 done; 1 done, but with --strict a value left its range; 2 usage; 3 bad input "
     "data; 4 environment; 5 bug in lutra; 130 interrupted.",
-    children, NULL, NULL};
+    children,
+    NULL,
+    NULL};
 
 /** 95 % Wilson interval of hits out of count. */
 static void interval_95(double interval[2], uint64_t hits, uint64_t count) {
@@ -110,8 +124,7 @@ static void interval_95(double interval[2], uint64_t hits, uint64_t count) {
     const double n = (double)count;
     const double p = (double)hits / n;
     const double centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    const double reach =
-        z / (1.0 + z * z / n) * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
+    const double reach = z / (1.0 + z * z / n) * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
     interval[0] = hits == 0 ? 0.0 : centre - reach;
     interval[1] = hits == count ? 1.0 : centre + reach;
 }
@@ -182,8 +195,7 @@ static LutraStatus write_confusion(const Options *options, const LutraSimulation
                    100.0 * (double)result->top1_hits / (double)result->images);
     const char **const names = calloc(result->class_count, sizeof *names);
     if (names == NULL) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'",
-                               options->confusion_path);
+        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'", options->confusion_path);
     }
     for (uint32_t c = 0; c < result->class_count; c++) {
         names[c] = dataset->class_names[c];
@@ -317,8 +329,8 @@ static int print_text(const Options *options, const LutraSimulation *result,
     const char *const left = options->mode == LUTRA_MODE_CLEAR ? "saturated" : "wrapped";
     printf("%-11s %s values outside their range\n\n", left,
            cli_grouped(number, result->out_of_range));
-    printf("%-24s %-8s %10s %10s %12s %10s %7s\n", "operation", "kind", "min", "max",
-           "unobserved", left, "zeros");
+    printf("%-24s %-8s %10s %10s %12s %10s %7s\n", "operation", "kind", "min", "max", "unobserved",
+           left, "zeros");
     for (uint32_t i = 0; i < result->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
         const LutraOperationStatistics *const seen = &result->operations[i];
@@ -351,9 +363,8 @@ static int report(const Options *options, const LutraSimulation *result,
     return code;
 }
 
-static LutraStatus run(LutraSimulation *result, const Options *options,
-                       const LutraDataset *dataset, const LutraCircuit *circuit,
-                       LutraError *error) {
+static LutraStatus run(LutraSimulation *result, const Options *options, const LutraDataset *dataset,
+                       const LutraCircuit *circuit, LutraError *error) {
     const LutraSplit *const split = &dataset->splits[options->split];
     const LutraImages images = {.pixels = split->images,
                                 .labels = split->labels,

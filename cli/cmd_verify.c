@@ -87,7 +87,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    option_table, parse, "CIRCUIT.h5",
+    option_table,
+    parse,
+    "CIRCUIT.h5",
     "Runs samples under real FHE (tfhe-rs) and compares every table look-up, layer by layer, and "
     "all logits with the simulation and with the noise model."
     "\vExamples:\n"
@@ -98,7 +100,9 @@ static const struct argp argp = {
     "from the noise of each look-up and how near its value stands to another entry.\n\n"
     "Exit codes: 0 done; 1 done, but there are more wrong look-ups than the noise model "
     "explains; 2 usage; 3 bad input data; 4 environment; 5 bug in lutra; 130 interrupted.",
-    children, NULL, NULL};
+    children,
+    NULL,
+    NULL};
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -111,17 +115,19 @@ static LutraStatus path_in(char **path, const char *folder, const char *name, Lu
 
 static void print_samples(FILE *out, const Options *options, const LutraVerifyResult *result,
                           const LutraSplit *split) {
-    fputs("image,label,clear_class,encrypted_class,logits_equal,largest_logit_difference,pbs,"
-          "mismatches,encrypt_seconds,run_seconds,decrypt_seconds",
-          out);
+    fputs(
+        "image,label,clear_class,encrypted_class,logits_equal,largest_logit_difference,pbs,"
+        "mismatches,encrypt_seconds,run_seconds,decrypt_seconds",
+        out);
     for (uint32_t c = 0; c < result->class_count; c++) {
         fprintf(out, ",clear_logit_%" PRIu32 ",encrypted_logit_%" PRIu32, c, c);
     }
     fputc('\n', out);
     for (uint64_t s = 0; s < result->sample_count; s++) {
         const LutraVerifySample *const sample = &result->samples[s];
-        fprintf(out, "%" PRIu64 ",%u,%" PRIu32 ",%" PRIu32 ",%d,%.9g,%" PRIu64 ",%" PRIu64
-                     ",%.6f,%.3f,%.6f",
+        fprintf(out,
+                "%" PRIu64 ",%u,%" PRIu32 ",%" PRIu32 ",%d,%.9g,%" PRIu64 ",%" PRIu64
+                ",%.6f,%.3f,%.6f",
                 options->first + s, split->labels[options->first + s], sample->clear_class,
                 sample->encrypted_class, sample->logits_equal ? 1 : 0,
                 sample->largest_logit_difference, sample->lookups, sample->mismatches,
@@ -136,18 +142,19 @@ static void print_samples(FILE *out, const Options *options, const LutraVerifyRe
 }
 
 static void print_layers(FILE *out, const LutraVerifyResult *result) {
-    fputs("name,kind,elements,pbs,wrong_boxes,expected_wrong_boxes,mismatches,"
-          "expected_mismatches,mismatch_low_95,mismatch_high_95,off_by_one,strays,"
-          "noise_std_measured,noise_std_predicted,lookup_std_measured,lookup_std_predicted\n",
-          out);
+    fputs(
+        "name,kind,elements,pbs,wrong_boxes,expected_wrong_boxes,mismatches,"
+        "expected_mismatches,mismatch_low_95,mismatch_high_95,off_by_one,strays,"
+        "noise_std_measured,noise_std_predicted,lookup_std_measured,lookup_std_predicted\n",
+        out);
     for (uint32_t i = 0; i < result->layer_count; i++) {
         const LutraVerifyLayer *const layer = &result->layers[i];
         fprintf(out,
-                "%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.6g,%" PRIu64
-                ",%.6g,%.6g,%.6g,%" PRIu64 ",%" PRIu64 ",%.6g,%.6g,%.6g,%.6g\n",
+                "%s,%s,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.6g,%" PRIu64 ",%.6g,%.6g,%.6g,%" PRIu64
+                ",%" PRIu64 ",%.6g,%.6g,%.6g,%.6g\n",
                 layer->name, lutra_operation_kind_name(layer->kind), layer->elements,
-                layer->lookups, layer->wrong_boxes, layer->expected_wrong_boxes,
-                layer->mismatches, layer->expected_mismatches, layer->mismatch_interval.low,
+                layer->lookups, layer->wrong_boxes, layer->expected_wrong_boxes, layer->mismatches,
+                layer->expected_mismatches, layer->mismatch_interval.low,
                 layer->mismatch_interval.high, layer->off_by_one, layer->strays,
                 layer->noise_std_measured, layer->noise_std_predicted, layer->lookup_std_measured,
                 layer->lookup_std_predicted);
@@ -284,8 +291,7 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_i64(json, "logits_equal", (int64_t)result->logits_equal);
     lutra_json_set_i64(json, "top1_agree", (int64_t)result->top1_agree);
     lutra_json_set_i64(json, "top1_correct",
-                       (int64_t)correct_answers(options, result,
-                                                &dataset->splits[options->split]));
+                       (int64_t)correct_answers(options, result, &dataset->splits[options->split]));
     lutra_json_set_text(json, "verdict", verdicts[result->verdict]);
     lutra_json_set_f64(json, "keygen_seconds", result->keygen_seconds);
     lutra_json_set_f64(json, "encrypt_seconds", result->encrypt_seconds);
@@ -322,9 +328,9 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
     char b[32];
     const LutraCryptoParameters *const set = &result->parameters;
     const double milliseconds =
-        result->lookups == 0 ? 0.0
-                             : 1e3 * result->run_seconds * options->common.threads /
-                                   (double)result->lookups;
+        result->lookups == 0
+            ? 0.0
+            : 1e3 * result->run_seconds * options->common.threads / (double)result->lookups;
     printf("circuit     %s, %s\n", options->circuit_path, lutra_backend_tfhe()->name());
     printf("data        %s, %s split, %" PRIu64 " sample%s from %" PRIu64 "\n", dataset->name,
            split_names[options->split], result->sample_count, result->sample_count == 1 ? "" : "s",
@@ -337,12 +343,12 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
            options->test_keys ? "; TEST KEYS, NOT SECURE" : "");
     printf("keys        %s in %.1f s\n", cli_bytes(a, (double)result->key_bytes),
            result->keygen_seconds);
-    printf("time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
-           "look-up\n",
-           result->encrypt_seconds, result->run_seconds, result->decrypt_seconds, milliseconds);
+    printf(
+        "time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
+        "look-up\n",
+        result->encrypt_seconds, result->run_seconds, result->decrypt_seconds, milliseconds);
     printf("memory      %s of ciphertexts, %s in all\n\n",
-           cli_bytes(a, (double)result->ciphertext_bytes),
-           cli_bytes(b, (double)peak_rss_bytes()));
+           cli_bytes(a, (double)result->ciphertext_bytes), cli_bytes(b, (double)peak_rss_bytes()));
     print_layer_lines(result);
     printf("\nlook-ups    %s, %s with a wrong result, %.1f expected\n",
            cli_grouped(a, result->lookups), cli_grouped(b, result->mismatches),
@@ -364,8 +370,8 @@ static int report(const Options *options, const LutraVerifyResult *result,
                   const LutraDataset *dataset) {
     LutraError error = {""};
     if (options->folder != NULL) {
-        LutraStatus status = write_table(options, "samples.csv", result,
-                                         &dataset->splits[options->split], &error);
+        LutraStatus status =
+            write_table(options, "samples.csv", result, &dataset->splits[options->split], &error);
         if (status == LUTRA_OK) {
             status = write_table(options, "layers.csv", result, NULL, &error);
         }
@@ -439,6 +445,9 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, check_data(options, &dataset, &circuit, &error));
     LUTRA_TRY_GOTO(status, lutra_backend_check(lutra_backend_tfhe(), &error));
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
+    if (circuit.parameter_count > 0) {
+        cli_warn_of_sharing(&options->common, COMMAND, circuit.parameters[0].p_error);
+    }
     if (options->test_keys) {
         cli_warn(&options->common, COMMAND, "the keys come from --seed and protect nothing");
     }

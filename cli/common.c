@@ -138,6 +138,15 @@ void cli_note(const CliCommon *common, const char *command, const char *format, 
     va_end(arguments);
 }
 
+void cli_warn_of_sharing(const CliCommon *common, const char *command, double p_error) {
+    if (p_error > 0x1p-64) {
+        cli_warn(common, command,
+                 "a p_error of %.2g is above 2^-64: not IND-CPA^D safe, never give decrypted "
+                 "results to whoever evaluates",
+                 p_error);
+    }
+}
+
 uint64_t cli_parse_u64(struct argp_state *state, const char *option, const char *text, uint64_t min,
                        uint64_t max) {
     errno = 0;

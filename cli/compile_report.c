@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/compile.h"
+#include "sim/crypto_cost.h"
 
 /* The parts of one table's way, found by going back from it. */
 typedef struct {
@@ -41,18 +42,19 @@ static double norm_of(const LutraWeightNorm *norm) {
     return norm->from_tables > norm->from_client ? norm->from_tables : norm->from_client;
 }
 
-static double bootstrap_key_bytes(const LutraCryptoParameters *p) {
-    const double polynomials = (double)(p->glwe_dim + 1) * (double)(p->glwe_dim + 1);
-    return (double)p->lwe_dim * polynomials * (double)p->pbs_level *
-           (double)(UINT64_C(8) << p->log2_poly);
+static bool rounds_approximately(const LutraCircuit *circuit) {
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (op->kind == LUTRA_OPERATION_ROUND && op->u.round.dropped_bits > 0 && !op->in_clear &&
+            op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static double keyswitch_key_bytes(const LutraCryptoParameters *p) {
-    return (double)((uint64_t)p->glwe_dim << p->log2_poly) * (double)p->ks_level *
-           (double)(p->lwe_dim + 1) * 8.0;
-}
-
-static void print_parameters(const LutraCryptoParameters *p, const CompileChoice *choice) {
+static void print_parameters(const LutraCircuit *circuit, const CompileChoice *choice) {
+    const LutraCryptoParameters *const p = &circuit->parameters[0];
     char bootstrap[32];
     char keyswitch[32];
     printf("parameters: n %" PRIu32 ", k %" PRIu32 ", N %" PRIu64 ", bootstrap 2^%" PRIu32
@@ -60,19 +62,26 @@ static void print_parameters(const LutraCryptoParameters *p, const CompileChoice
            p->lwe_dim, p->glwe_dim, UINT64_C(1) << p->log2_poly, p->pbs_base_log, p->pbs_level,
            p->ks_base_log, p->ks_level, p->cost);
     printf("security: %" PRIu32 " bits, %s\n", p->security_bits, p->curve);
-    printf("keys: bootstrap %s, keyswitch %s\n", cli_bytes(bootstrap, bootstrap_key_bytes(p)),
-           cli_bytes(keyswitch, keyswitch_key_bytes(p)));
-    printf("p_error: %.3g a look-up (asked %.3g), %.3g wrong look-ups expected an image; "
-           "%.3g at decryption\n",
-           p->p_error, choice->p_error, p->p_error * (double)choice->lookups,
-           choice->output_p_error);
+    printf("keys: bootstrap %s, keyswitch %s\n",
+           cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(p)),
+           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(p)));
+    printf(
+        "p_error: %.3g a look-up (asked %.3g), %.3g wrong look-ups expected an image; "
+        "%.3g at decryption\n",
+        p->p_error, choice->p_error, p->p_error * (double)choice->lookups, choice->output_p_error);
+    if (rounds_approximately(circuit)) {
+        puts(
+            "         that leaves out sums near the edge of a rounding bucket, which may fall to "
+            "either\n         side (approximate rounding): 'lutra verify' predicts and counts "
+            "those too");
+    }
 }
 
 void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
     char lookups[32];
     char macs[32];
-    printf("%-16s %17s %6s %4s %7s %5s %9s %6s %7s\n", "layer", "sums", "static", "bits",
-           "dropped", "table", "look-ups", "tables", "norm");
+    printf("%-16s %17s %6s %4s %7s %5s %9s %6s %7s\n", "layer", "sums", "static", "bits", "dropped",
+           "table", "look-ups", "tables", "norm");
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         Row row;
         char range[40];
@@ -93,7 +102,7 @@ void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
     printf("%s look-ups and %s multiply-adds an image\n", cli_grouped(lookups, choice->lookups),
            cli_grouped(macs, lutra_circuit_macs(circuit)));
     if (circuit->parameter_count > 0) {
-        print_parameters(&circuit->parameters[0], choice);
+        print_parameters(circuit, choice);
     } else {
         printf("parameters: none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
     }
@@ -107,9 +116,9 @@ static void set_parameters(LutraJson *object, const LutraCryptoParameters *p) {
     lutra_json_set_i64(object, "pbs_base_log", p->pbs_base_log);
     lutra_json_set_i64(object, "ks_level", p->ks_level);
     lutra_json_set_i64(object, "ks_base_log", p->ks_base_log);
-    lutra_json_set_text(object, "modulus_switch",
-                        p->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centred"
-                                                                           : "standard");
+    lutra_json_set_text(
+        object, "modulus_switch",
+        p->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centred" : "standard");
     lutra_json_set_i64(object, "precision_bits", p->precision_bits);
     lutra_json_set_f64(object, "norm2", p->norm2);
     lutra_json_set_i64(object, "security_bits", p->security_bits);
@@ -117,8 +126,8 @@ static void set_parameters(LutraJson *object, const LutraCryptoParameters *p) {
     lutra_json_set_f64(object, "p_error", p->p_error);
     lutra_json_set_f64(object, "p_error_target", p->p_error_target);
     lutra_json_set_f64(object, "cost_operations", p->cost);
-    lutra_json_set_f64(object, "bootstrap_key_bytes", bootstrap_key_bytes(p));
-    lutra_json_set_f64(object, "keyswitch_key_bytes", keyswitch_key_bytes(p));
+    lutra_json_set_f64(object, "bootstrap_key_bytes", (double)lutra_bootstrap_key_bytes(p));
+    lutra_json_set_f64(object, "keyswitch_key_bytes", (double)lutra_keyswitch_key_bytes(p));
 }
 
 static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm) {
@@ -134,10 +143,9 @@ static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *no
     lutra_json_set_i64(object, "observed_bits", row->sum->encoding.bits);
     lutra_json_set_i64(object, "dropped_bits", dropped_bits(row));
     lutra_json_set_i64(object, "table_bits", table_bits(row));
-    lutra_json_set_i64(object, "pbs", (int64_t)(lutra_operation_pbs(row->table) +
-                                                (row->round == NULL
-                                                     ? 0
-                                                     : lutra_operation_pbs(row->round))));
+    lutra_json_set_i64(object, "pbs",
+                       (int64_t)(lutra_operation_pbs(row->table) +
+                                 (row->round == NULL ? 0 : lutra_operation_pbs(row->round))));
     lutra_json_set_i64(object, "tables", row->table->u.table.table_count);
     lutra_json_set_f64(object, "norm_from_tables", norm->from_tables);
     lutra_json_set_f64(object, "norm_from_client", norm->from_client);

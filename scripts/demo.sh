@@ -62,7 +62,8 @@ if [ $verified = yes ]; then
         "$(value "$out/verify.json" expected_mismatches)"
     printf '                                     same answer as the simulation: %s of 1\n' \
         "$(value "$out/verify.json" top1_agree)"
-    printf '                                     %s\n' "$(text "$out/verify.json" verdict)"
+    printf '                                     noise model and ciphertexts: %s\n' \
+        "$(text "$out/verify.json" verdict)"
     printf '                                     key generation %.1f s, encrypted run %.1f s\n' \
         "$(value "$out/verify.json" keygen_seconds)" "$(value "$out/verify.json" run_seconds)"
 else
