@@ -1,52 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A training from images to logits: epoch lines, a picture, JSON, an evaluation on one and two threads.
-mkdir tiny
-images() { # COUNT_OCTAL BYTES: images of 4x4
-    printf '\0\0\10\3\0\0\0\'"$1"'\0\0\0\4\0\0\0\4'
-    yes 'aZ9!mQ0~cR5%xT7aP0(ZK~,bM!qW3^e' | head -c "$2"
-}
-labels() {
-    printf '\0\0\10\1\0\0\0\'"$1"
-    yes a | head -c "$2" | tr 'a\n' '\0\1'
-}
-images 100 1024 > tiny/train-images-idx3-ubyte
-labels 100 64 > tiny/train-labels-idx1-ubyte
-images 40 512 > tiny/t10k-images-idx3-ubyte
-labels 40 32 > tiny/t10k-labels-idx1-ubyte
-"$LUTRA" dataset import idx tiny -o d.h5 > dataset.txt
-cat > net.ini <<'INI'
-[network]
-name = net
-classes = 2
-[training]
-epochs = 3
-batch = 16
-validation = 8
-[in]
-type = input
-shape = 1x4x4
-range = 0..1
-codes = 0..15
-step = 1/15
-[fc1]
-type = linear
-features = 6
-weight_codes = -1..1
-weight_scale = fixed
-[norm1]
-type = batch_norm
-[act1]
-type = activation
-codes = -1..1
-step = 1
-[fc2]
-type = linear
-features = 2
-weight_codes = -1..1
-weight_scale = fixed
-[logits]
-type = tensor_norm
-INI
+. "$LUTRA_ROOT/tests/cli/train/tiny.inc"
 "$LUTRA" train net.ini --data d.h5 --curve curve.png -o m.h5
 head -c 8 curve.png | tail -c 7 | head -c 3; echo
 "$LUTRA" train net.ini --data d.h5 --epochs 2 --threads 1 --json -q -o n.h5 > n.json
