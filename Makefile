@@ -91,8 +91,8 @@ ifeq ($(BRIDGE),1)
 BRIDGE_DEPENDENCY := $(BRIDGE_LIBRARY)
 endif
 
-.PHONY: all bridge check check-all check-unit check-cli check-fuzz lint sanitize bench golden notebooks \
-        fuzz install uninstall format clean help tests
+.PHONY: all bridge check check-all check-unit check-cli lint sanitize golden fuzz install uninstall \
+        format clean help tests FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -188,9 +188,9 @@ format: ## reformat the C sources with clang-format
 # --- install -------------------------------------------------------------------------------------
 HEADERS := $(sort $(filter-out %_priv.h,$(foreach f,$(FOLDERS),$(wildcard $(f)/*.h))))
 
-$(BUILD)/lutra.pc: Makefile
+$(BUILD)/lutra.pc: FORCE
 	@mkdir -p $(dir $@)
-	@printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include/lutra\n\nName: lutra\nDescription: quantized networks under fully homomorphic encryption: train, simulate, verify\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -llutra\nLibs.private: -fopenmp -lpthread -ldl -lm\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' '$(PACKAGES)' > $@
+	@printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include/lutra\n\nName: lutra\nDescription: quantized networks under fully homomorphic encryption: train, simulate, verify\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -llutra\nLibs.private: $(if $(filter 1,$(BRIDGE)),-llutra_tfhe )-fopenmp -lpthread -ldl -lm\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' '$(PACKAGES)' > $@
 
 $(BUILD)/lutra.1: $(PROGRAM) scripts/make-man-page.sh
 	$(Q)scripts/make-man-page.sh $(PROGRAM) > $@
@@ -199,6 +199,7 @@ install: $(PROGRAM) $(LIBRARY) $(SHARED) $(BUILD)/lutra.pc $(BUILD)/lutra.1 ## i
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/lutra
 	install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/liblutra.a
+	$(if $(filter 1,$(BRIDGE)),install -m 644 $(BRIDGE_LIBRARY) $(DESTDIR)$(PREFIX)/lib/liblutra_tfhe.a)
 	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/liblutra.so.$(SOVERSION)
 	ln -sf liblutra.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/liblutra.so
 	install -m 644 $(BUILD)/lutra.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/lutra.pc
