@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/crypto_report.h"
 #include "sim/circuit.h"
 #include "sim/crypto_cost.h"
 
@@ -145,31 +146,6 @@ static void add_layer(LutraJson *layers, const LutraCircuit *circuit, const Lutr
     lutra_json_set_bool(layer, "in_clear", op->in_clear);
 }
 
-static void add_parameters(LutraJson *sets, const LutraCryptoParameters *set) {
-    LutraJson *const object = lutra_json_add_object(sets);
-    lutra_json_set_i64(object, "precision_bits", set->precision_bits);
-    lutra_json_set_f64(object, "norm2", set->norm2);
-    lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
-    lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
-    lutra_json_set_i64(object, "log2_poly", set->log2_poly);
-    lutra_json_set_i64(object, "pbs_level", set->pbs_level);
-    lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
-    lutra_json_set_i64(object, "ks_level", set->ks_level);
-    lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
-    lutra_json_set_text(
-        object, "modulus_switch",
-        set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered" : "standard");
-    lutra_json_set_f64(object, "lwe_std", set->lwe_std);
-    lutra_json_set_f64(object, "glwe_std", set->glwe_std);
-    lutra_json_set_i64(object, "security_bits", set->security_bits);
-    lutra_json_set_text(object, "curve", set->curve);
-    lutra_json_set_f64(object, "p_error_target", set->p_error_target);
-    lutra_json_set_f64(object, "p_error", set->p_error);
-    lutra_json_set_f64(object, "cost", set->cost);
-    lutra_json_set_f64(object, "bootstrap_key_bytes", (double)lutra_bootstrap_key_bytes(set));
-    lutra_json_set_f64(object, "keyswitch_key_bytes", (double)lutra_keyswitch_key_bytes(set));
-}
-
 static int print_json(const Options *options, const LutraCircuit *circuit) {
     LutraJson *json = lutra_json_create("lutra.inspect/1");
     lutra_json_set_text(json, "circuit", options->circuit_path);
@@ -183,7 +159,7 @@ static int print_json(const Options *options, const LutraCircuit *circuit) {
     }
     LutraJson *const sets = lutra_json_set_array(json, "parameters");
     for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        add_parameters(sets, &circuit->parameters[i]);
+        cli_set_crypto_parameters(lutra_json_add_object(sets), &circuit->parameters[i]);
     }
     if (circuit->parameter_count > 0) {
         lutra_json_set_f64(json, "key_bytes", key_bytes(circuit));
@@ -227,23 +203,6 @@ static void print_layer(const LutraCircuit *circuit, const LutraOperation *op) {
     printf(" %10s%s\n", pbs > 0 ? cli_grouped(number, pbs) : "", op->in_clear ? "  clear" : "");
 }
 
-static void print_parameters(const LutraCryptoParameters *set) {
-    char bootstrap[32];
-    char keyswitch[32];
-    printf("\nparameters for %" PRIu32 " bits, norm %.6g: n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32
-           ", bootstrap %" PRIu32 " x %" PRIu32 " bits, keyswitch %" PRIu32 " x %" PRIu32 " bits\n",
-           set->precision_bits, set->norm2, set->lwe_dim, set->glwe_dim,
-           UINT32_C(1) << set->log2_poly, set->pbs_level, set->pbs_base_log, set->ks_level,
-           set->ks_base_log);
-    printf("  p_error %.3g (asked for %.3g), modulus switch %s\n", set->p_error,
-           set->p_error_target,
-           set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centered" : "standard");
-    printf("  security %" PRIu32 " bits: %s\n", set->security_bits, set->curve);
-    printf("  keys %s bootstrap, %s keyswitch\n",
-           cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
-           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
-}
-
 static int print_text(const Options *options, const LutraCircuit *circuit) {
     char pbs[32];
     char macs[32];
@@ -260,7 +219,8 @@ static int print_text(const Options *options, const LutraCircuit *circuit) {
         print_layer(circuit, &circuit->operations[i]);
     }
     for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        print_parameters(&circuit->parameters[i]);
+        putchar('\n');
+        cli_print_crypto_parameters(&circuit->parameters[i]);
     }
     if (circuit->parameter_count > 0) {
         printf("\nencrypted input %s per image\n", cli_bytes(bytes, input_bytes(circuit)));

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/crypto_report.h"
 #include "sim/crypto_cost.h"
 #include "sim/parameters.h"
 #include "sim/security_curve.h"
@@ -144,36 +145,21 @@ static const struct argp argp = {option_table, parse_option, NULL, documentation
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static void json_settings(LutraJson *object, const LutraParametersSettings *settings) {
-    const LutraSecurityCurve *const curve = lutra_security_curve(settings->security_bits);
+/* What was asked for and stands in a found set too. */
+static void json_asked(LutraJson *object, const LutraParametersSettings *settings) {
     lutra_json_set_f64(object, "p_error_target", settings->p_error);
-    lutra_json_set_i64(object, "sum_size", settings->sum_size);
     lutra_json_set_i64(object, "security_bits", settings->security_bits);
-    lutra_json_set_text(object, "curve", curve->name);
-    lutra_json_set_text(object, "curve_date", curve->date);
-    lutra_json_set_text(object, "noise_model", lutra_noise_model_name(settings->noise_model));
+    lutra_json_set_text(object, "curve", lutra_security_curve(settings->security_bits)->name);
     lutra_json_set_text(object, "modulus_switch",
                         lutra_modulus_switch_name(settings->modulus_switch));
-    lutra_json_set_i64(object, "largest_log2_poly", settings->largest_log2_poly);
 }
 
-static void json_set(LutraJson *object, const LutraCryptoParameters *set) {
-    lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
-    lutra_json_set_i64(object, "log2_poly", set->log2_poly);
-    lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
-    lutra_json_set_i64(object, "pbs_level", set->pbs_level);
-    lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
-    lutra_json_set_i64(object, "ks_level", set->ks_level);
-    lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
-    lutra_json_set_f64(object, "cost", set->cost);
-    lutra_json_set_f64(object, "p_error", set->p_error);
-    lutra_json_set_f64(object, "lwe_std", set->lwe_std);
-    lutra_json_set_f64(object, "glwe_std", set->glwe_std);
-    lutra_json_set_i64(object, "bootstrap_key_bytes", (int64_t)lutra_bootstrap_key_bytes(set));
-    lutra_json_set_i64(object, "keyswitch_key_bytes", (int64_t)lutra_keyswitch_key_bytes(set));
-    lutra_json_set_i64(object, "key_bytes",
-                       (int64_t)(lutra_bootstrap_key_bytes(set) + lutra_keyswitch_key_bytes(set)));
-    lutra_json_set_i64(object, "ciphertext_bytes", (int64_t)lutra_ciphertext_bytes(set));
+/* What a set does not remember. */
+static void json_search(LutraJson *object, const LutraParametersSettings *settings) {
+    lutra_json_set_i64(object, "sum_size", settings->sum_size);
+    lutra_json_set_text(object, "curve_date", lutra_security_curve(settings->security_bits)->date);
+    lutra_json_set_text(object, "noise_model", lutra_noise_model_name(settings->noise_model));
+    lutra_json_set_i64(object, "largest_log2_poly", settings->largest_log2_poly);
 }
 
 static LutraNoiseBreakdown noise_of(const LutraCryptoParameters *set,
@@ -242,12 +228,14 @@ static int run_one(const Options *options) {
     if (options->common.json) {
         LutraJson *json = lutra_json_create("lutra.params/1");
         lutra_json_set_bool(json, "feasible", feasible);
-        lutra_json_set_i64(json, "precision_bits", settings->precision_bits);
-        lutra_json_set_f64(json, "norm2", settings->norm2);
-        json_settings(json, settings);
+        json_search(json, settings);
         if (feasible) {
-            json_set(json, &set);
+            cli_set_crypto_parameters(json, &set);
             json_noise(json, &set, settings);
+        } else {
+            json_asked(json, settings);
+            lutra_json_set_i64(json, "precision_bits", settings->precision_bits);
+            lutra_json_set_f64(json, "norm2", settings->norm2);
         }
         code = cli_print_json(command, &json);
     } else if (feasible) {
@@ -288,11 +276,12 @@ static void json_grid_row(LutraJson *rows, uint32_t log2_norm,
                           const LutraParametersSettings *settings,
                           const LutraCryptoParameters *set) {
     LutraJson *const row = lutra_json_add_object(rows);
-    lutra_json_set_i64(row, "precision_bits", settings->precision_bits);
     lutra_json_set_i64(row, "log2_norm", log2_norm);
     lutra_json_set_bool(row, "feasible", set != NULL);
     if (set != NULL) {
-        json_set(row, set);
+        cli_set_crypto_parameters(row, set);
+    } else {
+        lutra_json_set_i64(row, "precision_bits", settings->precision_bits);
     }
 }
 
@@ -309,7 +298,8 @@ static int run_grid(const Options *options) {
     LutraJson *rows = NULL;
     if (options->common.json) {
         json = lutra_json_create("lutra.params/1");
-        json_settings(json, &settings);
+        json_search(json, &settings);
+        json_asked(json, &settings);
         rows = lutra_json_set_array(json, "grid");
     } else {
         print_grid_head(&settings);

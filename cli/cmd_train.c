@@ -271,7 +271,7 @@ static LutraStatus begin(Work *work, LutraNetwork *network, const Options *optio
 static LutraStatus set_provenance(Work *work, const Options *options, LutraError *error) {
     char text[LUTRA_RECIPE_TEXT_BYTES];
     char *json = NULL;
-    LutraJson *object = lutra_json_create("lutra.model/1");
+    LutraJson *object = lutra_json_create("lutra.provenance/1");
     lutra_recipe_text(text, &work->recipe);
     lutra_json_set_text(object, "command", COMMAND);
     lutra_json_set_text(object, "version", LUTRA_VERSION);

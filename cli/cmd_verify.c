@@ -12,6 +12,7 @@
 #include "bridge/verify.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/crypto_report.h"
 #include "datasets/dataset.h"
 
 static const char *const COMMAND = "verify";
@@ -226,24 +227,6 @@ static void set_interval(LutraJson *object, const char *key, LutraInterval inter
     lutra_json_add_f64(ends, interval.high);
 }
 
-static void set_parameters(LutraJson *json, const LutraCryptoParameters *set) {
-    LutraJson *const object = lutra_json_set_object(json, "parameters");
-    lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
-    lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
-    lutra_json_set_i64(object, "log2_poly", set->log2_poly);
-    lutra_json_set_i64(object, "pbs_level", set->pbs_level);
-    lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
-    lutra_json_set_i64(object, "ks_level", set->ks_level);
-    lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
-    lutra_json_set_text(object, "modulus_switch",
-                        lutra_modulus_switch_name((LutraModulusSwitch)set->modulus_switch));
-    lutra_json_set_f64(object, "lwe_std", set->lwe_std);
-    lutra_json_set_f64(object, "glwe_std", set->glwe_std);
-    lutra_json_set_i64(object, "security_bits", set->security_bits);
-    lutra_json_set_text(object, "curve", set->curve);
-    lutra_json_set_f64(object, "p_error", set->p_error);
-}
-
 static void set_layers(LutraJson *json, const LutraVerifyResult *result) {
     LutraJson *const layers = lutra_json_set_array(json, "layers");
     for (uint32_t i = 0; i < result->layer_count; i++) {
@@ -300,7 +283,7 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_i64(json, "key_bytes", (int64_t)result->key_bytes);
     lutra_json_set_i64(json, "ciphertext_bytes", (int64_t)result->ciphertext_bytes);
     lutra_json_set_i64(json, "peak_rss_bytes", (int64_t)peak_rss_bytes());
-    set_parameters(json, &result->parameters);
+    cli_set_crypto_parameters(lutra_json_set_object(json, "parameters"), &result->parameters);
     set_layers(json, result);
     return cli_print_json(COMMAND, &json);
 }
@@ -326,7 +309,6 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
                       const LutraDataset *dataset) {
     char a[32];
     char b[32];
-    const LutraCryptoParameters *const set = &result->parameters;
     const double milliseconds =
         result->lookups == 0
             ? 0.0
@@ -335,14 +317,12 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
     printf("data        %s, %s split, %" PRIu64 " sample%s from %" PRIu64 "\n", dataset->name,
            split_names[options->split], result->sample_count, result->sample_count == 1 ? "" : "s",
            options->first);
-    printf("parameters  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", bootstrap %" PRIu32
-           " x %" PRIu32 " bits, keyswitch %" PRIu32 " x %" PRIu32 " bits, p_error %.3g\n",
-           set->lwe_dim, set->glwe_dim, UINT32_C(1) << set->log2_poly, set->pbs_level,
-           set->pbs_base_log, set->ks_level, set->ks_base_log, set->p_error);
-    printf("security    %" PRIu32 " bits, %s%s\n", set->security_bits, set->curve,
-           options->test_keys ? "; TEST KEYS, NOT SECURE" : "");
-    printf("keys        %s in %.1f s\n", cli_bytes(a, (double)result->key_bytes),
-           result->keygen_seconds);
+    cli_print_crypto_parameters(&result->parameters);
+    if (options->test_keys) {
+        puts("TEST KEYS   from --seed: they protect nothing");
+    }
+    printf("keygen      %.1f s for %s of keys\n", result->keygen_seconds,
+           cli_bytes(a, (double)result->key_bytes));
     printf(
         "time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
         "look-up\n",

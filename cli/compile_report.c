@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/compile.h"
-#include "sim/crypto_cost.h"
+#include "cli/crypto_report.h"
 
 /* The parts of one table's way, found by going back from it. */
 typedef struct {
@@ -53,27 +53,16 @@ static bool rounds_approximately(const LutraCircuit *circuit) {
     return false;
 }
 
-static void print_parameters(const LutraCircuit *circuit, const CompileChoice *choice) {
-    const LutraCryptoParameters *const p = &circuit->parameters[0];
-    char bootstrap[32];
-    char keyswitch[32];
-    printf("parameters: n %" PRIu32 ", k %" PRIu32 ", N %" PRIu64 ", bootstrap 2^%" PRIu32
-           " x %" PRIu32 ", keyswitch 2^%" PRIu32 " x %" PRIu32 ", %.4g operations a look-up\n",
-           p->lwe_dim, p->glwe_dim, UINT64_C(1) << p->log2_poly, p->pbs_base_log, p->pbs_level,
-           p->ks_base_log, p->ks_level, p->cost);
-    printf("security: %" PRIu32 " bits, %s\n", p->security_bits, p->curve);
-    printf("keys: bootstrap %s, keyswitch %s\n",
-           cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(p)),
-           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(p)));
-    printf(
-        "p_error: %.3g a look-up (asked %.3g), %.3g wrong look-ups expected an image; "
-        "%.3g at decryption\n",
-        p->p_error, choice->p_error, p->p_error * (double)choice->lookups, choice->output_p_error);
+static void print_errors(const LutraCircuit *circuit, const CompileChoice *choice) {
+    printf("errors      %.3g wrong look-ups expected an image; p_error %.3g at decryption\n",
+           circuit->parameters[0].p_error * (double)choice->lookups, choice->output_p_error);
     if (rounds_approximately(circuit)) {
         puts(
-            "         that leaves out sums near the edge of a rounding bucket, which may fall to "
-            "either\n         side (approximate rounding): 'lutra verify' predicts and counts "
-            "those too");
+            "            that leaves out sums near the edge of a rounding bucket, which may fall "
+            "to");
+        puts(
+            "            either side (approximate rounding): 'lutra verify' predicts and counts "
+            "them");
     }
 }
 
@@ -102,32 +91,11 @@ void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
     printf("%s look-ups and %s multiply-adds an image\n", cli_grouped(lookups, choice->lookups),
            cli_grouped(macs, lutra_circuit_macs(circuit)));
     if (circuit->parameter_count > 0) {
-        print_parameters(circuit, choice);
+        cli_print_crypto_parameters(&circuit->parameters[0]);
+        print_errors(circuit, choice);
     } else {
-        printf("parameters: none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
+        printf("parameters  none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
     }
-}
-
-static void set_parameters(LutraJson *object, const LutraCryptoParameters *p) {
-    lutra_json_set_i64(object, "lwe_dim", p->lwe_dim);
-    lutra_json_set_i64(object, "glwe_dim", p->glwe_dim);
-    lutra_json_set_i64(object, "log2_poly", p->log2_poly);
-    lutra_json_set_i64(object, "pbs_level", p->pbs_level);
-    lutra_json_set_i64(object, "pbs_base_log", p->pbs_base_log);
-    lutra_json_set_i64(object, "ks_level", p->ks_level);
-    lutra_json_set_i64(object, "ks_base_log", p->ks_base_log);
-    lutra_json_set_text(
-        object, "modulus_switch",
-        p->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED ? "centred" : "standard");
-    lutra_json_set_i64(object, "precision_bits", p->precision_bits);
-    lutra_json_set_f64(object, "norm2", p->norm2);
-    lutra_json_set_i64(object, "security_bits", p->security_bits);
-    lutra_json_set_text(object, "curve", p->curve);
-    lutra_json_set_f64(object, "p_error", p->p_error);
-    lutra_json_set_f64(object, "p_error_target", p->p_error_target);
-    lutra_json_set_f64(object, "cost_operations", p->cost);
-    lutra_json_set_f64(object, "bootstrap_key_bytes", (double)lutra_bootstrap_key_bytes(p));
-    lutra_json_set_f64(object, "keyswitch_key_bytes", (double)lutra_keyswitch_key_bytes(p));
 }
 
 static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm) {
@@ -166,7 +134,7 @@ void compile_set_json(LutraJson *object, const LutraCircuit *circuit, const Comp
     lutra_json_set_f64(object, "p_error_asked", choice->p_error);
     LutraJson *parameters = lutra_json_set_array(object, "parameters");
     for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        set_parameters(lutra_json_add_object(parameters), &circuit->parameters[i]);
+        cli_set_crypto_parameters(lutra_json_add_object(parameters), &circuit->parameters[i]);
     }
     if (choice->feasible) {
         lutra_json_set_f64(object, "expected_wrong_lookups",

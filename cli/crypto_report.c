@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/crypto_report.h"
+
+#include <inttypes.h>
+
+#include "cli/cli.h"
+#include "sim/crypto_cost.h"
+#include "sim/noise.h"
+
+static const char *modulus_switch(const LutraCryptoParameters *set) {
+    return lutra_modulus_switch_name((LutraModulusSwitch)set->modulus_switch);
+}
+
+void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *set) {
+    const uint64_t bootstrap = lutra_bootstrap_key_bytes(set);
+    const uint64_t keyswitch = lutra_keyswitch_key_bytes(set);
+    lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
+    lutra_json_set_i64(object, "log2_poly", set->log2_poly);
+    lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
+    lutra_json_set_i64(object, "pbs_level", set->pbs_level);
+    lutra_json_set_i64(object, "pbs_base_log", set->pbs_base_log);
+    lutra_json_set_i64(object, "ks_level", set->ks_level);
+    lutra_json_set_i64(object, "ks_base_log", set->ks_base_log);
+    lutra_json_set_text(object, "modulus_switch", modulus_switch(set));
+    lutra_json_set_f64(object, "lwe_std", set->lwe_std);
+    lutra_json_set_f64(object, "glwe_std", set->glwe_std);
+    lutra_json_set_i64(object, "security_bits", set->security_bits);
+    lutra_json_set_text(object, "curve", set->curve);
+    lutra_json_set_i64(object, "precision_bits", set->precision_bits);
+    lutra_json_set_f64(object, "norm2", set->norm2);
+    lutra_json_set_f64(object, "p_error_target", set->p_error_target);
+    lutra_json_set_f64(object, "p_error", set->p_error);
+    lutra_json_set_f64(object, "cost", set->cost);
+    lutra_json_set_i64(object, "bootstrap_key_bytes", (int64_t)bootstrap);
+    lutra_json_set_i64(object, "keyswitch_key_bytes", (int64_t)keyswitch);
+    lutra_json_set_i64(object, "key_bytes", (int64_t)(bootstrap + keyswitch));
+    lutra_json_set_i64(object, "ciphertext_bytes", (int64_t)lutra_ciphertext_bytes(set));
+}
+
+void cli_print_crypto_parameters(const LutraCryptoParameters *set) {
+    char bootstrap[32];
+    char keyswitch[32];
+    printf("parameters  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", bootstrap %" PRIu32
+           " x %" PRIu32 " bits, keyswitch %" PRIu32 " x %" PRIu32 " bits, %s modulus switch\n",
+           set->lwe_dim, set->glwe_dim, UINT32_C(1) << set->log2_poly, set->pbs_level,
+           set->pbs_base_log, set->ks_level, set->ks_base_log, modulus_switch(set));
+    printf("            for tables of %" PRIu32 " bits, norm %.6g; p_error %.3g (asked %.3g)\n",
+           set->precision_bits, set->norm2, set->p_error, set->p_error_target);
+    printf("security    %s\n", set->curve);
+    printf("keys        bootstrap %s, keyswitch %s\n",
+           cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
+           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
+}
