@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/checkpoint.h"
 
-#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/hdf5_file.h"
 #include "base/memory.h"
@@ -26,42 +25,34 @@ static void list_arrays(Array arrays[ARRAYS], const LutraLayer *layer,
     arrays[3] = (Array){"beta", moments->beta, norms};
 }
 
-static LutraStatus write_moments(LutraH5 *file, const char *group, const LutraNetwork *network,
-                                 const LutraLayerGradients *moments, LutraError *error) {
+/* Writes the arrays of one group of moments, or reads them into the memory that is there. */
+static LutraStatus visit_moments(LutraH5 *file, bool writing, const char *group,
+                                 const LutraNetwork *network, const LutraLayerGradients *moments,
+                                 LutraError *error) {
     for (uint32_t i = 0; i < network->layer_count; i++) {
         Array arrays[ARRAYS];
         list_arrays(arrays, &network->layers[i], &moments[i]);
         for (int a = 0; a < ARRAYS; a++) {
-            if (arrays[a].data != NULL) {
-                char path[PATH_BYTES];
-                const uint64_t count = arrays[a].count;
-                snprintf(path, sizeof path, "training/%s/%s/%s", group, network->layers[i].name,
-                         arrays[a].name);
-                LUTRA_TRY(lutra_h5_write(file, path, arrays[a].data, LUTRA_H5_F32, 1, &count,
-                                         error));
+            const Array *array = &arrays[a];
+            if (array->data == NULL) {
+                continue;
             }
+            char path[PATH_BYTES];
+            const uint64_t count = array->count;
+            snprintf(path, sizeof path, "training/%s/%s/%s", group, network->layers[i].name,
+                     array->name);
+            LUTRA_TRY(writing
+                          ? lutra_h5_write(file, path, array->data, LUTRA_H5_F32, 1, &count, error)
+                          : lutra_h5_read(file, path, array->data, LUTRA_H5_F32, 1, &count, error));
         }
     }
     return LUTRA_OK;
 }
 
-static LutraStatus read_moments(LutraH5 *file, const char *group, const LutraNetwork *network,
-                                const LutraLayerGradients *moments, LutraError *error) {
-    for (uint32_t i = 0; i < network->layer_count; i++) {
-        Array arrays[ARRAYS];
-        list_arrays(arrays, &network->layers[i], &moments[i]);
-        for (int a = 0; a < ARRAYS; a++) {
-            if (arrays[a].data != NULL) {
-                char path[PATH_BYTES];
-                const uint64_t count = arrays[a].count;
-                snprintf(path, sizeof path, "training/%s/%s/%s", group, network->layers[i].name,
-                         arrays[a].name);
-                LUTRA_TRY(lutra_h5_read(file, path, arrays[a].data, LUTRA_H5_F32, 1, &count,
-                                        error));
-            }
-        }
-    }
-    return LUTRA_OK;
+static LutraStatus visit_optimizer(LutraH5 *file, bool writing, const LutraNetwork *network,
+                                   const LutraOptimizer *optimizer, LutraError *error) {
+    LUTRA_TRY(visit_moments(file, writing, "first", network, optimizer->first, error));
+    return visit_moments(file, writing, "second", network, optimizer->second, error);
 }
 
 static LutraStatus write_i64(LutraH5 *file, const char *key, uint64_t value, LutraError *error) {
@@ -84,8 +75,7 @@ static LutraStatus write_training(const LutraTraining *training, const LutraNetw
     LUTRA_TRY(write_i64(file, "optimizer_steps", training->optimizer.steps, error));
     LUTRA_TRY(lutra_h5_write_f64(file, "training", "loss_sum", training->loss_sum, error));
     LUTRA_TRY(lutra_h5_write_f64(file, "training", "seconds", training->seconds, error));
-    LUTRA_TRY(write_moments(file, "first", network, training->optimizer.first, error));
-    return write_moments(file, "second", network, training->optimizer.second, error);
+    return visit_optimizer(file, true, network, &training->optimizer, error);
 }
 
 LutraStatus lutra_checkpoint_write(const LutraTraining *training, const LutraModel *model,
@@ -176,10 +166,8 @@ LutraStatus lutra_checkpoint_read(LutraTraining *training, LutraModel *model, co
     const LutraOptimizerSettings settings = lutra_recipe_optimizer(&read.recipe);
     LUTRA_TRY_GOTO(status, lutra_optimizer_init(&read.optimizer, &read_model, &settings, error));
     read.optimizer.steps = optimizer_steps;
-    LUTRA_TRY_GOTO(status, read_moments(file, "first", &read_model.network, read.optimizer.first,
-                                        error));
-    LUTRA_TRY_GOTO(status, read_moments(file, "second", &read_model.network,
-                                        read.optimizer.second, error));
+    LUTRA_TRY_GOTO(status, visit_optimizer(file, false, &read_model.network, &read.optimizer,
+                                           error));
     *training = read;
     *model = read_model;
     read = (LutraTraining){0};
