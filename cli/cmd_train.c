@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "quant/network_compare.h"
 #include "train/checkpoint.h"
 #include "train/gemm.h"
 #include "train/warm_start.h"
@@ -204,41 +205,11 @@ static LutraStatus begin_with(Work *work, const Options *options, LutraError *er
     return status;
 }
 
-static bool same_weights(const LutraWeightLayer *a, const LutraWeightLayer *b) {
-    return a->kernel == b->kernel && a->stride == b->stride && a->padding == b->padding &&
-           a->in_channels == b->in_channels && a->out_channels == b->out_channels &&
-           a->bias == b->bias && memcmp(&a->quantizer, &b->quantizer, sizeof a->quantizer) == 0;
-}
-
-/* Whether two layers have one name and compute the same. */
-static bool same_layer(const LutraLayer *a, const LutraLayer *b) {
-    if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
-        memcmp(&a->shape, &b->shape, sizeof a->shape) != 0) {
-        return false;
-    }
-    switch (a->kind) {
-        case LUTRA_LAYER_INPUT: return memcmp(&a->u.input, &b->u.input, sizeof a->u.input) == 0;
-        case LUTRA_LAYER_CONV:
-        case LUTRA_LAYER_LINEAR: return same_weights(&a->u.weighted, &b->u.weighted);
-        case LUTRA_LAYER_AVERAGE_POOL: return memcmp(&a->u.pool, &b->u.pool, sizeof a->u.pool) == 0;
-        case LUTRA_LAYER_BATCH_NORM:
-        case LUTRA_LAYER_TENSOR_NORM: return memcmp(&a->u.norm, &b->u.norm, sizeof a->u.norm) == 0;
-        case LUTRA_LAYER_ACTIVATION:
-            return memcmp(&a->u.activation, &b->u.activation, sizeof a->u.activation) == 0;
-    }
-    return false;
-}
-
 /* What the network computes must be the same; comments and [training] may differ, for the recipe is
  * compared key by key. */
 static LutraStatus check_same_network(const Work *work, const LutraNetwork *network,
                                       const Options *options, LutraError *error) {
-    const LutraNetwork *stored = &work->model.network;
-    bool same = stored->layer_count == network->layer_count;
-    for (uint32_t i = 0; same && i < network->layer_count; i++) {
-        same = same_layer(&stored->layers[i], &network->layers[i]);
-    }
-    if (!same) {
+    if (!lutra_network_same(&work->model.network, network)) {
         return lutra_error_set(error, LUTRA_EINVAL, "'%s' holds another network than '%s'",
                                options->output, options->network);
     }
