@@ -80,6 +80,13 @@ static LutraOperation *append(LutraLowering *builder, LutraOperationKind kind, c
     return operation;
 }
 
+/* States the range that the new operation's results are proved to lie in. */
+static void prove_range(const LutraLowering *builder, LutraOperation *operation) {
+    const LutraOperation *x = &builder->circuit.operations[operation->inputs[0]];
+    operation->static_range =
+        lutra_operation_static_range(operation, x->shape, &x->static_range);
+}
+
 static LutraStatus check_finite(const LutraLowering *builder, const LutraLayer *layer,
                                 const float *values, size_t count) {
     for (size_t i = 0; values != NULL && i < count; i++) {
@@ -100,7 +107,7 @@ static LutraStatus add_input(LutraLowering *builder, const LutraLayer *layer) {
     for (uint32_t c = 0; c < layer->shape.channels; c++) {
         lutra_pixel_codes(client->code_of_pixel + ((size_t)c * 256), &layer->u.input);
     }
-    input->static_range = lutra_range_of_input(client, layer->shape.channels);
+    prove_range(builder, input);
     restart_scale(builder, client->scale, 1.0f);
     return LUTRA_OK;
 }
@@ -122,7 +129,6 @@ static LutraStatus add_weighted(LutraLowering *builder, const LutraLayer *layer,
     const LutraWeightLayer *weighted = &layer->u.weighted;
     const bool is_conv = layer->kind == LUTRA_LAYER_CONV;
     const size_t count = lutra_layer_weight_count(layer);
-    LutraRange in = lutra_lowering_last(builder)->static_range;
     LUTRA_TRY(check_finite(builder, layer, parameters->weights, count));
     LUTRA_TRY(check_finite(builder, layer, parameters->bias, weighted->out_channels));
     int8_t *weights = NULL;
@@ -136,14 +142,10 @@ static LutraStatus add_weighted(LutraLowering *builder, const LutraLayer *layer,
     if (is_conv) {
         operation->u.conv = (LutraConvOperation){weighted->in_channels, weighted->kernel,
                                                  weighted->stride, weighted->padding, weights};
-        if (weighted->padding > 0) {
-            in = lutra_range_join(in, (LutraRange){0, 0});
-        }
     } else {
         operation->u.linear = (LutraLinearOperation){weighted->in_channels, weights};
     }
-    operation->static_range = lutra_range_of_weights(weights, weighted->out_channels,
-                                                     count / weighted->out_channels, in);
+    prove_range(builder, operation);
     restart_scale(builder, builder->pending.scale, scale);
     builder->pending.bias = parameters->bias;
     return check_exact(builder, operation);
@@ -151,11 +153,9 @@ static LutraStatus add_weighted(LutraLowering *builder, const LutraLayer *layer,
 
 static LutraStatus add_pool(LutraLowering *builder, const LutraLayer *layer) {
     const uint32_t kernel = layer->u.pool.kernel;
-    const int64_t elements = (int64_t)kernel * kernel;
-    const LutraRange in = lutra_lowering_last(builder)->static_range;
     LutraOperation *pool = append(builder, LUTRA_OPERATION_SUM_POOL, layer->name, layer->shape);
     pool->u.sum_pool = (LutraSumPoolOperation){kernel, layer->u.pool.stride};
-    pool->static_range = (LutraRange){in.min * elements, in.max * elements};
+    prove_range(builder, pool);
     pool_scale(builder, kernel * kernel);
     return check_exact(builder, pool);
 }
@@ -166,7 +166,6 @@ static void add_round(LutraLowering *builder, const LutraLayer *layer, LutraBord
     char name[LUTRA_NAME_BYTES];
     free_name(name, builder, layer->name, "_round");
     const LutraOperation *sum = lutra_lowering_last(builder);
-    const LutraRange in = sum->static_range;
     const LutraRange seen = sum->observed_range;
     const bool observed = lutra_lowering_is_observed(sum);
     LutraOperation *round = append(builder, LUTRA_OPERATION_ROUND, name, layer->shape);
@@ -175,9 +174,9 @@ static void add_round(LutraLowering *builder, const LutraLayer *layer, LutraBord
     border->offsets = NULL;
     round->encoding = border->encoding;
     round->encoding.bits -= border->dropped_bits;
-    round->static_range = lutra_range_of_round(&round->u.round, layer->shape.channels, in);
+    prove_range(builder, round);
     if (observed) {
-        round->observed_range = lutra_range_of_round(&round->u.round, layer->shape.channels, seen);
+        round->observed_range = lutra_operation_static_range(round, layer->shape, &seen);
     }
 }
 
@@ -205,12 +204,11 @@ static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer) {
         add_round(builder, layer, &border);
         domain.offsets = lutra_lowering_last(builder)->u.round.offsets;
     }
-    const LutraRange in = lutra_lowering_last(builder)->static_range;
     LutraTableOperation built = {0};
     LUTRA_TRY_GOTO(status, lutra_table_build(&built, &builder->pending, &domain, builder->error));
     LutraOperation *table = append(builder, LUTRA_OPERATION_TABLE, layer->name, layer->shape);
     table->u.table = built;
-    table->static_range = lutra_range_of_table(&table->u.table, in);
+    prove_range(builder, table);
     builder->group_start = builder->circuit.operation_count - 1;
     builder->tables++;
     builder->pending = (LutraPending){0};
@@ -238,7 +236,6 @@ static LutraStatus add_output(LutraLowering *builder, const LutraLayer *last,
                               const LutraLayerParameters *norm) {
     char name[LUTRA_NAME_BYTES];
     const bool has_norm = last->kind == LUTRA_LAYER_TENSOR_NORM;
-    const LutraRange in = lutra_lowering_last(builder)->static_range;
     if (has_norm) {
         snprintf(name, sizeof name, "%s", last->name);
     } else {
@@ -249,7 +246,7 @@ static LutraStatus add_output(LutraLowering *builder, const LutraLayer *last,
     LutraOperation *operation = append(builder, LUTRA_OPERATION_OUTPUT, name, last->shape);
     LutraOutputOperation *output = &operation->u.output;
     operation->encoding = encoding;
-    operation->static_range = in;
+    prove_range(builder, operation);
     output->scale = builder->pending.scale;
     if (builder->pending.bias != NULL) {
         LutraAffineStep *step = &output->steps[output->step_count++];

@@ -16,11 +16,28 @@ static LutraRange range_of(const LutraOperation *operation) {
                                                  : operation->static_range;
 }
 
+/* An empty range joins as nothing. */
+static LutraRange join(LutraRange a, LutraRange b) {
+    if (a.min > a.max || b.min > b.max) {
+        return a.min > a.max ? b : a;
+    }
+    return (LutraRange){a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max};
+}
+
+static LutraRange rounded_range(LutraRange range, uint32_t dropped_bits, int32_t *offsets,
+                                uint32_t channels) {
+    const LutraOperation round = {.kind = LUTRA_OPERATION_ROUND,
+                                  .shape = {channels, 1, 1},
+                                  .u.round = {.dropped_bits = dropped_bits, .offsets = offsets}};
+    return lutra_operation_static_range(&round, round.shape, &range);
+}
+
 /* The codes that open the group; entries that nothing reaches must be storable too. */
 static LutraRange code_range(const LutraLowering *builder) {
     const LutraOperation *source = &builder->circuit.operations[builder->group_start];
     if (source->kind == LUTRA_OPERATION_TABLE) {
-        return lutra_range_of_table(&source->u.table, (LutraRange){INT32_MIN, INT32_MAX});
+        const LutraRange all = {INT32_MIN, INT32_MAX};
+        return lutra_operation_static_range(source, source->shape, &all);
     }
     return source->static_range;
 }
@@ -30,7 +47,7 @@ static LutraRange group_range(const LutraLowering *builder) {
     LutraRange range = code_range(builder);
     for (uint32_t i = builder->group_start + 1; i < builder->circuit.operation_count; i++) {
         const LutraOperation *operation = &builder->circuit.operations[i];
-        range = lutra_range_join(range, range_of(operation));
+        range = join(range, range_of(operation));
     }
     return range;
 }
@@ -67,10 +84,9 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     const uint32_t channels = sum->shape.channels;
     const LutraRange seen = range_of(sum);
     lutra_offsets_centre(border->offsets, &builder->pending, channels, seen);
-    const LutraRoundOperation shift = {0, builder->plan->settings.mode, border->offsets};
-    const LutraRange shifted = lutra_range_of_round(&shift, channels, seen);
+    const LutraRange shifted = rounded_range(seen, 0, border->offsets, channels);
     if (builder->plan->shift_only || builder->plan->centred == NULL) {
-        const LutraRange both = lutra_range_join(group_range(builder), shifted);
+        const LutraRange both = join(group_range(builder), shifted);
         border->encoding = lutra_encoding_of_range(both.min, both.max);
         border->dropped_bits =
             builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
@@ -80,7 +96,7 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
      * 2^(p+1), and only the shifted value is read. The codes that enter must fit. */
     const LutraRange measured = builder->plan->centred[builder->plain]; /* of the table to come */
     const LutraRange codes = code_range(builder);
-    const LutraRange held = lutra_range_join(measured, codes);
+    const LutraRange held = join(measured, codes);
     border->encoding = lutra_encoding_of_range(held.min, held.max);
     border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
     LutraEncoding narrower = border->encoding;
@@ -88,11 +104,10 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     const uint32_t dropped = dropped_for(narrower, wanted_bits(builder));
     const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
                                      border->offsets};
-    const LutraRoundOperation round = {dropped, LUTRA_ROUNDING_EXACT, NULL};
     if (narrower.is_signed && narrower.bits > dropped + 1 &&
         lutra_encoding_min(narrower) <= codes.min && lutra_encoding_max(narrower) >= codes.max &&
         lutra_offsets_wrap_is_right(&builder->pending, &domain,
-                                    lutra_range_of_round(&round, 1, measured))) {
+                                    rounded_range(measured, dropped, NULL, 1))) {
         border->encoding = narrower;
         border->dropped_bits = dropped;
     }

@@ -61,15 +61,6 @@ void lutra_offsets_centre(int32_t *offsets, const LutraPending *pending, uint32_
 bool lutra_offsets_wrap_is_right(const LutraPending *pending, const LutraTableDomain *domain,
                                  LutraRange range);
 
-/** Static ranges of results. `in` is the range of the operation's input values. */
-LutraRange lutra_range_of_input(const LutraInputOperation *input, uint32_t channels);
-LutraRange lutra_range_of_weights(const int8_t *weights, size_t outputs, size_t per_output,
-                                  LutraRange in);
-LutraRange lutra_range_of_round(const LutraRoundOperation *round, uint32_t channels, LutraRange in);
-LutraRange lutra_range_of_table(const LutraTableOperation *table, LutraRange in);
-/** An empty range joins as nothing. */
-LutraRange lutra_range_join(LutraRange a, LutraRange b);
-
 /** What lutra_lower and lutra_calibrate ask of the one walk over the layers. */
 typedef struct {
     LutraLowerSettings settings;

@@ -36,7 +36,7 @@ enum {
     LUTRA_NAME_BYTES = 64,
     LUTRA_MAX_OPERATION_INPUTS = 2,
     LUTRA_MAX_AFFINE_STEPS = 4,
-    LUTRA_MAX_TABLE_BITS = 16, /* widest table input (semantics section 1.4) */
+    LUTRA_MAX_TABLE_BITS = 16, /* widest table input */
     LUTRA_MAX_VALUE_BITS = 31, /* widest accumulator: every value fits in int32_t */
     LUTRA_MAX_OPERATIONS = 4096,
     LUTRA_MAX_CIRCUIT_ELEMENTS = 1 << 26
@@ -77,7 +77,7 @@ typedef struct {
 int64_t lutra_encoding_min(LutraEncoding encoding);
 int64_t lutra_encoding_max(LutraEncoding encoding);
 
-/** Fewest bits of an encoding that holds [min, max] (semantics section 1.5); signed iff min < 0. */
+/** Fewest bits of an encoding that holds [min, max]; signed iff min < 0. */
 LutraEncoding lutra_encoding_of_range(int64_t min, int64_t max);
 
 typedef struct {
@@ -179,14 +179,25 @@ void lutra_circuit_deinit(LutraCircuit *circuit);
  *   - shapes follow from the operation's settings; at most LUTRA_MAX_CIRCUIT_ELEMENTS in all;
  *   - linear, conv, sum_pool and add have the encoding of their inputs, round has t bits fewer;
  *     codes and table entries lie in their encoding; a table has 2^p entries, p = its input's bits;
- *   - static_range contains lutra_operation_static_range (operations.h) and lies in int32_t, also
- *     while a rounding adds its offset and half a step;
+ *   - static_range contains lutra_operation_static_range and lies in int32_t, also while a rounding
+ *     adds its offset and half a step;
  *   - operations in the clear are a prefix or a suffix: no encrypted value needs a value in the
  *     clear that was decrypted before.
  *
  * @errors LUTRA_EDATA naming the operation
  */
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_check(const LutraCircuit *circuit, LutraError *error);
+
+/**
+ * Smallest range that every result is proved to lie in, given ranges of its inputs: from weights,
+ * codes and reachable table entries alone. Sums saturate at +-2^62, far beyond any legal value.
+ *
+ * @param operation  the output gives its input's range
+ * @param x_shape    shape of the first input; ignored by the input operation
+ * @param inputs     (input_count) ranges within int32_t; ignored by the input operation
+ */
+LutraRange lutra_operation_static_range(const LutraOperation *operation, LutraShape x_shape,
+                                        const LutraRange *inputs);
 
 /** A fixed word for a kind, such as "sum_pool"; never NULL. */
 const char *lutra_operation_kind_name(LutraOperationKind kind);

@@ -68,17 +68,6 @@ void lutra_operation_output(float *logits, const LutraOutputOperation *output, u
 uint64_t lutra_operation_apply(int32_t *y, const LutraCircuit *circuit, uint32_t index,
                                const uint8_t *pixels, const int32_t *const *values);
 
-/**
- * Smallest range that every result is proved to lie in, given ranges of its inputs: from weights,
- * codes and reachable table entries alone. Sums saturate at +-2^62, far beyond any legal value.
- *
- * @param operation  not the output (that one gives its input's range)
- * @param x_shape    shape of the first input; ignored by the input operation
- * @param inputs     (input_count) ranges within int32_t; ignored by the input operation
- */
-LutraRange lutra_operation_static_range(const LutraOperation *operation, LutraShape x_shape,
-                                        const LutraRange *inputs);
-
 /** Index of the largest of `count` >= 1 logits; the first of equals. */
 uint32_t lutra_argmax(const float *logits, uint32_t count);
 
