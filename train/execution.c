@@ -81,23 +81,27 @@ const float *lutra_execution_bias(const LutraExecution *execution, uint32_t laye
     return execution->model->layers[execution->layers[layer].source].bias;
 }
 
-static LutraStatus alloc_gradients(LutraExecution *x, uint32_t layer, LutraError *error) {
-    const LutraLayer *described = &x->model->network.layers[layer];
-    LutraLayerGradients *gradients = &x->gradients[layer];
-    if (lutra_layer_has_weights(described)) {
-        LUTRA_TRY(lutra_alloc(&gradients->weights, lutra_layer_weight_count(described),
-                              sizeof(float), error));
-        if (x->model->layers[layer].bias != NULL) {
-            LUTRA_TRY(lutra_alloc(&gradients->bias, described->shape.channels, sizeof(float),
-                                  error));
-        }
-    }
+static LutraStatus alloc_like(float **copy, const float *array, size_t count, LutraError *error) {
+    return array == NULL ? LUTRA_OK : lutra_alloc(copy, count, sizeof(float), error);
+}
+
+LutraStatus lutra_layer_gradients_init(LutraLayerGradients *gradients, const LutraModel *model,
+                                       uint32_t layer, LutraError *error) {
+    const LutraLayer *described = &model->network.layers[layer];
+    const LutraLayerParameters *values = &model->layers[layer];
     const size_t norms = lutra_layer_norm_count(described);
-    if (norms > 0) {
-        LUTRA_TRY(lutra_alloc(&gradients->gamma, norms, sizeof(float), error));
-        LUTRA_TRY(lutra_alloc(&gradients->beta, norms, sizeof(float), error));
-    }
-    return LUTRA_OK;
+    LUTRA_TRY(alloc_like(&gradients->weights, values->weights, lutra_layer_weight_count(described),
+                         error));
+    LUTRA_TRY(alloc_like(&gradients->bias, values->bias, described->shape.channels, error));
+    LUTRA_TRY(alloc_like(&gradients->gamma, values->gamma, norms, error));
+    return alloc_like(&gradients->beta, values->beta, norms, error);
+}
+
+void lutra_layer_gradients_deinit(LutraLayerGradients *gradients) {
+    lutra_free(&gradients->weights);
+    lutra_free(&gradients->bias);
+    lutra_free(&gradients->gamma);
+    lutra_free(&gradients->beta);
 }
 
 static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratch_floats,
@@ -112,7 +116,9 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
                                (size_t)INT32_MAX / lutra_shape_elements(described->shape));
     }
     const size_t norms = lutra_layer_norm_count(described);
-    if (described->kind == LUTRA_LAYER_INPUT || described->kind == LUTRA_LAYER_ACTIVATION) {
+    if (described->kind == LUTRA_LAYER_INPUT) {
+        LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));
+    } else if (described->kind == LUTRA_LAYER_ACTIVATION) {
         LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));
         LUTRA_TRY(lutra_alloc(&state->functions, described->shape.channels,
                               sizeof *state->functions, error));
@@ -121,11 +127,10 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
     } else {
         LUTRA_TRY(lutra_alloc(&state->mean, norms, sizeof(float), error));
         LUTRA_TRY(lutra_alloc(&state->variance, norms, sizeof(float), error));
-        LUTRA_TRY(lutra_alloc(&state->inverse_deviation, norms, sizeof(float), error));
     }
-    if (lutra_layer_has_weights(described)) {
-        const size_t count = lutra_layer_weight_count(described);
-        LUTRA_TRY(lutra_alloc(&state->weight_codes, count, sizeof(float), error));
+    const size_t weights = lutra_layer_weight_count(described);
+    if (weights > 0) {
+        LUTRA_TRY(lutra_alloc(&state->weight_codes, weights, sizeof(float), error));
         LUTRA_TRY(lutra_alloc(&state->row_sums, described->shape.channels, sizeof(double), error));
         if (x->layers[state->source].bytes != NULL) {
             const LutraConvShape shape =
@@ -160,7 +165,7 @@ static void link_layers(LutraExecution *x) {
             described->kind != LUTRA_LAYER_TENSOR_NORM) {
             source = i;
         }
-        if (lutra_layer_has_weights(described)) {
+        if (lutra_layer_weight_count(described) > 0) {
             x->last_weighted = i;
         }
     }
@@ -177,7 +182,7 @@ static LutraStatus alloc_all(LutraExecution *x, LutraError *error) {
     for (uint32_t i = 0; i < count; i++) {
         LUTRA_TRY(alloc_layer(x, i, &scratch_floats, &back_floats, error));
         if (training) {
-            LUTRA_TRY(alloc_gradients(x, i, error));
+            LUTRA_TRY(lutra_layer_gradients_init(&x->gradients[i], x->model, i, error));
         }
     }
     const size_t logits = (size_t)x->model->network.class_count * x->settings.most_images;
@@ -211,7 +216,7 @@ LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model
     return LUTRA_OK;
 }
 
-static void free_layer(LutraLayerState *state, LutraLayerGradients *gradients) {
+static void free_layer(LutraLayerState *state) {
     lutra_free(&state->bytes);
     lutra_free(&state->sums);
     lutra_free(&state->weight_codes);
@@ -220,13 +225,6 @@ static void free_layer(LutraLayerState *state, LutraLayerGradients *gradients) {
     lutra_free(&state->functions);
     lutra_free(&state->mean);
     lutra_free(&state->variance);
-    lutra_free(&state->inverse_deviation);
-    if (gradients != NULL) {
-        lutra_free(&gradients->weights);
-        lutra_free(&gradients->bias);
-        lutra_free(&gradients->gamma);
-        lutra_free(&gradients->beta);
-    }
 }
 
 void lutra_execution_destroy(LutraExecution **execution) {
@@ -235,7 +233,10 @@ void lutra_execution_destroy(LutraExecution **execution) {
     }
     LutraExecution *x = *execution;
     for (uint32_t i = 0; x->layers != NULL && i < x->model->network.layer_count; i++) {
-        free_layer(&x->layers[i], x->gradients == NULL ? NULL : &x->gradients[i]);
+        free_layer(&x->layers[i]);
+    }
+    for (uint32_t i = 0; x->gradients != NULL && i < x->model->network.layer_count; i++) {
+        lutra_layer_gradients_deinit(&x->gradients[i]);
     }
     lutra_free(&x->layers);
     lutra_free(&x->gradients);
@@ -266,12 +267,4 @@ LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution) {
 
 const uint8_t *lutra_execution_layer_bytes(const LutraExecution *execution, uint32_t layer) {
     return execution->layers[layer].bytes;
-}
-
-const float *lutra_execution_layer_sums(const LutraExecution *execution, uint32_t layer) {
-    return execution->layers[layer].sums;
-}
-
-float lutra_execution_layer_scale(const LutraExecution *execution, uint32_t layer) {
-    return execution->layers[layer].scale;
 }

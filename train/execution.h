@@ -33,6 +33,12 @@ typedef struct {
     float *beta;
 } LutraLayerGradients;
 
+/** Allocates zeros beside what one layer of the model has; `gradients` must be zeroed before. */
+LUTRA_MUST_CHECK LutraStatus lutra_layer_gradients_init(LutraLayerGradients *gradients,
+                                                        const LutraModel *model, uint32_t layer,
+                                                        LutraError *error);
+void lutra_layer_gradients_deinit(LutraLayerGradients *gradients);
+
 typedef struct LutraExecution LutraExecution;
 
 /**
@@ -83,13 +89,9 @@ LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution);
 int64_t lutra_execution_first_bad_layer(const LutraExecution *execution);
 
 /**
- * Results of one layer in the last forward, for tests and statistics: its bytes if it gives codes,
- * else its sums; NULL for the other. Valid until the next forward.
+ * For tests: what one layer gave in the last forward, code - code_min; NULL if it gives no codes.
+ * Valid until the next forward.
  */
 const uint8_t *lutra_execution_layer_bytes(const LutraExecution *execution, uint32_t layer);
-const float *lutra_execution_layer_sums(const LutraExecution *execution, uint32_t layer);
-
-/** Real value of one unit of a layer's sums or codes in the last forward. */
-float lutra_execution_layer_scale(const LutraExecution *execution, uint32_t layer);
 
 #endif

@@ -17,7 +17,7 @@ static void backward_end(LutraExecution *x) {
     if (network->layers[last].kind == LUTRA_LAYER_TENSOR_NORM) {
         const LutraLayerState *state = &x->layers[last];
         lutra_tensor_norm_backward(x->back[0], x->gradients[last].gamma, x->gradients[last].beta,
-                                   x->values, count, state->mean[0], state->inverse_deviation[0],
+                                   x->values, count, state->mean[0], state->inverse_deviation,
                                    x->model->layers[last].gamma[0]);
     }
     if (x->gradients[x->last_weighted].bias != NULL) {

@@ -165,11 +165,10 @@ static void forward_tensor_norm(LutraExecution *x, uint32_t layer, size_t count)
         state->mean[0] = parameters->running_mean[0];
         state->variance[0] = parameters->running_variance[0];
     }
-    state->inverse_deviation[0] =
-        lutra_inverse_deviation(state->variance[0], described->epsilon);
+    state->inverse_deviation = lutra_inverse_deviation(state->variance[0], described->epsilon);
     for (size_t i = 0; i < count; i++) {
         x->logits[i] =
-            lutra_affine_value(x->values[i], state->mean[0], state->inverse_deviation[0],
+            lutra_affine_value(x->values[i], state->mean[0], state->inverse_deviation,
                                parameters->gamma[0], parameters->beta[0]);
     }
 }

@@ -33,7 +33,7 @@ typedef struct {
     LutraChannelFunction *functions; /* activation: (C) */
     float *mean;              /* batch_norm, tensor_norm: what the last forward used */
     float *variance;
-    float *inverse_deviation;
+    float inverse_deviation; /* tensor_norm */
     LutraPendingScale pending;
     float scale;    /* real value of one unit of the result */
     double bound;   /* largest magnitude of an integer of the result */
@@ -69,9 +69,5 @@ LutraConvInput lutra_execution_source(const LutraExecution *execution, uint32_t 
 LutraChannelBatch lutra_execution_channels(const LutraExecution *execution, uint32_t layer);
 /* The bias right before layer, or NULL: (channels of layer). */
 const float *lutra_execution_bias(const LutraExecution *execution, uint32_t layer);
-
-static inline bool lutra_layer_has_weights(const LutraLayer *layer) {
-    return layer->kind == LUTRA_LAYER_CONV || layer->kind == LUTRA_LAYER_LINEAR;
-}
 
 #endif

@@ -8,22 +8,6 @@
 
 enum { UNIT_ELEMENTS = 16384 };
 
-static LutraStatus alloc_like(float **copy, const float *array, size_t count, LutraError *error) {
-    return array == NULL ? LUTRA_OK : lutra_alloc(copy, count, sizeof(float), error);
-}
-
-static LutraStatus alloc_layer(LutraLayerGradients *moments, const LutraModel *model,
-                               uint32_t layer, LutraError *error) {
-    const LutraLayer *described = &model->network.layers[layer];
-    const LutraLayerParameters *values = &model->layers[layer];
-    const size_t norms = lutra_layer_norm_count(described);
-    LUTRA_TRY(alloc_like(&moments->weights, values->weights, lutra_layer_weight_count(described),
-                         error));
-    LUTRA_TRY(alloc_like(&moments->bias, values->bias, described->shape.channels, error));
-    LUTRA_TRY(alloc_like(&moments->gamma, values->gamma, norms, error));
-    return alloc_like(&moments->beta, values->beta, norms, error);
-}
-
 LutraStatus lutra_optimizer_init(LutraOptimizer *optimizer, const LutraModel *model,
                                  const LutraOptimizerSettings *settings, LutraError *error) {
     LutraOptimizer made = {.settings = *settings, .layer_count = model->network.layer_count};
@@ -31,9 +15,9 @@ LutraStatus lutra_optimizer_init(LutraOptimizer *optimizer, const LutraModel *mo
     LUTRA_TRY_GOTO(status, lutra_alloc(&made.first, made.layer_count, sizeof *made.first, error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&made.second, made.layer_count, sizeof *made.second, error));
     for (uint32_t i = 0; i < made.layer_count; i++) {
-        LUTRA_TRY_GOTO(status, alloc_layer(&made.first[i], model, i, error));
+        LUTRA_TRY_GOTO(status, lutra_layer_gradients_init(&made.first[i], model, i, error));
         if (settings->kind == LUTRA_OPTIMIZER_ADAM) {
-            LUTRA_TRY_GOTO(status, alloc_layer(&made.second[i], model, i, error));
+            LUTRA_TRY_GOTO(status, lutra_layer_gradients_init(&made.second[i], model, i, error));
         }
     }
     *optimizer = made;
@@ -45,10 +29,7 @@ done:
 
 static void free_moments(LutraLayerGradients **moments, uint32_t layers) {
     for (uint32_t i = 0; *moments != NULL && i < layers; i++) {
-        lutra_free(&(*moments)[i].weights);
-        lutra_free(&(*moments)[i].bias);
-        lutra_free(&(*moments)[i].gamma);
-        lutra_free(&(*moments)[i].beta);
+        lutra_layer_gradients_deinit(&(*moments)[i]);
     }
     lutra_free(moments);
 }
