@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "bridge/encoding.h"
 
 enum { NEIGHBOURS = 5 };
 
@@ -184,12 +183,15 @@ static double gaussian_between(double low, double high, double deviation) {
     return 0.5 * (erfc(low * scale) - erfc(high * scale));
 }
 
+int64_t lutra_prediction_entry(const LutraWordTable *table, int64_t index) {
+    return lutra_word_look_up(table, lutra_word_encode(index, table->bits), 0).value;
+}
+
 LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
     LutraLookupRisk risk = {0.0, 0.0};
-    const double half_cell = ldexp(1.0, -(int)lookup->encoding.bits - 2);
+    const double half_cell = ldexp(1.0, -(int)lookup->table.bits - 2);
     const double deviation = sqrt(lookup->var_t2);
-    const int64_t right =
-        lutra_torus_lookup(lookup->table, lookup->channel, lookup->index, lookup->encoding);
+    const int64_t right = lutra_prediction_entry(&lookup->table, lookup->index);
     for (int step = -NEIGHBOURS; step <= NEIGHBOURS; step++) {
         if (step == 0) {
             continue;
@@ -197,8 +199,7 @@ LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
         const double low = (2.0 * step - 1.0) * half_cell - lookup->bias - lookup->off_centre;
         const double probability = gaussian_between(low, low + 2.0 * half_cell, deviation);
         risk.wrong_box += probability;
-        if (lutra_torus_lookup(lookup->table, lookup->channel, lookup->index + step,
-                               lookup->encoding) != right) {
+        if (lutra_prediction_entry(&lookup->table, lookup->index + step) != right) {
             risk.wrong_value += probability;
         }
     }

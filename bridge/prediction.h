@@ -11,6 +11,7 @@
 
 #include "sim/circuit.h"
 #include "sim/noise.h"
+#include "sim/torus_lookup.h"
 
 typedef struct {
     uint32_t operation_count;
@@ -36,16 +37,17 @@ LUTRA_MUST_CHECK LutraStatus lutra_prediction_init(LutraPrediction *prediction,
 
 void lutra_prediction_deinit(LutraPrediction *prediction);
 
+/** What a noise-free look-up gives for any integer, padding bit included. */
+int64_t lutra_prediction_entry(const LutraWordTable *table, int64_t index);
+
 /** One look-up whose exact accumulator is known. */
 typedef struct {
-    const LutraTableOperation *table;
-    uint32_t channel;
-    LutraEncoding encoding; /* of the table's input, bits left after rounding */
-    int64_t index;          /* what the table should read */
-    double off_centre;      /* exact value minus the centre of its cell, fraction of the torus */
-    double var_t2;          /* all noise up to the blind rotation */
-    double bias;            /* by how much cells lie too low: 1 / (4 N) for the standard modulus
-                               switch, 0 for the centred */
+    LutraWordTable table; /* its input has the bits that are left after rounding */
+    int64_t index;        /* what the table should read: any integer, taken modulo the torus */
+    double off_centre;    /* exact value minus the centre of its cell, fraction of the torus */
+    double var_t2;        /* all noise up to the blind rotation */
+    double bias;          /* by how much cells lie too low: 1 / (4 N) for the standard modulus
+                             switch, 0 for the centred */
 } LutraPredictedLookup;
 
 typedef struct {

@@ -145,8 +145,10 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const int64_t exact = observer->values[input][element];
     const int64_t right = lutra_round_half_up(exact, dropped);
     const int64_t read = value_at(position, encoding.bits, observer->set->log2_poly);
-    const int64_t value = lutra_torus_lookup(&op->u.table, channel, read, encoding);
-    const int64_t expected = lutra_torus_lookup(&op->u.table, channel, right, encoding);
+    const LutraWordTable table =
+        lutra_word_table_of(&op->u.table, channel, encoding, op->encoding);
+    const int64_t value = lutra_prediction_entry(&table, read);
+    const int64_t expected = lutra_prediction_entry(&table, right);
     const uint64_t word =
         lutra_word_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
     const LutraPrediction *const prediction = observer->prediction;
@@ -154,9 +156,7 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
                          prediction->modulus_switch_var_t2;
     const bool standard = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD;
     const LutraPredictedLookup lookup = {
-        .table = &op->u.table,
-        .channel = channel,
-        .encoding = encoding,
+        .table = table,
         .index = right,
         .off_centre = lutra_torus_deviation(word, right, encoding.bits),
         .var_t2 = total,

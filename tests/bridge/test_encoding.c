@@ -53,33 +53,6 @@ static void noise_below_half_a_step_is_rounded_away(void **state) {
     check_close(lutra_torus_deviation(word - half, -5, 7), -1.0 / 512, 0.0);
 }
 
-static void lookups_are_negacyclic(void **state) {
-    (void)state;
-    int32_t entries[4] = {2, -1, 3, 0};
-    uint32_t choice = 0;
-    LutraTableOperation table = {.table_count = 1,
-                                 .entry_count = 4,
-                                 .first_input = 0,
-                                 .entries = entries,
-                                 .table_of_channel = &choice};
-    const LutraEncoding unsigned2 = {2, false};
-    static const int64_t expected[8] = {2, -1, 3, 0, -2, 1, -3, 0};
-    for (int64_t x = 0; x < 8; x++) {
-        assert_int_equal(lutra_torus_lookup(&table, 0, x, unsigned2), expected[x]);
-    }
-    assert_int_equal(lutra_torus_lookup(&table, 0, -1, unsigned2), 0);
-    /* The same function of a signed input: entries from -2 on. */
-    int32_t signed_entries[4] = {3, 0, 2, -1};
-    table.entries = signed_entries;
-    table.first_input = -2;
-    const LutraEncoding signed2 = {2, true};
-    static const int64_t inputs[] = {-2, -1, 0, 1, 2, 3, -3, -4};
-    static const int64_t outputs[] = {3, 0, 2, -1, -3, 0, 1, -2};
-    for (size_t i = 0; i < 8; i++) {
-        assert_int_equal(lutra_torus_lookup(&table, 0, inputs[i], signed2), outputs[i]);
-    }
-}
-
 /* Viewed with fewer bits, the shifted word decodes to the rounded value, for every x, as long as
  * the noise stays below half a step of the finest digit. */
 static void approximate_rounding_is_rounding_at_decoding(void **state) {
@@ -107,7 +80,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(values_in_range_come_back),
         cmocka_unit_test(overflow_shows_the_padding_bit_or_wraps),
         cmocka_unit_test(noise_below_half_a_step_is_rounded_away),
-        cmocka_unit_test(lookups_are_negacyclic),
         cmocka_unit_test(approximate_rounding_is_rounding_at_decoding),
     };
     if (argc > 1) {

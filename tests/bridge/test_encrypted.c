@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole circuits on toy ciphertexts, against integers that wrap as the torus does. */
+/* Encrypted runs on toy ciphertexts: borders, failures, refusals. What they compute is compared in
+ * test_torus_encrypted.c. */
 #include "bridge/encrypted.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "bridge/encoding.h"
 #include "tests/bridge/fake_backend.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
@@ -30,113 +30,6 @@ static void add_parameters(LutraCircuit *circuit) {
     circuit->parameters[0] = (LutraCryptoParameters){
         .lwe_dim = 10, .glwe_dim = 1, .log2_poly = 17, .pbs_level = 1, .pbs_base_log = 20,
         .ks_level = 1, .ks_base_log = 10, .lwe_std = 1e-9, .glwe_std = 1e-12};
-}
-
-/** Exact integers, but look-ups see the padding bit: what a noise-free torus gives. */
-static void torus_operation(int64_t *y, const LutraCircuit *circuit, uint32_t index,
-                            int64_t *const *values) {
-    const LutraOperation *const op = &circuit->operations[index];
-    const LutraOperation *const in = &circuit->operations[op->inputs[0]];
-    const int64_t *const x = values[op->inputs[0]];
-    const LutraShape s = op->shape;
-    const size_t plane = (size_t)s.height * s.width;
-    for (size_t e = 0; e < lutra_shape_elements(s); e++) {
-        const size_t c = e / plane;
-        const size_t row = e % plane / s.width;
-        const size_t column = e % s.width;
-        y[e] = 0;
-        if (op->kind == LUTRA_OPERATION_LINEAR) {
-            for (size_t i = 0; i < op->u.linear.in_features; i++) {
-                y[e] += op->u.linear.weights[c * op->u.linear.in_features + i] * x[i];
-            }
-        } else if (op->kind == LUTRA_OPERATION_ADD) {
-            y[e] = x[e] + values[op->inputs[1]][e];
-        } else if (op->kind == LUTRA_OPERATION_TABLE) {
-            y[e] = lutra_torus_lookup(&op->u.table, (uint32_t)c, x[e], in->encoding);
-        } else if (op->kind == LUTRA_OPERATION_ROUND) {
-            const int64_t offset = op->u.round.offsets == NULL ? 0 : op->u.round.offsets[c];
-            y[e] = lutra_round_half_up(x[e] + offset, op->u.round.dropped_bits);
-        } else if (op->kind == LUTRA_OPERATION_SUM_POOL) {
-            for (size_t a = 0; a < op->u.sum_pool.kernel; a++) {
-                for (size_t b = 0; b < op->u.sum_pool.kernel; b++) {
-                    y[e] += x[(c * in->shape.height + row * op->u.sum_pool.stride + a) *
-                                  in->shape.width +
-                              column * op->u.sum_pool.stride + b];
-                }
-            }
-        } else if (op->kind == LUTRA_OPERATION_CONV) {
-            const LutraConvOperation *const v = &op->u.conv;
-            for (size_t k = 0; k < (size_t)v->in_channels * v->kernel * v->kernel; k++) {
-                const size_t r = row * v->stride + k / v->kernel % v->kernel - v->padding;
-                const size_t q = column * v->stride + k % v->kernel - v->padding;
-                if (r < in->shape.height && q < in->shape.width) {
-                    const size_t i = k / v->kernel / v->kernel;
-                    y[e] += v->weights[c * v->in_channels * v->kernel * v->kernel + k] *
-                            x[(i * in->shape.height + r) * in->shape.width + q];
-                }
-            }
-        }
-    }
-}
-
-/** Codes before the output's affine steps; free. */
-static int32_t *torus_codes(const LutraCircuit *circuit, const uint8_t *pixels) {
-    int64_t **values = calloc(circuit->operation_count, sizeof *values);
-    const uint32_t last = circuit->operations[circuit->operation_count - 1].inputs[0];
-    for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        const size_t count = lutra_shape_elements(op->shape);
-        values[i] = calloc(count, sizeof **values);
-        if (i > 0) {
-            torus_operation(values[i], circuit, i, values);
-            continue;
-        }
-        const size_t plane = (size_t)op->shape.height * op->shape.width;
-        for (size_t e = 0; e < count; e++) {
-            values[i][e] = op->u.input.code_of_pixel[e / plane * 256 + pixels[e]];
-        }
-    }
-    const size_t count = lutra_shape_elements(circuit->operations[last].shape);
-    int32_t *codes = calloc(count, sizeof *codes);
-    for (size_t e = 0; e < count; e++) {
-        const LutraEncoding encoding = circuit->operations[last].encoding;
-        codes[e] = (int32_t)lutra_word_decode(
-            lutra_word_encode(values[last][e], encoding.bits), encoding);
-    }
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        free(values[i]);
-    }
-    free(values);
-    return codes;
-}
-
-static void random_circuits_give_what_the_torus_gives(void **state) {
-    (void)state;
-    for (uint32_t n = 0; n < 60; n++) {
-        LutraCircuit circuit;
-        circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-        add_parameters(&circuit);
-        uint8_t *pixels = circuit_random_pixels(&circuit, check_key(1000 + n), 1);
-        LutraBackend backend = open_fake();
-        const LutraEncryptedSettings settings = {.threads = 1 + n % 2};
-        LutraEncryptedReport report;
-        LutraError error = {""};
-        int32_t *codes = calloc(circuit.class_count, sizeof *codes);
-        check_status(lutra_encrypted_run(codes, &report, &backend, &circuit, pixels, &settings,
-                                         &error),
-                     LUTRA_OK, &error);
-        int32_t *expected = torus_codes(&circuit, pixels);
-        check_equal_i32(codes, expected, circuit.class_count);
-        assert_int_equal(report.lookups, lutra_circuit_pbs(&circuit));
-        assert_int_equal(fake.lookups, report.lookups);
-        assert_int_equal(lutra_encrypted_lookups(&circuit), report.lookups);
-        lutra_backend_destroy(&backend);
-        assert_int_equal(fake.alive, 0);
-        free(codes);
-        free(expected);
-        lutra_free(&pixels);
-        lutra_circuit_deinit(&circuit);
-    }
 }
 
 /** A chain with both roundings, a pool, a residual sum, per-channel tables. */
@@ -330,7 +223,6 @@ static void the_tfhe_backend_is_there_or_says_how_to_get_it(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_circuits_give_what_the_torus_gives),
         cmocka_unit_test(clear_ends_move_the_border),
         cmocka_unit_test(every_failing_call_ends_the_run_and_leaves_outputs_alone),
         cmocka_unit_test(progress_counts_lookups_and_can_stop),

@@ -44,11 +44,12 @@ static void add_parameters(LutraCircuit *circuit) {
 }
 
 static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
-                    const uint8_t *pixels) {
+                    const uint8_t *pixels, uint32_t threads) {
     LutraError error = {""};
     Comparison comparison = {.circuit = circuit};
     const LutraEncryptedListener listener = {compare_result, &comparison};
-    const LutraEncryptedSettings settings = {.threads = 1, .listener = &listener};
+    const LutraEncryptedSettings settings = {.threads = threads, .listener = &listener};
+    LutraEncryptedReport report;
     LutraOperationStatistics seen[64];
     float logits[128];
     float expected[128];
@@ -61,9 +62,13 @@ static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
     check_status(lutra_alloc(&comparison.scratch, lutra_torus_scratch_bytes(circuit), 1, &error),
                  LUTRA_OK, &error);
     lutra_torus_run(circuit, logits, seen, pixels, comparison.scratch);
-    check_status(lutra_encrypted_run(codes, NULL, backend, circuit, pixels, &settings, &error),
+    const uint64_t lookups_before = fake.lookups;
+    check_status(lutra_encrypted_run(codes, &report, backend, circuit, pixels, &settings, &error),
                  LUTRA_OK, &error);
     assert_true(comparison.results > 0);
+    assert_int_equal(report.lookups, lutra_circuit_pbs(circuit));
+    assert_int_equal(report.lookups, lutra_encrypted_lookups(circuit));
+    assert_int_equal(report.lookups, fake.lookups - lookups_before);
     const LutraOperation *const output = &circuit->operations[circuit->operation_count - 1];
     lutra_operation_output(expected, &output->u.output, circuit->class_count, codes);
     assert_memory_equal(logits, expected, circuit->class_count * sizeof(float));
@@ -89,7 +94,7 @@ static void the_words_are_those_of_real_circuits(void **state) {
             circuit.operations[1].in_clear = circuit.operation_count > 3;
         }
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(9200 + i), 1);
-        compare(&circuit, &backend, pixels);
+        compare(&circuit, &backend, pixels, 1 + i % 3);
         lutra_free(&pixels);
         lutra_circuit_deinit(&circuit);
     }

@@ -212,12 +212,11 @@ static void risks_follow_the_published_formulas(void **state) {
     (void)state;
     enum { BITS = 4 };
     int32_t entries[16];
-    uint32_t choice = 0;
-    const LutraTableOperation table = {1, 16, 0, entries, &choice, 0};
+    const LutraWordTable table = {entries, BITS, false, 5};
     for (int32_t i = 0; i < 16; i++) {
         entries[i] = i + 1;
     }
-    LutraPredictedLookup lookup = {.table = &table, .encoding = {BITS, false}, .index = 9};
+    LutraPredictedLookup lookup = {.table = table, .index = 9};
     for (double deviation = 1e-3; deviation < 1e-2; deviation *= 1.5) {
         lookup.var_t2 = deviation * deviation;
         const LutraLookupRisk risk = lutra_prediction_risk(&lookup);
@@ -240,8 +239,7 @@ static void risks_follow_the_published_formulas(void **state) {
         const uint64_t word = lutra_word_encode(x, BITS + 5) +
                               lutra_torus_round_constant(&round, 0, BITS + 5);
         const LutraNoiseRounding rounding = {BITS + 5, 5, true, 10, LUTRA_MODULUS_SWITCH_STANDARD};
-        lookup = (LutraPredictedLookup){.table = &table,
-                                        .encoding = {BITS, false},
+        lookup = (LutraPredictedLookup){.table = table,
                                         .index = rounded,
                                         .off_centre =
                                             lutra_torus_deviation(word, rounded, BITS),

@@ -9,7 +9,6 @@
  * needs noise. Warnings of 20 to 24 are Concrete's, which the semantics advises against copying.
  */
 #include "base/random.h"
-#include "bridge/encoding.h"
 #include "sim/operations.h"
 #include "sim/torus_lookup.h"
 #include "sim/torus_rounding.h"
@@ -262,40 +261,6 @@ static void ticks_follow_the_polynomial(void **state) {
             assert_int_equal(lutra_word_look_up(&table, below, log2_poly).value,
                              bits == 0 ? -entries[0] : entries[1]);
             assert_int_equal(lutra_word_look_up(&table, below, 0).value, entries[0]);
-        }
-    }
-}
-
-/** Look-ups and rounding constants are those by which real ciphertexts are judged. */
-static void words_agree_with_the_bridge(void **state) {
-    (void)state;
-    int32_t entries[64];
-    uint32_t table_of_channel[1] = {0};
-    for (uint32_t bits = 1; bits <= 6; bits++) {
-        for (int is_signed = 0; is_signed < 2; is_signed++) {
-            const LutraEncoding x = {bits, is_signed == 1};
-            const LutraTableOperation operation = {.table_count = 1,
-                                                   .entry_count = UINT32_C(1) << bits,
-                                                   .first_input = (int32_t)lutra_encoding_min(x),
-                                                   .entries = entries,
-                                                   .table_of_channel = table_of_channel};
-            for (int32_t i = 0; i < 64; i++) {
-                entries[i] = 3 * i - 50;
-            }
-            const LutraWordTable table =
-                lutra_word_table_of(&operation, 0, x, (LutraEncoding){9, true});
-            for (int64_t value = -300; value <= 300; value++) {
-                assert_int_equal(looked_up(&table, value),
-                                 lutra_torus_lookup(&operation, 0, value, x));
-            }
-            if (bits > 1) {
-                const LutraRoundOperation round = {.dropped_bits = 1,
-                                                   .mode = LUTRA_ROUNDING_APPROXIMATE};
-                LutraWordRounding rounding;
-                lutra_word_rounding_default(&rounding, x, 1, false);
-                assert_true(lutra_word_round_approximate(0, &rounding) ==
-                            lutra_torus_round_constant(&round, 0, bits));
-            }
         }
     }
 }
@@ -570,7 +535,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(several_tables_follow_their_channels),
         cmocka_unit_test(entries_wrap_in_their_encoding),
         cmocka_unit_test(ticks_follow_the_polynomial),
-        cmocka_unit_test(words_agree_with_the_bridge),
         cmocka_unit_test(exact_rounding_is_half_up),
         cmocka_unit_test(rounding_before_a_square),
         cmocka_unit_test(rounding_without_headroom),
