@@ -7,16 +7,29 @@
 
 enum { UNIT_PLANES = 64 };
 
-typedef struct {
+typedef struct Job {
     const LutraPoolShape *shape;
     const LutraConvInput *input;
     const float *out_gradient;
     float *result;
+    void (*plane)(const struct Job *job, size_t in_element, size_t out_element);
 } Job;
 
-static size_t unit_end(const LutraPoolShape *shape, size_t first) {
-    const size_t end = first + UNIT_PLANES;
-    return end < shape->planes ? end : shape->planes;
+static void unit(void *user, size_t index, uint32_t worker) {
+    const Job *job = user;
+    const LutraPoolShape *shape = job->shape;
+    const size_t in_plane = (size_t)shape->in_height * shape->in_width;
+    const size_t out_plane = (size_t)shape->out_height * shape->out_width;
+    const size_t end = (index + 1) * UNIT_PLANES;
+    (void)worker;
+    for (size_t p = index * UNIT_PLANES; p < end && p < shape->planes; p++) {
+        job->plane(job, p * in_plane, p * out_plane);
+    }
+}
+
+static void run(Job *job) {
+    lutra_parallel_for(job->shape->threads, (job->shape->planes + UNIT_PLANES - 1) / UNIT_PLANES,
+                       unit, job);
 }
 
 static void sum_bytes(float *sums, const uint8_t *plane, const LutraPoolShape *shape,
@@ -53,30 +66,24 @@ static void sum_floats(float *sums, const float *plane, const LutraPoolShape *sh
     }
 }
 
-static void forward_unit(void *user, size_t index, uint32_t worker) {
-    const Job *job = user;
-    const LutraPoolShape *shape = job->shape;
-    const size_t in_plane = (size_t)shape->in_height * shape->in_width;
-    const size_t out_plane = (size_t)shape->out_height * shape->out_width;
-    const size_t end = unit_end(shape, index * UNIT_PLANES);
-    (void)worker;
-    for (size_t p = index * UNIT_PLANES; p < end; p++) {
-        float *sums = job->result + (p * out_plane);
-        if (job->input->bytes != NULL) {
-            sum_bytes(sums, job->input->bytes + (p * in_plane), shape, job->input->code_min);
-        } else {
-            sum_floats(sums, job->input->sums + (p * in_plane), shape);
-        }
+static void forward_plane(const Job *job, size_t in_element, size_t out_element) {
+    float *sums = job->result + out_element;
+    if (job->input->bytes != NULL) {
+        sum_bytes(sums, job->input->bytes + in_element, job->shape, job->input->code_min);
+    } else {
+        sum_floats(sums, job->input->sums + in_element, job->shape);
     }
 }
 
 void lutra_pool_forward(float *sums, const LutraPoolShape *shape, LutraConvInput input) {
-    Job job = {.shape = shape, .input = &input, .result = sums};
-    lutra_parallel_for(shape->threads, (shape->planes + UNIT_PLANES - 1) / UNIT_PLANES,
-                       forward_unit, &job);
+    Job job = {.shape = shape, .input = &input, .result = sums, .plane = forward_plane};
+    run(&job);
 }
 
-static void backward_plane(float *plane, const float *out_gradient, const LutraPoolShape *shape) {
+static void backward_plane(const Job *job, size_t in_element, size_t out_element) {
+    const LutraPoolShape *shape = job->shape;
+    const float *out_gradient = job->out_gradient + out_element;
+    float *plane = job->result + in_element;
     const float share = 1.0f / (float)(shape->kernel * shape->kernel);
     memset(plane, 0, (size_t)shape->in_height * shape->in_width * sizeof *plane);
     for (size_t r = 0; r < shape->out_height; r++) {
@@ -92,21 +99,9 @@ static void backward_plane(float *plane, const float *out_gradient, const LutraP
     }
 }
 
-static void backward_unit(void *user, size_t index, uint32_t worker) {
-    const Job *job = user;
-    const LutraPoolShape *shape = job->shape;
-    const size_t in_plane = (size_t)shape->in_height * shape->in_width;
-    const size_t out_plane = (size_t)shape->out_height * shape->out_width;
-    const size_t end = unit_end(shape, index * UNIT_PLANES);
-    (void)worker;
-    for (size_t p = index * UNIT_PLANES; p < end; p++) {
-        backward_plane(job->result + (p * in_plane), job->out_gradient + (p * out_plane), shape);
-    }
-}
-
 void lutra_pool_backward(float *in_gradient, const LutraPoolShape *shape,
                          const float *out_gradient) {
-    Job job = {.shape = shape, .out_gradient = out_gradient, .result = in_gradient};
-    lutra_parallel_for(shape->threads, (shape->planes + UNIT_PLANES - 1) / UNIT_PLANES,
-                       backward_unit, &job);
+    Job job = {.shape = shape, .out_gradient = out_gradient, .result = in_gradient,
+               .plane = backward_plane};
+    run(&job);
 }
