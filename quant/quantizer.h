@@ -13,7 +13,7 @@
  * code_min <= rint(x / step) <= code_max (for step 1 and codes -1..1 that is |x| < 1.5) and gives 0
  * elsewhere; a weight always passes it.
  *
- * @source training.md section 1 restates the Brevitas behaviour that this follows.
+ * @source the quantizers of Brevitas
  */
 #ifndef LUTRA_QUANT_QUANTIZER_H
 #define LUTRA_QUANT_QUANTIZER_H
@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "sim/circuit.h" /* lutra_affine_value, the norm of training and tables */
 
 /** Uniform quantizer of activations and inputs. code_min <= 0 < code_max, both within int8_t or
  * uint8_t range; step > 0 and finite. */
@@ -66,13 +68,6 @@ float lutra_weight_scale(const LutraWeightQuantizer *quantizer, const float *wei
 /** Codes (count) of a weight tensor for its scale. */
 void lutra_weight_codes(int8_t *codes, const LutraWeightQuantizer *quantizer, const float *weights,
                         size_t count, float scale);
-
-/** ((x - mean) * inverse_deviation) * weight + bias: BatchNorm and TensorNorm at inference, in this
- * association; training, table building and the client's output all call this one function. */
-static inline float lutra_affine_value(float x, float mean, float inverse_deviation, float weight,
-                                       float bias) {
-    return ((x - mean) * inverse_deviation) * weight + bias;
-}
 
 /** 1 / sqrt(variance + epsilon), single precision. */
 static inline float lutra_inverse_deviation(float variance, float epsilon) {

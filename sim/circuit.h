@@ -123,7 +123,14 @@ typedef struct {
     uint32_t parameter_index;   /* into LutraCircuit.parameters */
 } LutraTableOperation;
 
-/** y = ((x - mean) * inverse_deviation) * weight + bias, single precision, in this order. */
+/** ((x - mean) * inverse_deviation) * weight + bias, single precision, in this order: BatchNorm and
+ * TensorNorm at inference. Training, table building and the client's output call this function. */
+static inline float lutra_affine_value(float x, float mean, float inverse_deviation, float weight,
+                                       float bias) {
+    return ((x - mean) * inverse_deviation) * weight + bias;
+}
+
+/** y = lutra_affine_value(x, ...). */
 typedef struct {
     float *mean;              /* (C), owned, like the next three */
     float *inverse_deviation; /* (C) */

@@ -141,9 +141,8 @@ void lutra_operation_output(float *logits, const LutraOutputOperation *output, u
         float y = (float)x[c] * output->scale;
         for (uint32_t s = 0; s < output->step_count; s++) {
             const LutraAffineStep *const step = &output->steps[s];
-            const float centred = y - step->mean[c];
-            const float normal = centred * step->inverse_deviation[c];
-            y = normal * step->weight[c] + step->bias[c];
+            y = lutra_affine_value(y, step->mean[c], step->inverse_deviation[c], step->weight[c],
+                                   step->bias[c]);
         }
         logits[c] = y;
     }
