@@ -103,7 +103,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_clear_dot_prepare(ClearDot *dot, const ClearV
                                                      LutraError *error);
 void lutra_clear_dot_deinit(ClearDot *dot);
 
-/** Whether results fit in int16 whatever the method; called before formats are chosen. */
+/** The fastest method for this input format, these weights and this range of results. */
 DotMethod lutra_clear_dot_method(const ClearValue *x, const LutraOperation *op, LutraRange range);
 
 /** `table->x` and `table->round` are set; y's format is chosen by it. */

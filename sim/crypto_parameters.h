@@ -34,7 +34,8 @@ typedef struct {
     double norm2;            /* L2 norm of the integer weights before the table that it allows */
     double p_error_target;   /* asked for */
     double p_error;          /* reached, by the noise model of the same modulus switch */
-    double cost;             /* elementary operations of one keyswitch + bootstrap */
+    double cost;             /* elementary operations of one look-up: keyswitch, bootstrap and the
+                                additions charged to it (parameters.h) */
     char curve[LUTRA_CURVE_NAME_BYTES]; /* security curve's name and date */
 } LutraCryptoParameters;
 

@@ -15,12 +15,13 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "sim/circuit.h"
 #include "sim/noise.h"
 
 enum {
     LUTRA_SMALLEST_LOG2_POLY = 8,
     LUTRA_LARGEST_LOG2_POLY = 17,
-    LUTRA_MAX_PRECISION_BITS = 16 /* widest table input */
+    LUTRA_MAX_PRECISION_BITS = LUTRA_MAX_TABLE_BITS
 };
 
 typedef struct {
