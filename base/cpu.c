@@ -20,9 +20,6 @@ uint32_t lutra_cpu_detect(void) {
         if (__builtin_cpu_supports("avx512vpopcntdq")) {
             flags |= LUTRA_CPU_VPOPCNTDQ;
         }
-        if (__builtin_cpu_supports("avx512bf16")) {
-            flags |= LUTRA_CPU_BF16;
-        }
     }
 #endif
     return flags;

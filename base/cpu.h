@@ -10,8 +10,7 @@ typedef enum {
     LUTRA_CPU_AVX512 = 2,    /* AVX-512 F, BW, VL, DQ */
     LUTRA_CPU_VNNI = 4,      /* AVX-512 VNNI */
     LUTRA_CPU_VPOPCNTDQ = 8, /* AVX-512 VPOPCNTDQ */
-    LUTRA_CPU_BF16 = 16,     /* AVX-512 BF16 */
-    LUTRA_CPU_ALL = 31
+    LUTRA_CPU_ALL = 15
 } LutraCpuFlag;
 
 /** Flags of LutraCpuFlag that this processor and system support. */

@@ -814,12 +814,3 @@ bool lutra_h5_has_attribute(const LutraH5 *file, const char *object, const char 
     (void)H5Oclose(owner);
     return found;
 }
-
-void lutra_h5_library_version(char text[32]) {
-    unsigned major = 0;
-    unsigned minor = 0;
-    unsigned release = 0;
-    prepare_library();
-    (void)H5get_libversion(&major, &minor, &release);
-    (void)snprintf(text, 32, "%u.%u.%u", major, minor, release);
-}

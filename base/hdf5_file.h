@@ -108,7 +108,4 @@ LUTRA_MUST_CHECK LutraStatus lutra_h5_read_f64(double *value, LutraH5 *file, con
                                                const char *key, LutraError *error);
 bool lutra_h5_has_attribute(const LutraH5 *file, const char *object, const char *key);
 
-/** Version text of the linked library, such as "1.10.8". */
-void lutra_h5_library_version(char text[32]);
-
 #endif

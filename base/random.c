@@ -5,9 +5,8 @@
 #include <math.h>
 
 void lutra_random_words(uint32_t words[4], LutraRandomKey key, uint64_t counter, uint32_t block) {
-    /* The counter carries (counter, index, block) and the key (seed folded with the stream): 64
-     * bits of key hold the seed, the stream goes into the top word of the counter beside the block.
-     */
+    /* Philox's key is the seed; its counter carries counter, index and, in the top word, stream
+     * beside block. */
     const philox4x32_ctr_t in = {
         {(uint32_t)counter, (uint32_t)(counter >> 32), key.index, (key.stream << 16) ^ block}};
     const philox4x32_key_t philox_key = {{(uint32_t)key.seed, (uint32_t)(key.seed >> 32)}};

@@ -2,9 +2,9 @@
 /*
  * Counter-based random numbers (Philox 4x32-10, [Random123]).
  *
- * A draw is a pure function of (seed, stream, counter): it never depends on threads, batch size or
- * the order of calls. Streams are small tags of the caller's choice (an enum per module), so two
- * uses of one seed never share numbers.
+ * A draw is a pure function of seed, stream, index and counter: it never depends on threads, batch
+ * size or the order of calls. A stream is the tag of one purpose, so two uses of one seed never
+ * share numbers.
  */
 #ifndef LUTRA_BASE_RANDOM_H
 #define LUTRA_BASE_RANDOM_H
@@ -12,14 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Stream tags in use, in one place so that they stay distinct. Never renumber. */
+/** The tags in use, in one place so that they stay distinct. Never renumber. */
 typedef enum {
     LUTRA_STREAM_INIT = 1,    /* initial weights; index = layer */
     LUTRA_STREAM_SHUFFLE = 2, /* order of training images; index = epoch */
     LUTRA_STREAM_AUGMENT = 3, /* crop and flip; index = epoch, counter = image */
     LUTRA_STREAM_SPLIT = 4,   /* which training images are held out for validation */
-    LUTRA_STREAM_NOISE = 5,   /* noisy simulation */
-    LUTRA_STREAM_SAMPLE = 6,  /* which images or neurons are verified */
     LUTRA_STREAM_TEST = 1000  /* tests */
 } LutraRandomStream;
 
@@ -27,7 +25,7 @@ typedef enum {
 typedef struct {
     uint64_t seed;
     uint32_t stream; /* LutraRandomStream */
-    uint32_t index;  /* epoch, layer, ... */
+    uint32_t index;  /* epoch or layer; 0 where the stream has none */
 } LutraRandomKey;
 
 /** Four uniform 32-bit words for (key, counter, block). */
