@@ -130,14 +130,17 @@ void lutra_ciphertexts_conv(uint64_t *y, const LutraConvOperation *conv, LutraSh
     lutra_parallel_for(threads, positions * work.tiles, conv_unit, &work);
 }
 
+LutraConvOperation lutra_ciphertexts_linear_as_conv(const LutraLinearOperation *linear) {
+    return (LutraConvOperation){.in_channels = linear->in_features,
+                                .kernel = 1,
+                                .stride = 1,
+                                .padding = 0,
+                                .weights = linear->weights};
+}
+
 void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
                               const uint64_t *x, size_t words, uint32_t threads) {
-    /* A vector is an image of one pixel: the layer is a 1 x 1 convolution of it. */
-    const LutraConvOperation conv = {.in_channels = linear->in_features,
-                                     .kernel = 1,
-                                     .stride = 1,
-                                     .padding = 0,
-                                     .weights = linear->weights};
+    const LutraConvOperation conv = lutra_ciphertexts_linear_as_conv(linear);
     const LutraShape shape = {outputs, 1, 1};
     const LutraShape x_shape = {linear->in_features, 1, 1};
     lutra_ciphertexts_conv(y, &conv, shape, x, x_shape, words, threads);
@@ -176,73 +179,61 @@ void lutra_ciphertexts_sum_pool(uint64_t *y, const LutraSumPoolOperation *pool, 
     lutra_parallel_for(threads, lutra_shape_elements(shape), pool_unit, &work);
 }
 
-typedef struct {
+typedef struct WordWork WordWork;
+struct WordWork {
     uint64_t *y;
     const uint64_t *x0;
     const uint64_t *x1;
     uint32_t bits;
     size_t count;
-} WordWork;
+    void (*work)(const WordWork *work, size_t first, size_t last); /* of words [first, last) */
+};
 
-/** Words [*first, *last) of one chunk. */
-static void chunk_of(const WordWork *work, size_t index, size_t *first, size_t *last) {
-    *first = index * CHUNK_WORDS;
-    *last = work->count - *first < CHUNK_WORDS ? work->count : *first + CHUNK_WORDS;
-}
-
-static void run_chunks(WordWork *work, LutraParallelUnit unit, uint32_t threads) {
-    lutra_parallel_for(threads, (work->count + CHUNK_WORDS - 1) / CHUNK_WORDS, unit, work);
-}
-
-static void add_unit(void *user, size_t index, uint32_t worker) {
+static void chunk_unit(void *user, size_t index, uint32_t worker) {
     const WordWork *const work = user;
-    size_t first;
-    size_t last;
+    const size_t first = index * CHUNK_WORDS;
     (void)worker;
-    chunk_of(work, index, &first, &last);
+    work->work(work, first,
+               work->count - first < CHUNK_WORDS ? work->count : first + CHUNK_WORDS);
+}
+
+static void run_chunks(WordWork work, uint32_t threads) {
+    lutra_parallel_for(threads, (work.count + CHUNK_WORDS - 1) / CHUNK_WORDS, chunk_unit, &work);
+}
+
+static void add_words(const WordWork *work, size_t first, size_t last) {
     for (size_t j = first; j < last; j++) {
         work->y[j] = work->x0[j] + work->x1[j];
     }
 }
 
-void lutra_ciphertexts_add(uint64_t *y, const uint64_t *x0, const uint64_t *x1, size_t count,
-                           uint32_t threads) {
-    WordWork work = {.y = y, .x0 = x0, .x1 = x1, .count = count};
-    run_chunks(&work, add_unit, threads);
-}
-
-static void subtract_unit(void *user, size_t index, uint32_t worker) {
-    const WordWork *const work = user;
-    size_t first;
-    size_t last;
-    (void)worker;
-    chunk_of(work, index, &first, &last);
+static void subtract_words(const WordWork *work, size_t first, size_t last) {
     for (size_t j = first; j < last; j++) {
         work->y[j] -= work->x0[j];
     }
 }
 
-void lutra_ciphertexts_subtract(uint64_t *y, const uint64_t *x, size_t count, uint32_t threads) {
-    WordWork work = {.y = y, .x0 = x, .count = count};
-    run_chunks(&work, subtract_unit, threads);
-}
-
-static void shift_unit(void *user, size_t index, uint32_t worker) {
-    const WordWork *const work = user;
-    size_t first;
-    size_t last;
-    (void)worker;
-    chunk_of(work, index, &first, &last);
+static void shift_words(const WordWork *work, size_t first, size_t last) {
     for (size_t j = first; j < last; j++) {
         work->y[j] = work->x0[j] << work->bits;
     }
 }
 
+void lutra_ciphertexts_add(uint64_t *y, const uint64_t *x0, const uint64_t *x1, size_t count,
+                           uint32_t threads) {
+    run_chunks((WordWork){.y = y, .x0 = x0, .x1 = x1, .count = count, .work = add_words},
+               threads);
+}
+
+void lutra_ciphertexts_subtract(uint64_t *y, const uint64_t *x, size_t count, uint32_t threads) {
+    run_chunks((WordWork){.y = y, .x0 = x, .count = count, .work = subtract_words}, threads);
+}
+
 void lutra_ciphertexts_shift(uint64_t *y, const uint64_t *x, uint32_t bits, size_t count,
                              uint32_t threads) {
     LUTRA_ASSERT(bits < 64);
-    WordWork work = {.y = y, .x0 = x, .bits = bits, .count = count};
-    run_chunks(&work, shift_unit, threads);
+    run_chunks((WordWork){.y = y, .x0 = x, .bits = bits, .count = count, .work = shift_words},
+               threads);
 }
 
 void lutra_ciphertexts_add_constant(uint64_t *y, uint64_t constant, size_t count, size_t words) {
