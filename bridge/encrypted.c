@@ -37,9 +37,15 @@ double lutra_encrypted_clock(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static bool is_encrypted(const LutraOperation *op) {
+bool lutra_encrypted_is(const LutraOperation *op) {
     return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
            op->kind != LUTRA_OPERATION_OUTPUT;
+}
+
+uint32_t lutra_encrypted_bits_left(const LutraOperation *op) {
+    const bool leaves = lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_ROUND &&
+                        op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
+    return leaves ? op->u.round.dropped_bits : 0;
 }
 
 static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOperation *op) {
@@ -49,7 +55,7 @@ static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOp
 uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
+        if (lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_TABLE) {
             return op->u.table.parameter_index;
         }
     }
@@ -59,21 +65,11 @@ uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        if (is_encrypted(&circuit->operations[i])) {
+        if (lutra_encrypted_is(&circuit->operations[i])) {
             sum += lutra_operation_pbs(&circuit->operations[i]);
         }
     }
     return sum;
-}
-
-/** Approximate rounding leaves the low bits in the word: only what rounds by itself may read it. */
-static bool rounds_what_it_reads(const LutraOperation *op) {
-    return !is_encrypted(op) || op->kind == LUTRA_OPERATION_TABLE;
-}
-
-static bool is_left_unrounded(const LutraOperation *op) {
-    return is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
-           op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE && op->u.round.dropped_bits > 0;
 }
 
 LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error) {
@@ -85,7 +81,7 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
     const uint32_t set = lutra_encrypted_parameter_index(circuit);
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (!is_encrypted(op)) {
+        if (!lutra_encrypted_is(op)) {
             continue;
         }
         if (op->kind == LUTRA_OPERATION_TABLE && op->u.table.parameter_index != set) {
@@ -97,12 +93,13 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
         const uint32_t bits = input_of(circuit, op)->encoding.bits;
         if (op->kind == LUTRA_OPERATION_TABLE && bits > circuit->parameters[set].log2_poly) {
             return lutra_error_set(error, LUTRA_EINVAL,
-                                   "'%s' reads %u bits, but the crypto parameters allow %u",
+                                   "'%s' reads %u bits, but the crypto parameters allow %u: "
+                                   "compile it with fewer bits",
                                    op->name, bits, circuit->parameters[set].log2_poly);
         }
         for (uint32_t k = 0; k < op->input_count; k++) {
             const LutraOperation *const x = &circuit->operations[op->inputs[k]];
-            if (is_left_unrounded(x) && !rounds_what_it_reads(op)) {
+            if (lutra_encrypted_bits_left(x) > 0 && op->kind != LUTRA_OPERATION_TABLE) {
                 return lutra_error_set(error, LUTRA_EUNAVAILABLE,
                                        "'%s' reads the approximately rounded '%s', but only a "
                                        "table can: use exact rounding",
@@ -403,7 +400,7 @@ static LutraStatus run_operation(Run *run, uint32_t index) {
     if (op->kind == LUTRA_OPERATION_OUTPUT) {
         return need_codes(run, op->inputs[0]);
     }
-    LUTRA_TRY(is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
+    LUTRA_TRY(lutra_encrypted_is(op) ? run_encrypted(run, index) : run_clear(run, index));
     for (uint32_t k = 0; k < op->input_count; k++) {
         run->slots[op->inputs[k]].readers--;
         if (run->slots[op->inputs[k]].readers == 0) {

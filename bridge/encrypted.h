@@ -51,6 +51,12 @@ typedef struct {
     uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
 } LutraEncryptedReport;
 
+/** Whether an operation runs on ciphertexts; inputs and outputs do not. */
+bool lutra_encrypted_is(const LutraOperation *op);
+
+/** Low bits that an approximate rounding leaves in the word for the table to drop; else 0. */
+uint32_t lutra_encrypted_bits_left(const LutraOperation *op);
+
 /**
  * Whether lutra_encrypted_run can run this circuit with this parameter set.
  *

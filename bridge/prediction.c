@@ -6,27 +6,13 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "bridge/encrypted.h"
+#include "bridge/linear.h"
 
 enum { NEIGHBOURS = 5 };
 
-static bool is_encrypted(const LutraOperation *op) {
-    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
-           op->kind != LUTRA_OPERATION_OUTPUT;
-}
-
 static double square(int8_t weight) {
     return (double)weight * (double)weight;
-}
-
-static void linear_variance(double *y, const LutraOperation *op, const double *x) {
-    const LutraLinearOperation *const linear = &op->u.linear;
-    for (size_t o = 0; o < op->shape.channels; o++) {
-        double sum = 0.0;
-        for (size_t i = 0; i < linear->in_features; i++) {
-            sum += square(linear->weights[o * linear->in_features + i]) * x[i];
-        }
-        y[o] = sum;
-    }
 }
 
 /** One output of a convolution, at row r and column c. */
@@ -50,16 +36,23 @@ static double conv_variance_at(const LutraConvOperation *conv, const double *x, 
     return sum;
 }
 
-static void conv_variance(double *y, const LutraOperation *op, const double *x,
-                          LutraShape x_shape) {
+static void conv_variance(double *y, const LutraConvOperation *conv, LutraShape shape,
+                          const double *x, LutraShape x_shape) {
     size_t at = 0;
-    for (size_t o = 0; o < op->shape.channels; o++) {
-        for (size_t r = 0; r < op->shape.height; r++) {
-            for (size_t c = 0; c < op->shape.width; c++) {
-                y[at++] = conv_variance_at(&op->u.conv, x, x_shape, o, r, c);
+    for (size_t o = 0; o < shape.channels; o++) {
+        for (size_t r = 0; r < shape.height; r++) {
+            for (size_t c = 0; c < shape.width; c++) {
+                y[at++] = conv_variance_at(conv, x, x_shape, o, r, c);
             }
         }
     }
+}
+
+static void linear_variance(double *y, const LutraLinearOperation *linear, uint32_t outputs,
+                            const double *x) {
+    const LutraConvOperation conv = lutra_ciphertexts_linear_as_conv(linear);
+    conv_variance(y, &conv, (LutraShape){outputs, 1, 1}, x,
+                  (LutraShape){linear->in_features, 1, 1});
 }
 
 static void pool_variance(double *y, const LutraOperation *op, const double *x,
@@ -90,8 +83,12 @@ static void operation_variance(LutraPrediction *prediction, const LutraCircuit *
     double *const y = prediction->var_t2[index];
     const size_t count = lutra_shape_elements(op->shape);
     switch (op->kind) {
-        case LUTRA_OPERATION_LINEAR: linear_variance(y, op, x); break;
-        case LUTRA_OPERATION_CONV: conv_variance(y, op, x, x_shape); break;
+        case LUTRA_OPERATION_LINEAR:
+            linear_variance(y, &op->u.linear, op->shape.channels, x);
+            break;
+        case LUTRA_OPERATION_CONV:
+            conv_variance(y, &op->u.conv, op->shape, x, x_shape);
+            break;
         case LUTRA_OPERATION_SUM_POOL: pool_variance(y, op, x, x_shape); break;
         case LUTRA_OPERATION_ADD:
             for (size_t i = 0; i < count; i++) {
@@ -136,18 +133,13 @@ LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircui
     *prediction = (LutraPrediction){
         .operation_count = circuit->operation_count,
         .bootstrap_var_t2 = lutra_noise_bootstrap_of(set, model),
-        .keyswitch_var_t2 =
-            lutra_noise_keyswitch(model, set->glwe_dim << set->log2_poly, set->ks_level,
-                                  set->ks_base_log, set->lwe_std),
-        .modulus_switch_var_t2 =
-            lutra_noise_modulus_switch(model, (LutraModulusSwitch)set->modulus_switch,
-                                       set->lwe_dim, set->log2_poly)};
+        .lookup_var_t2 = lutra_noise_of_lookup(set, model, 0.0, 0).total_var_t2};
     const double fresh_var_t2 = lutra_noise_fresh(set);
     LutraStatus status = lutra_alloc(&prediction->var_t2, circuit->operation_count,
                                      sizeof *prediction->var_t2, error);
     for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (!is_encrypted(op)) {
+        if (!lutra_encrypted_is(op)) {
             continue;
         }
         for (uint32_t k = 0; k < op->input_count && status == LUTRA_OK; k++) {
@@ -214,7 +206,7 @@ double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double
          * torus on either side. */
         const double total = ldexp(var_t2 + i * prediction->bootstrap_var_t2,
                                    2 * (int)(bits - i)) +
-                             prediction->keyswitch_var_t2 + prediction->modulus_switch_var_t2;
+                             prediction->lookup_var_t2;
         sum += erfc(0.25 / sqrt(2.0 * total));
     }
     return sum;

@@ -18,8 +18,7 @@ typedef struct {
     double **var_t2; /* [operation][element], owned; NULL for operations that stay in the clear
                         and are read by none that is encrypted */
     double bootstrap_var_t2;
-    double keyswitch_var_t2;
-    double modulus_switch_var_t2;
+    double lookup_var_t2; /* what keyswitch and modulus switch add to a look-up's input */
 } LutraPrediction;
 
 /**

@@ -41,8 +41,10 @@ const char *lutra_verdict_text(LutraVerdict verdict) {
 static LutraStatus allocate(LutraVerifyResult *result, const LutraCircuit *circuit, uint64_t count,
                             LutraError *error) {
     size_t logits = 0;
-    if (count > SIZE_MAX || lutra_size_mul(&logits, (size_t)count, circuit->class_count) != 0) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "%llu samples do not fit in memory",
+    if (count > SIZE_MAX ||
+        lutra_size_mul(&logits, (size_t)count, circuit->class_count) != LUTRA_OK) {
+        return lutra_error_set(error, LUTRA_ENOMEM,
+                               "%llu samples do not fit in memory: verify fewer",
                                (unsigned long long)count);
     }
     LUTRA_TRY(lutra_alloc(&result->samples, (size_t)count, sizeof *result->samples, error));

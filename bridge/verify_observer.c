@@ -8,28 +8,16 @@
 #include "bridge/verify_priv.h"
 #include "sim/operations.h"
 
-static bool is_encrypted(const LutraOperation *op) {
-    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
-           op->kind != LUTRA_OPERATION_OUTPUT;
-}
-
-/** Bits that an approximate rounding leaves in the word for the table to drop; else 0. */
-static uint32_t bits_left_in(const LutraOperation *op) {
-    const bool leaves = is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
-                        op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
-    return leaves ? op->u.round.dropped_bits : 0;
-}
-
 /** What values[index] is encoded with: finer than the result's encoding if bits were left in. */
 static uint32_t word_bits(const LutraCircuit *circuit, uint32_t index) {
     const LutraOperation *const op = &circuit->operations[index];
-    return op->encoding.bits + bits_left_in(op);
+    return op->encoding.bits + lutra_encrypted_bits_left(op);
 }
 
 /** Half a finest step that approximate rounding adds. */
 static uint64_t word_shift(const LutraCircuit *circuit, uint32_t index) {
     const LutraOperation *const op = &circuit->operations[index];
-    if (bits_left_in(op) == 0) {
+    if (lutra_encrypted_bits_left(op) == 0) {
         return 0;
     }
     LutraRoundOperation round = op->u.round;
@@ -101,7 +89,7 @@ LutraStatus lutra_verify_observer_start(LutraVerifyObserver *observer, const uin
     forget_values(observer);
     for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        bool known = !is_encrypted(op);
+        bool known = !lutra_encrypted_is(op);
         for (uint32_t k = 0; k < op->input_count; k++) {
             known = known && observer->values[op->inputs[k]] != NULL;
         }
@@ -140,7 +128,7 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const LutraOperation *const op = &circuit->operations[index];
     const uint32_t input = op->inputs[0];
     const LutraEncoding encoding = circuit->operations[input].encoding;
-    const uint32_t dropped = bits_left_in(&circuit->operations[input]);
+    const uint32_t dropped = lutra_encrypted_bits_left(&circuit->operations[input]);
     const uint32_t position = observer->positions[input][element];
     const int64_t exact = observer->values[input][element];
     const int64_t right = lutra_round_half_up(exact, dropped);
@@ -152,8 +140,7 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const uint64_t word =
         lutra_word_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
     const LutraPrediction *const prediction = observer->prediction;
-    const double total = prediction->var_t2[input][element] + prediction->keyswitch_var_t2 +
-                         prediction->modulus_switch_var_t2;
+    const double total = prediction->var_t2[input][element] + prediction->lookup_var_t2;
     const bool standard = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD;
     const LutraPredictedLookup lookup = {
         .table = table,
@@ -251,7 +238,8 @@ static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uin
 static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
     for (uint32_t i = index + 1; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE && op->inputs[0] == index) {
+        if (lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_TABLE &&
+            op->inputs[0] == index) {
             return true;
         }
     }
@@ -261,11 +249,11 @@ static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
 static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
                          size_t count, LutraError *error) {
     const LutraOperation *const op = &observer->circuit->operations[index];
-    if (is_encrypted(op)) {
+    if (lutra_encrypted_is(op)) {
         LUTRA_TRY(need_values(observer, index, error));
         if (op->kind == LUTRA_OPERATION_TABLE) {
             judge_table(observer, index);
-        } else if (bits_left_in(op) > 0) {
+        } else if (lutra_encrypted_bits_left(op) > 0) {
             keep_unrounded(observer, index);
         } else if (op->kind == LUTRA_OPERATION_ROUND) {
             judge_exact_rounding(observer, index, words, count);

@@ -268,7 +268,10 @@ static void variances_are_sums_of_squares(void **state) {
         squares[1] += second->weights[i] * second->weights[i];
     }
     const double fresh = lutra_noise_fresh(&circuit.parameters[0]);
-    const double bootstrap = prediction.bootstrap_var_t2;
+    const double bootstrap = lutra_noise_bootstrap_of(&circuit.parameters[0], LUTRA_NOISE_TFHE_RS);
+    const LutraNoiseBreakdown lookup =
+        lutra_noise_of_lookup(&circuit.parameters[0], LUTRA_NOISE_TFHE_RS, 0.0, 6);
+    check_close(prediction.lookup_var_t2 / lookup.total_var_t2, 1.0, 1e-12);
     check_close(prediction.var_t2[1][0] / (squares[0] * fresh), 1.0, 1e-12);
     check_close(prediction.var_t2[2][0] / bootstrap, 1.0, 1e-12);
     check_close(prediction.var_t2[3][0] / (squares[1] * bootstrap), 1.0, 1e-12);
