@@ -468,9 +468,7 @@ void lutra_sim_pairs_avx2(uint8_t *y, const uint8_t *x, size_t pairs, uint32_t l
                                                    _mm256_maddubs_epi16(b, factors));
         _mm256_storeu_si256((__m256i *)(y + i), _mm256_permute4x64_epi64(packed, 0xD8));
     }
-    for (; i < pairs; i++) {
-        y[i] = (uint8_t)(2 * (levels * x[2 * i] + x[2 * i + 1]));
-    }
+    lutra_sim_pairs_ref(y + i, x + 2 * i, pairs - i, levels);
 }
 
 #endif
