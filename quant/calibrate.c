@@ -51,8 +51,9 @@ static LutraStatus run_pass(LutraCalibration *calibration, bool *overflow,
         }
         if (operation->kind != LUTRA_OPERATION_OUTPUT && ranges[i].min <= ranges[i].max) {
             calibration->ranges[plain] = ranges[i];
-            *overflow = *overflow || ranges[i].min < lutra_encoding_min(operation->encoding) ||
-                        ranges[i].max > lutra_encoding_max(operation->encoding);
+            *overflow = *overflow ||
+                        !lutra_encoding_holds(operation->encoding, ranges[i].min) ||
+                        !lutra_encoding_holds(operation->encoding, ranges[i].max);
         }
         plain++;
     }

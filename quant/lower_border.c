@@ -105,7 +105,7 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
                                      border->offsets};
     if (narrower.is_signed && narrower.bits > dropped + 1 &&
-        lutra_encoding_min(narrower) <= codes.min && lutra_encoding_max(narrower) >= codes.max &&
+        lutra_encoding_holds(narrower, codes.min) && lutra_encoding_holds(narrower, codes.max) &&
         lutra_offsets_wrap_is_right(&builder->pending, &domain,
                                     rounded_range(measured, dropped, NULL, 1))) {
         border->encoding = narrower;

@@ -117,20 +117,14 @@ static LutraStatus check_order(const LutraNetwork *network, const char *name, Lu
     return LUTRA_OK;
 }
 
-/* Positions of a window along one axis; 0 if it does not fit. */
-static uint32_t window_count(uint32_t extent, uint32_t kernel, uint32_t stride, uint32_t padding) {
-    const uint32_t padded = extent + (2 * padding);
-    return padded < kernel ? 0 : ((padded - kernel) / stride) + 1;
-}
-
 static LutraStatus set_windows(LutraLayer *layer, LutraShape in, uint32_t kernel, uint32_t stride,
                                uint32_t padding, const char *name, LutraError *error) {
     if (padding >= kernel && padding > 0) {
         return lutra_network_fail(error, name, layer->line, "padding %u of layer '%s' should be "
                                   "smaller than its kernel %u", padding, layer->name, kernel);
     }
-    layer->shape.height = window_count(in.height, kernel, stride, padding);
-    layer->shape.width = window_count(in.width, kernel, stride, padding);
+    layer->shape.height = lutra_window_positions(in.height, kernel, stride, padding);
+    layer->shape.width = lutra_window_positions(in.width, kernel, stride, padding);
     if (layer->shape.height == 0 || layer->shape.width == 0) {
         const uint32_t shorter = in.height < in.width ? in.height : in.width;
         return lutra_network_fail(

@@ -9,12 +9,22 @@ size_t lutra_shape_elements(LutraShape shape) {
     return (size_t)shape.channels * shape.height * shape.width;
 }
 
+uint32_t lutra_window_positions(uint32_t extent, uint32_t kernel, uint32_t stride,
+                                uint32_t padding) {
+    const uint32_t padded = extent + 2 * padding;
+    return padded < kernel ? 0 : (padded - kernel) / stride + 1;
+}
+
 int64_t lutra_encoding_min(LutraEncoding encoding) {
     return encoding.is_signed ? -(INT64_C(1) << (encoding.bits - 1)) : 0;
 }
 
 int64_t lutra_encoding_max(LutraEncoding encoding) {
     return (INT64_C(1) << (encoding.is_signed ? encoding.bits - 1 : encoding.bits)) - 1;
+}
+
+bool lutra_encoding_holds(LutraEncoding encoding, int64_t value) {
+    return value >= lutra_encoding_min(encoding) && value <= lutra_encoding_max(encoding);
 }
 
 LutraEncoding lutra_encoding_of_range(int64_t min, int64_t max) {

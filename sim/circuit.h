@@ -65,6 +65,10 @@ typedef struct {
     uint32_t width;
 } LutraShape;
 
+/** Positions of a window along one axis; 0 if it does not fit. stride >= 1. */
+uint32_t lutra_window_positions(uint32_t extent, uint32_t kernel, uint32_t stride,
+                                uint32_t padding);
+
 /** Elements of a shape; 0 if any extent is 0. Shapes are bounded so that this cannot overflow. */
 size_t lutra_shape_elements(LutraShape shape);
 
@@ -76,6 +80,8 @@ typedef struct {
 /** Smallest and largest value of an encoding: [0, 2^p - 1] or [-2^(p-1), 2^(p-1) - 1]. */
 int64_t lutra_encoding_min(LutraEncoding encoding);
 int64_t lutra_encoding_max(LutraEncoding encoding);
+
+bool lutra_encoding_holds(LutraEncoding encoding, int64_t value);
 
 /** Fewest bits of an encoding that holds [min, max]; signed iff min < 0. */
 LutraEncoding lutra_encoding_of_range(int64_t min, int64_t max);

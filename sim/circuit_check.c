@@ -34,10 +34,6 @@ static bool all_finite(const float *values, uint32_t count) {
     return true;
 }
 
-static bool in_encoding(LutraEncoding encoding, int64_t value) {
-    return value >= lutra_encoding_min(encoding) && value <= lutra_encoding_max(encoding);
-}
-
 static bool same_encoding(LutraEncoding a, LutraEncoding b) {
     return a.bits == b.bits && a.is_signed == b.is_signed;
 }
@@ -52,7 +48,7 @@ static LutraStatus check_input(Check *check, const LutraOperation *op) {
         return REFUSE(check, op, "codes are missing or the scale is not finite");
     }
     for (size_t i = 0; i < (size_t)op->shape.channels * 256; i++) {
-        if (!in_encoding(op->encoding, input->code_of_pixel[i])) {
+        if (!lutra_encoding_holds(op->encoding, input->code_of_pixel[i])) {
             return REFUSE(check, op, "code %d does not fit in %u bits", input->code_of_pixel[i],
                           op->encoding.bits);
         }
@@ -72,12 +68,6 @@ static LutraStatus check_linear(Check *check, const LutraOperation *op, LutraSha
     return LUTRA_OK;
 }
 
-/** Extent of a sliding window's result; 0 if the window does not fit. */
-static uint32_t window_extent(uint32_t extent, uint32_t padding, uint32_t kernel, uint32_t stride) {
-    const uint32_t padded = extent + 2 * padding;
-    return padded < kernel ? 0 : (padded - kernel) / stride + 1;
-}
-
 static LutraStatus check_window(Check *check, const LutraOperation *op, LutraShape x_shape,
                                 uint32_t kernel, uint32_t stride, uint32_t padding) {
     if (kernel == 0 || kernel > MAX_KERNEL || stride == 0 || stride > MAX_KERNEL ||
@@ -85,8 +75,8 @@ static LutraStatus check_window(Check *check, const LutraOperation *op, LutraSha
         return REFUSE(check, op, "kernel %u, stride %u, padding %u are not possible", kernel,
                       stride, padding);
     }
-    const uint32_t height = window_extent(x_shape.height, padding, kernel, stride);
-    const uint32_t width = window_extent(x_shape.width, padding, kernel, stride);
+    const uint32_t height = lutra_window_positions(x_shape.height, kernel, stride, padding);
+    const uint32_t width = lutra_window_positions(x_shape.width, kernel, stride, padding);
     if (op->shape.height != height || op->shape.width != width) {
         return REFUSE(check, op, "result is %u x %u, but its window gives %u x %u",
                       op->shape.height, op->shape.width, height, width);
@@ -163,7 +153,7 @@ static LutraStatus check_table(Check *check, const LutraOperation *op, const Lut
         }
     }
     for (size_t i = 0; i < (size_t)table->table_count * table->entry_count; i++) {
-        if (!in_encoding(op->encoding, table->entries[i])) {
+        if (!lutra_encoding_holds(op->encoding, table->entries[i])) {
             return REFUSE(check, op, "entry %d does not fit in %u bits", table->entries[i],
                           op->encoding.bits);
         }

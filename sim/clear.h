@@ -25,6 +25,15 @@ typedef struct {
 /** The empty statistics. */
 LutraOperationStatistics lutra_operation_statistics_empty(void);
 
+/** Notes one result, but for elements, zeros and out_of_range. An empty `observed` never counts. */
+static inline void lutra_operation_statistics_see(LutraOperationStatistics *statistics,
+                                                  LutraRange observed, int64_t value) {
+    statistics->min = value < statistics->min ? value : statistics->min;
+    statistics->max = value > statistics->max ? value : statistics->max;
+    statistics->outside_observed +=
+        observed.min <= observed.max && (value < observed.min || value > observed.max);
+}
+
 /** Adds `from` to `into`. */
 void lutra_operation_statistics_merge(LutraOperationStatistics *into,
                                       const LutraOperationStatistics *from);

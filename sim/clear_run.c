@@ -160,15 +160,11 @@ static void run_round(const LutraRoundOperation *round, const ClearValue *y, con
 static void run_output(const LutraOperation *op, const ClearValue *x, float *logits,
                        LutraOperationStatistics *statistics, const uint8_t *scratch,
                        int32_t *row) {
-    const int64_t low = lutra_encoding_min(op->encoding);
-    const int64_t high = lutra_encoding_max(op->encoding);
     lutra_clear_load_row(row, x, scratch, 0);
     lutra_operation_output(logits, &op->u.output, op->shape.channels, row);
     for (size_t c = 0; c < x->channels; c++) {
-        statistics->min = row[c] < statistics->min ? row[c] : statistics->min;
-        statistics->max = row[c] > statistics->max ? row[c] : statistics->max;
-        statistics->outside_observed += outside(op->observed_range, row[c]);
-        statistics->out_of_range += row[c] < low || row[c] > high;
+        lutra_operation_statistics_see(statistics, op->observed_range, row[c]);
+        statistics->out_of_range += !lutra_encoding_holds(op->encoding, row[c]);
     }
     statistics->elements += x->channels;
 }
@@ -179,9 +175,7 @@ static void observe(LutraOperationStatistics *statistics, LutraRange observed, c
     for (size_t p = 0; p < y->pixels; p++) {
         lutra_clear_load_row(row, y, scratch, p);
         for (size_t c = 0; c < y->channels; c++) {
-            statistics->min = row[c] < statistics->min ? row[c] : statistics->min;
-            statistics->max = row[c] > statistics->max ? row[c] : statistics->max;
-            statistics->outside_observed += outside(observed, row[c]);
+            lutra_operation_statistics_see(statistics, observed, row[c]);
         }
     }
     statistics->elements += (uint64_t)y->pixels * y->channels;

@@ -340,13 +340,6 @@ static void run_steps(const LutraClearProgram *program, const ClearStage *stage,
     note_steps(program, stage, statistics, &seen, scratch);
 }
 
-static void note(LutraOperationStatistics *statistics, LutraRange observed, int64_t value) {
-    statistics->min = value < statistics->min ? value : statistics->min;
-    statistics->max = value > statistics->max ? value : statistics->max;
-    statistics->outside_observed +=
-        stated(observed) && (value < observed.min || value > observed.max);
-}
-
 static void run_entries(const LutraClearProgram *program, const ClearStage *stage,
                         LutraOperationStatistics *statistics, uint8_t *scratch) {
     const ClearTable *const table = &stage->table;
@@ -363,17 +356,19 @@ static void run_entries(const LutraClearProgram *program, const ClearStage *stag
         for (uint32_t c = 0; c < x->channels; c++) {
             int64_t bucket = row[c];
             if (table->observes_x) {
-                note(&statistics[table->x], operations[table->x].observed_range, bucket);
+                lutra_operation_statistics_see(&statistics[table->x],
+                                               operations[table->x].observed_range, bucket);
             }
             if (rounds) {
                 const LutraRoundOperation *const round = &operations[table->round].u.round;
                 const int64_t offset = round->offsets == NULL ? 0 : round->offsets[c];
                 bucket = lutra_round_half_up(bucket + offset, round->dropped_bits);
-                note(of_round, operations[table->round].observed_range, bucket);
+                lutra_operation_statistics_see(
+                    of_round, operations[table->round].observed_range, bucket);
             }
             const int32_t entry =
                 lutra_table_lookup(&op->u.table, c, bucket, &of_table->out_of_range);
-            note(of_table, op->observed_range, entry);
+            lutra_operation_statistics_see(of_table, op->observed_range, entry);
             of_table->zeros += entry == 0;
             row[c] = entry;
         }

@@ -55,10 +55,11 @@ LutraStatus lutra_torus_check(const LutraCircuit *circuit, LutraError *error) {
         if (op->kind == LUTRA_OPERATION_TABLE && circuit->parameter_count > 0) {
             const uint32_t bits = circuit->operations[op->inputs[0]].encoding.bits;
             const uint32_t log2_poly = log2_poly_of(circuit, &op->u.table);
-            if (bits > log2_poly || log2_poly > LUTRA_WORD_MAX_LOG2_POLY) {
+            if (bits > log2_poly) { /* lutra_circuit_check bounds log2 N */
                 return lutra_error_set(error, LUTRA_EINVAL,
-                                       "'%s' reads %u bits, but its crypto parameters have %u",
-                                       op->name, bits, log2_poly);
+                                       "'%s' reads %u bits, but its crypto parameters allow %u: "
+                                       "choose parameters for %u bits",
+                                       op->name, bits, log2_poly, bits);
             }
         }
     }
@@ -114,10 +115,6 @@ static const int64_t *client_input(const Run *run, const LutraOperation *op, uin
 }
 
 /* --- operations ------------------------------------------------------------------------------- */
-
-static bool in_encoding(LutraEncoding encoding, int64_t value) {
-    return value >= lutra_encoding_min(encoding) && value <= lutra_encoding_max(encoding);
-}
 
 static int64_t limited(int64_t value) {
     return value > VALUE_LIMIT ? VALUE_LIMIT : value < -VALUE_LIMIT ? -VALUE_LIMIT : value;
@@ -184,7 +181,7 @@ static uint64_t run_table(const Run *run, const LutraOperation *op, LutraTorusRe
             const LutraWordLookup found = lutra_word_look_up(&table, x.words[i], log2_poly);
             y.words[i] = found.word;
             y.values[i] = found.value;
-            outside += found.in_padding || !in_encoding(encoding, x.values[i]);
+            outside += found.in_padding || !lutra_encoding_holds(encoding, x.values[i]);
         }
     }
     return outside;
@@ -256,7 +253,7 @@ static uint64_t run_output(const Run *run, const LutraOperation *op, float *logi
         codes[c] = decoded[c] > INT32_MAX   ? INT32_MAX
                    : decoded[c] < INT32_MIN ? INT32_MIN
                                             : (int32_t)decoded[c];
-        outside += !in_encoding(op->encoding, x.values[c]);
+        outside += !lutra_encoding_holds(op->encoding, x.values[c]);
     }
     lutra_operation_output(logits, &op->u.output, op->shape.channels, codes);
     return outside;
@@ -265,14 +262,10 @@ static uint64_t run_output(const Run *run, const LutraOperation *op, float *logi
 static void observe(LutraOperationStatistics *statistics, const LutraOperation *op,
                     const int64_t *values) {
     const size_t elements = lutra_shape_elements(op->shape);
-    const LutraRange observed = op->observed_range;
     const bool codes = op->kind == LUTRA_OPERATION_INPUT || op->kind == LUTRA_OPERATION_TABLE;
     for (size_t i = 0; i < elements; i++) {
-        statistics->min = values[i] < statistics->min ? values[i] : statistics->min;
-        statistics->max = values[i] > statistics->max ? values[i] : statistics->max;
+        lutra_operation_statistics_see(statistics, op->observed_range, values[i]);
         statistics->zeros += codes && values[i] == 0;
-        statistics->outside_observed += observed.min <= observed.max &&
-                                        (values[i] < observed.min || values[i] > observed.max);
     }
     statistics->elements += elements;
 }

@@ -28,10 +28,6 @@ static uint32_t cases(void) {
     return 60u * (scale > 0 ? (uint32_t)scale : 1u);
 }
 
-static bool in_encoding(LutraEncoding encoding, int64_t value) {
-    return value >= lutra_encoding_min(encoding) && value <= lutra_encoding_max(encoding);
-}
-
 static bool is_encrypted(const LutraOperation *op) {
     return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
            op->kind != LUTRA_OPERATION_OUTPUT;
@@ -47,7 +43,7 @@ static bool is_safe(const LutraCircuit *circuit, const LutraImageValues *values)
             const bool decoded = is_encrypted(x) && !is_encrypted(op);
             for (size_t e = 0; e < lutra_shape_elements(x->shape); e++) {
                 if ((looked_up || decoded || op->kind == LUTRA_OPERATION_OUTPUT) &&
-                    !in_encoding(x->encoding, values->values[op->inputs[k]][e])) {
+                    !lutra_encoding_holds(x->encoding, values->values[op->inputs[k]][e])) {
                     return false;
                 }
             }
@@ -77,7 +73,7 @@ static void check_table(const LutraCircuit *circuit, uint32_t index, LutraTorusR
         uint64_t out_of_domain = 0;
         const int32_t saturated =
             lutra_table_lookup(&op->u.table, channel, x.values[e], &out_of_domain);
-        assert_int_equal(out_of_domain == 0, in_encoding(encoding, x.values[e]));
+        assert_int_equal(out_of_domain == 0, lutra_encoding_holds(encoding, x.values[e]));
         if (out_of_domain == 0) {
             assert_int_equal(y.values[e], saturated);
         } else {
@@ -109,7 +105,7 @@ static void check_output(const LutraCircuit *circuit, void *scratch, const float
             }
         }
         codes[c] = (int32_t)y;
-        outside += !in_encoding(op->encoding, x.values[c]);
+        outside += !lutra_encoding_holds(op->encoding, x.values[c]);
     }
     lutra_operation_output(expected, &op->u.output, circuit->class_count, codes);
     assert_memory_equal(logits, expected, circuit->class_count * sizeof(float));
@@ -150,7 +146,7 @@ static void check_operation(const LutraCircuit *circuit, uint32_t index, void *s
             const bool decoded = is_encrypted(x) && !is_encrypted(op);
             legal = legal && from.values[e] >= x->static_range.min &&
                     from.values[e] <= x->static_range.max &&
-                    (!decoded || in_encoding(x->encoding, from.values[e]));
+                    (!decoded || lutra_encoding_holds(x->encoding, from.values[e]));
             inputs[op->inputs[k]][e] = (int32_t)from.values[e];
         }
     }
