@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "datasets/dataset.h"
 
 typedef enum {
     CLI_EXIT_DONE = 0,
@@ -83,6 +84,8 @@ double cli_parse_f64(struct argp_state *state, const char *option, const char *t
 /** Index of `text` in `words` (ended by NULL). */
 int cli_parse_word(struct argp_state *state, const char *option, const char *text,
                    const char *const *words);
+/** The argument of --split. */
+LutraSplitKind cli_parse_split(struct argp_state *state, const char *text);
 
 /** Progress on stderr: a bar with rate and ETA on a terminal, a plain line per milestone otherwise;
  * also turns Ctrl-C into a request to stop. */

@@ -40,7 +40,6 @@ typedef struct {
 
 static const char *const action_words[] = {"import", "info", "show", NULL};
 static const char *const format_words[] = {"cifar10", "cifar100", "idx", "png", NULL};
-static const char *const split_words[] = {"train", "test", NULL};
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE", 0, "import: the dataset to write; show: the PNG to write", 1},
@@ -122,8 +121,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_NOTE: options->note = argument; return 0;
         case KEY_SPLIT:
             options->split_word = argument;
-            options->split =
-                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_words);
+            options->split = cli_parse_split(state, argument);
             return 0;
         case KEY_COUNT:
             options->count = cli_parse_u64(state, "--count", argument, 1, MAX_TILES);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lutra evaluate: accuracy of a quantized model on a dataset. */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/csv_file.h"
 #include "train/evaluate.h"
 
 #define COMMAND "evaluate"
@@ -22,8 +21,6 @@ typedef struct {
     LutraSplitKind split;
     uint64_t limit;
 } Options;
-
-static const char *const split_words[] = {"train", "test", NULL};
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "What to evaluate on:", 1},
@@ -58,10 +55,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
         case KEY_DATA: options->data = argument; return 0;
         case KEY_LOGITS: options->logits = argument; return 0;
-        case KEY_SPLIT:
-            options->split =
-                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_words);
-            return 0;
+        case KEY_SPLIT: options->split = cli_parse_split(state, argument); return 0;
         case KEY_LIMIT:
             options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
             return 0;
@@ -103,7 +97,7 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
     const uint64_t images = work->data.splits[options->split].count;
     if (images == 0) {
         return lutra_error_set(error, LUTRA_EDATA, "'%s' has no %s images", options->data,
-                               split_words[options->split]);
+                               lutra_split_name(options->split));
     }
     if (options->logits != NULL) {
         LUTRA_TRY(lutra_alloc(&work->logits, images * work->model.network.class_count,
@@ -118,33 +112,6 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
     return LUTRA_OK;
 }
 
-/* image,label,logit_0,...: nine digits bring a float back unchanged. */
-static LutraStatus write_logits(const Work *work, const Options *options, LutraError *error) {
-    const LutraSplit *split = &work->data.splits[options->split];
-    const size_t classes = work->model.network.class_count;
-    const size_t line_bytes = 32 + (classes * 24);
-    char *text = NULL;
-    size_t used = 0;
-    LUTRA_TRY(lutra_alloc(&text, split->count + 1, line_bytes, error));
-    used += (size_t)snprintf(text, line_bytes, "image,label");
-    for (size_t c = 0; c < classes; c++) {
-        used += (size_t)snprintf(text + used, 24, ",logit_%zu", c);
-    }
-    text[used++] = '\n';
-    for (size_t n = 0; n < split->count; n++) {
-        used += (size_t)snprintf(text + used, 32, "%zu,%u", n, split->labels[n]);
-        for (size_t c = 0; c < classes; c++) {
-            used += (size_t)snprintf(text + used, 24, ",%.9g",
-                                     (double)work->logits[(n * classes) + c]);
-        }
-        text[used++] = '\n';
-    }
-    const LutraStatus status =
-        lutra_file_write(options->logits, text, used, options->common.force, error);
-    lutra_free(&text);
-    return status;
-}
-
 static int report(const Work *work, const Options *options) {
     const double images = (double)work->result.images;
     const double top1 = (double)work->result.right1 / images;
@@ -153,8 +120,9 @@ static int report(const Work *work, const Options *options) {
         char count[32];
         printf("%s: %s %s images of %s: top-1 %.2f %%, top-5 %.2f %%, loss %.4f (%.2f s)\n",
                options->model, cli_grouped(count, work->result.images),
-               split_words[options->split], work->data.name, 100.0 * top1, 100.0 * top5,
+               lutra_split_name(options->split), work->data.name, 100.0 * top1, 100.0 * top5,
                work->result.loss, work->seconds);
+        printf("data: %s\n", work->data.source);
         return CLI_EXIT_DONE;
     }
     LutraJson *object = lutra_json_create("lutra.evaluate/1");
@@ -163,7 +131,7 @@ static int report(const Work *work, const Options *options) {
     lutra_json_set_text(object, "data", work->data.name);
     lutra_json_set_text(object, "data_source", work->data.source);
     lutra_json_set_text(object, "data_checksum", work->data.checksum);
-    lutra_json_set_text(object, "split", split_words[options->split]);
+    lutra_json_set_text(object, "split", lutra_split_name(options->split));
     lutra_json_set_i64(object, "images", (int64_t)work->result.images);
     lutra_json_set_f64(object, "top1", top1);
     lutra_json_set_f64(object, "top5", top5);
@@ -187,10 +155,12 @@ int cmd_evaluate(int argc, char **argv) {
     LutraStatus status = evaluate(&work, &options, &progress.progress, &error);
     cli_progress_stop(&progress);
     if (status == LUTRA_OK && options.logits != NULL) {
-        status = write_logits(&work, &options, &error);
+        status = cli_write_logits(options.logits, options.common.force,
+                                  work.data.splits[options.split].labels, work.logits,
+                                  work.result.images, work.model.network.class_count, &error);
     }
-    const int code = status == LUTRA_OK ? report(&work, &options)
-                                        : cli_fail(COMMAND, status, &error);
+    const int code =
+        status == LUTRA_OK ? report(&work, &options) : cli_fail(COMMAND, status, &error);
     work_deinit(&work);
     return code;
 }

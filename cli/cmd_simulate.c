@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/csv_file.h"
 #include "cli/gallery.h"
 #include "datasets/dataset.h"
 #include "sim/simulate.h"
@@ -43,7 +44,6 @@ typedef struct {
 } Options;
 
 static const char *const mode_names[] = {"clear", "torus", "noisy", NULL};
-static const char *const split_names[] = {"train", "test", NULL};
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "Input:", 1},
@@ -70,10 +70,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             options->mode =
                 (LutraSimulationMode)cli_parse_word(state, "--mode", argument, mode_names);
             return 0;
-        case KEY_SPLIT:
-            options->split =
-                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_names);
-            return 0;
+        case KEY_SPLIT: options->split = cli_parse_split(state, argument); return 0;
         case KEY_LIMIT:
             options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
             return 0;
@@ -129,61 +126,16 @@ static void interval_95(double interval[2], uint64_t hits, uint64_t count) {
     interval[1] = hits == count ? 1.0 : centre + reach;
 }
 
-static LutraStatus write_csv(const char *path, bool force, char *text, size_t bytes,
-                             LutraError *error) {
-    if (text == NULL) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'", path);
-    }
-    return lutra_file_write(path, text, bytes, force, error);
-}
-
-static LutraStatus write_logits(const Options *options, const LutraSimulation *result,
-                                const LutraDataset *dataset, LutraError *error) {
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *const out = open_memstream(&text, &bytes);
-    if (out == NULL) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'", options->logits_path);
-    }
-    fputs("image,label", out);
-    for (uint32_t c = 0; c < result->class_count; c++) {
-        fprintf(out, ",logit_%" PRIu32, c);
-    }
-    fputc('\n', out);
-    for (uint64_t i = 0; i < result->images; i++) {
-        fprintf(out, "%" PRIu64 ",%u", i, dataset->splits[options->split].labels[i]);
-        for (uint32_t c = 0; c < result->class_count; c++) {
-            fprintf(out, ",%.9g", (double)result->logits[i * result->class_count + c]);
-        }
-        fputc('\n', out);
-    }
-    const bool complete = fclose(out) == 0;
-    const LutraStatus status = write_csv(options->logits_path, options->common.force,
-                                         complete ? text : NULL, bytes, error);
-    free(text);
-    return status;
-}
-
 static LutraStatus write_predictions(const Options *options, const LutraSimulation *result,
-                                     const LutraDataset *dataset, LutraError *error) {
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *const out = open_memstream(&text, &bytes);
-    if (out == NULL) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'",
-                               options->predictions_path);
-    }
-    fputs("image,label,predicted,correct\n", out);
+                                     const uint16_t *labels, LutraError *error) {
+    CliCsv csv;
+    LUTRA_TRY(cli_csv_open(&csv, error));
+    fputs("image,label,predicted,correct\n", csv.out);
     for (uint64_t i = 0; i < result->images; i++) {
-        const uint32_t label = dataset->splits[options->split].labels[i];
-        fprintf(out, "%" PRIu64 ",%" PRIu32 ",%" PRIu32 ",%d\n", i, label, result->predictions[i],
-                label == result->predictions[i] ? 1 : 0);
+        fprintf(csv.out, "%" PRIu64 ",%u,%" PRIu32 ",%d\n", i, labels[i], result->predictions[i],
+                labels[i] == result->predictions[i] ? 1 : 0);
     }
-    const bool complete = fclose(out) == 0;
-    const LutraStatus status = write_csv(options->predictions_path, options->common.force,
-                                         complete ? text : NULL, bytes, error);
-    free(text);
-    return status;
+    return cli_csv_close(&csv, options->predictions_path, options->common.force, error);
 }
 
 static LutraStatus write_confusion(const Options *options, const LutraSimulation *result,
@@ -191,7 +143,7 @@ static LutraStatus write_confusion(const Options *options, const LutraSimulation
                                    LutraError *error) {
     char subtitle[256];
     (void)snprintf(subtitle, sizeof subtitle, "%s, %s split, %" PRIu64 " images, top-1 %.2f %%",
-                   dataset->name, split_names[options->split], result->images,
+                   dataset->name, lutra_split_name(options->split), result->images,
                    100.0 * (double)result->top1_hits / (double)result->images);
     const char **const names = calloc(result->class_count, sizeof *names);
     if (names == NULL) {
@@ -210,11 +162,13 @@ static LutraStatus write_confusion(const Options *options, const LutraSimulation
 static LutraStatus write_files(const Options *options, const LutraSimulation *result,
                                const LutraDataset *dataset, const LutraCircuit *circuit,
                                LutraError *error) {
+    const uint16_t *const labels = dataset->splits[options->split].labels;
     if (options->logits_path != NULL) {
-        LUTRA_TRY(write_logits(options, result, dataset, error));
+        LUTRA_TRY(cli_write_logits(options->logits_path, options->common.force, labels,
+                                   result->logits, result->images, result->class_count, error));
     }
     if (options->predictions_path != NULL) {
-        LUTRA_TRY(write_predictions(options, result, dataset, error));
+        LUTRA_TRY(write_predictions(options, result, labels, error));
     }
     if (options->confusion_path != NULL) {
         LUTRA_TRY(write_confusion(options, result, dataset, circuit, error));
@@ -222,7 +176,7 @@ static LutraStatus write_files(const Options *options, const LutraSimulation *re
     if (options->gallery_path != NULL) {
         char title[256];
         (void)snprintf(title, sizeof title, "%s on %s, %s split: wrong answers are framed",
-                       circuit->name, dataset->name, split_names[options->split]);
+                       circuit->name, dataset->name, lutra_split_name(options->split));
         LUTRA_TRY(cli_gallery_write(title, dataset, options->split, result->predictions,
                                     result->images, options->gallery_path, options->common.force,
                                     error));
@@ -283,7 +237,7 @@ static int print_json(const Options *options, const LutraSimulation *result,
     lutra_json_set_text(json, "data", options->data_path);
     lutra_json_set_text(json, "data_source", dataset->source);
     lutra_json_set_text(json, "data_checksum", dataset->checksum);
-    lutra_json_set_text(json, "split", split_names[options->split]);
+    lutra_json_set_text(json, "split", lutra_split_name(options->split));
     lutra_json_set_text(json, "mode", mode_names[options->mode]);
     lutra_json_set_i64(json, "threads", options->common.threads);
     lutra_json_set_i64(json, "images", (int64_t)result->images);
@@ -317,7 +271,7 @@ static int print_text(const Options *options, const LutraSimulation *result,
     interval_95(interval, result->top1_hits, result->images);
     printf("circuit     %s (%s), mode %s\n", options->circuit_path, circuit->name,
            mode_names[options->mode]);
-    printf("data        %s, %s split, %s images\n", dataset->name, split_names[options->split],
+    printf("data        %s, %s split, %s images\n", dataset->name, lutra_split_name(options->split),
            cli_grouped(number, result->images));
     printf("source      %s\n", dataset->source);
     printf("top-1       %.2f %%  (95 %% interval %.2f .. %.2f %%)\n",

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/crypto_report.h"
+#include "cli/csv_file.h"
 #include "datasets/dataset.h"
 
 static const char *const COMMAND = "verify";
@@ -30,8 +31,6 @@ typedef struct {
     uint64_t key_limit_gib;
     bool test_keys;
 } Options;
-
-static const char *const split_names[] = {"train", "test", NULL};
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "Input:", 1},
@@ -52,10 +51,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
         case KEY_DATA: options->data_path = argument; return 0;
-        case KEY_SPLIT:
-            options->split =
-                (LutraSplitKind)cli_parse_word(state, "--split", argument, split_names);
-            return 0;
+        case KEY_SPLIT: options->split = cli_parse_split(state, argument); return 0;
         case KEY_SAMPLES:
             options->samples = cli_parse_u64(state, "--samples", argument, 1, 1000000);
             return 0;
@@ -162,29 +158,22 @@ static void print_layers(FILE *out, const LutraVerifyResult *result) {
     }
 }
 
+/* samples.csv if there is a split for the labels, else layers.csv. */
 static LutraStatus write_table(const Options *options, const char *name,
                                const LutraVerifyResult *result, const LutraSplit *split,
                                LutraError *error) {
+    CliCsv csv;
     char *path = NULL;
-    char *text = NULL;
-    size_t bytes = 0;
     LUTRA_TRY(path_in(&path, options->folder, name, error));
-    FILE *const out = open_memstream(&text, &bytes);
-    LutraStatus status = lutra_error_set(NULL, LUTRA_ENOMEM, "no memory");
-    if (out != NULL) {
+    LutraStatus status = cli_csv_open(&csv, error);
+    if (status == LUTRA_OK) {
         if (split != NULL) {
-            print_samples(out, options, result, split);
+            print_samples(csv.out, options, result, split);
         } else {
-            print_layers(out, result);
+            print_layers(csv.out, result);
         }
-        if (fclose(out) == 0) {
-            status = lutra_file_write(path, text, bytes, options->common.force, error);
-        }
+        status = cli_csv_close(&csv, path, options->common.force, error);
     }
-    if (status == LUTRA_ENOMEM) {
-        (void)lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'", path);
-    }
-    free(text);
     lutra_free(&path);
     return status;
 }
@@ -257,8 +246,9 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     LutraJson *json = lutra_json_create("lutra.verify/1");
     lutra_json_set_text(json, "circuit", options->circuit_path);
     lutra_json_set_text(json, "data", options->data_path);
+    lutra_json_set_text(json, "data_source", dataset->source);
     lutra_json_set_text(json, "data_checksum", dataset->checksum);
-    lutra_json_set_text(json, "split", split_names[options->split]);
+    lutra_json_set_text(json, "split", lutra_split_name(options->split));
     lutra_json_set_i64(json, "first", (int64_t)options->first);
     lutra_json_set_text(json, "backend", lutra_backend_tfhe()->name());
     lutra_json_set_bool(json, "test_keys", options->test_keys);
@@ -315,8 +305,9 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
             : 1e3 * result->run_seconds * options->common.threads / (double)result->lookups;
     printf("circuit     %s, %s\n", options->circuit_path, lutra_backend_tfhe()->name());
     printf("data        %s, %s split, %" PRIu64 " sample%s from %" PRIu64 "\n", dataset->name,
-           split_names[options->split], result->sample_count, result->sample_count == 1 ? "" : "s",
-           options->first);
+           lutra_split_name(options->split), result->sample_count,
+           result->sample_count == 1 ? "" : "s", options->first);
+    printf("source      %s\n", dataset->source);
     cli_print_crypto_parameters(&result->parameters);
     if (options->test_keys) {
         puts("TEST KEYS   from --seed: they protect nothing");
@@ -383,7 +374,7 @@ static LutraStatus check_data(const Options *options, const LutraDataset *datase
         return lutra_error_set(error, LUTRA_EINVAL,
                                "'%s' has %" PRIu64 " images in its %s split; cannot take %" PRIu64
                                " from %" PRIu64,
-                               options->data_path, count, split_names[options->split],
+                               options->data_path, count, lutra_split_name(options->split),
                                options->samples, options->first);
     }
     return LUTRA_OK;

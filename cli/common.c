@@ -189,6 +189,12 @@ int cli_parse_word(struct argp_state *state, const char *option, const char *tex
     return 0;
 }
 
+LutraSplitKind cli_parse_split(struct argp_state *state, const char *text) {
+    const char *const words[] = {lutra_split_name(LUTRA_SPLIT_TRAIN),
+                                 lutra_split_name(LUTRA_SPLIT_TEST), NULL};
+    return (LutraSplitKind)cli_parse_word(state, "--split", text, words);
+}
+
 double cli_seconds(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -211,13 +217,11 @@ int cli_print_json(const char *command, LutraJson **json) {
     if (status != LUTRA_OK) {
         return cli_fail(command, status, &error);
     }
-    const bool written = fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+    fputs(text, stdout);
     lutra_free(&text);
-    if (!written) {
-        fprintf(stderr, "lutra %s: cannot write to standard output\n", command);
-        return CLI_EXIT_ENVIRONMENT;
-    }
-    return CLI_EXIT_DONE;
+    char program[64];
+    (void)snprintf(program, sizeof program, "lutra %s", command);
+    return cli_end_text(program);
 }
 
 const char *cli_grouped(char buffer[32], uint64_t value) {
