@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -34,19 +35,8 @@ static void split_deinit(SplitFolder *split) {
 }
 
 static bool is_png_name(const char *name) {
-    static const char lower[] = ".png";
-    static const char upper[] = ".PNG";
     const size_t length = strlen(name);
-    if (length <= 4) {
-        return false;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        const char c = name[length - 4 + i];
-        if (c != lower[i] && c != upper[i]) {
-            return false;
-        }
-    }
-    return true;
+    return length > 4 && strcasecmp(name + length - 4, ".png") == 0;
 }
 
 /* Lists the PNG files of one class folder; other files are passed over. */
