@@ -26,12 +26,8 @@ static LutraStatus grow(uint8_t **data, size_t *capacity, size_t used, size_t ma
                         LutraError *error) {
     const size_t limit = max_bytes + 1;
     const size_t wanted = *capacity > limit / 2 ? limit : *capacity * 2;
-    uint8_t *larger = NULL;
     /* One more byte for the closing zero. */
-    LUTRA_TRY(lutra_alloc(&larger, wanted + 1, 1, error));
-    memcpy(larger, *data, used);
-    lutra_free(data);
-    *data = larger;
+    LUTRA_TRY(lutra_resize(data, used, wanted + 1, 1, error));
     *capacity = wanted;
     return LUTRA_OK;
 }
@@ -148,14 +144,15 @@ LutraStatus lutra_file_check_output(const char *path, bool force, LutraError *er
     if (length == 0) {
         return lutra_error_set(error, LUTRA_EINVAL, "the output path is empty");
     }
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    const bool found = stat(path, &info) == 0;
+    if (found && S_ISDIR(info.st_mode)) {
         return lutra_error_set(error, LUTRA_EINVAL, "cannot write '%s': it is a folder", path);
     }
     if (path[length - 1] == '/') {
         return lutra_error_set(error, LUTRA_EINVAL, "cannot write '%s': it names a folder", path);
     }
     /* Renaming over a device would replace the device. */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+    if (found && !S_ISREG(info.st_mode)) {
         return lutra_error_set(error, LUTRA_EINVAL, "cannot write '%s': it is not a regular file",
                                path);
     }

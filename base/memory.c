@@ -35,6 +35,21 @@ LutraStatus lutra_alloc(void *pointer, size_t count, size_t element_bytes, Lutra
     return LUTRA_OK;
 }
 
+LutraStatus lutra_resize(void *pointer, size_t kept, size_t count, size_t element_bytes,
+                         LutraError *error) {
+    LUTRA_ASSERT(kept <= count);
+    void *block = NULL;
+    void *old = NULL;
+    LUTRA_TRY(lutra_alloc(&block, count, element_bytes, error));
+    memcpy(&old, pointer, sizeof old);
+    if (kept > 0) {
+        memcpy(block, old, kept * element_bytes);
+    }
+    free(old);
+    memcpy(pointer, &block, sizeof block);
+    return LUTRA_OK;
+}
+
 void lutra_free(void *pointer) {
     if (pointer == NULL) {
         return;

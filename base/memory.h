@@ -21,6 +21,15 @@ LUTRA_MUST_CHECK LutraStatus lutra_size_mul(size_t *product, size_t a, size_t b)
 LUTRA_MUST_CHECK LutraStatus lutra_alloc(void *pointer, size_t count, size_t element_bytes,
                                          LutraError *error);
 
+/**
+ * Moves a block of lutra_alloc, or NULL, into one of `count` elements: the first `kept` are copied,
+ * the others zero.
+ *
+ * @errors LUTRA_ENOMEM; the block is as it was
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_resize(void *pointer, size_t kept, size_t count,
+                                          size_t element_bytes, LutraError *error);
+
 /** Frees what lutra_alloc gave and sets the pointer to NULL; takes the pointer's address. */
 void lutra_free(void *pointer);
 

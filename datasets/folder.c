@@ -77,14 +77,8 @@ void lutra_folder_free(char ***names, size_t count) {
 static LutraStatus append(char ***names, size_t *count, size_t *capacity, const char *name,
                           LutraError *error) {
     if (*count == *capacity) {
-        char **larger = NULL;
         const size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
-        LUTRA_TRY(lutra_alloc(&larger, wanted, sizeof *larger, error));
-        if (*count > 0) {
-            memcpy(larger, *names, *count * sizeof *larger);
-        }
-        lutra_free(names);
-        *names = larger;
+        LUTRA_TRY(lutra_resize(names, *count, wanted, sizeof **names, error));
         *capacity = wanted;
     }
     LUTRA_TRY(lutra_string_copy(&(*names)[*count], name, error));

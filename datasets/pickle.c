@@ -74,13 +74,7 @@ static LutraStatus pool_reserve(Pool *pool, size_t count, LutraError *error) {
     while (wanted < count) {
         wanted *= 2;
     }
-    void *larger = NULL;
-    LUTRA_TRY(lutra_alloc(&larger, wanted, pool->item_bytes, error));
-    if (pool->count > 0) {
-        memcpy(larger, pool->items, pool->count * pool->item_bytes);
-    }
-    lutra_free(&pool->items);
-    pool->items = larger;
+    LUTRA_TRY(lutra_resize(&pool->items, pool->count, wanted, pool->item_bytes, error));
     pool->capacity = wanted;
     return LUTRA_OK;
 }

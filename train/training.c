@@ -257,15 +257,9 @@ static LutraStatus validate(Run *run, LutraEpochRecord *record, LutraError *erro
 
 static LutraStatus append_record(LutraModel *model, const LutraEpochRecord *record,
                                  LutraError *error) {
-    LutraEpochRecord *longer = NULL;
-    LUTRA_TRY(lutra_alloc(&longer, (size_t)model->history_count + 1, sizeof *longer, error));
-    if (model->history_count > 0) {
-        memcpy(longer, model->history, model->history_count * sizeof *longer);
-    }
-    longer[model->history_count] = *record;
-    lutra_free(&model->history);
-    model->history = longer;
-    model->history_count++;
+    LUTRA_TRY(lutra_resize(&model->history, model->history_count,
+                           (size_t)model->history_count + 1, sizeof *model->history, error));
+    model->history[model->history_count++] = *record;
     return LUTRA_OK;
 }
 

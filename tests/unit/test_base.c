@@ -42,6 +42,27 @@ static void sizes_that_overflow_are_refused(void **state) {
     lutra_free(&pointer);
 }
 
+static void resizing_keeps_the_first_and_zeroes_the_rest(void **state) {
+    (void)state;
+    int *numbers = NULL;
+    LutraError error;
+    check_status(lutra_resize(&numbers, 0, 2, sizeof *numbers, &error), LUTRA_OK, &error);
+    numbers[0] = 5;
+    numbers[1] = 6;
+    check_status(lutra_resize(&numbers, 2, 100, sizeof *numbers, &error), LUTRA_OK, &error);
+    assert_int_equal(numbers[0], 5);
+    assert_int_equal(numbers[1], 6);
+    for (int i = 2; i < 100; i++) {
+        assert_int_equal(numbers[i], 0);
+    }
+    int *const before = numbers;
+    check_status(lutra_resize(&numbers, 2, SIZE_MAX, sizeof *numbers, &error), LUTRA_ENOMEM,
+                 &error);
+    assert_ptr_equal(numbers, before);
+    assert_int_equal(numbers[1], 6);
+    lutra_free(&numbers);
+}
+
 /* Known answer of Philox 4x32-10 for an all-zero key and counter, from Random123's kat_vectors. */
 static void philox_matches_its_published_vector(void **state) {
     (void)state;
@@ -161,6 +182,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_sentences_are_cut_not_overrun),
         cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(resizing_keeps_the_first_and_zeroes_the_rest),
         cmocka_unit_test(philox_matches_its_published_vector),
         cmocka_unit_test(streams_seeds_and_counters_give_different_words),
         cmocka_unit_test(draws_have_the_right_moments),
