@@ -9,7 +9,7 @@
 #include "base/hdf5_file.h"
 #include "base/memory.h"
 
-enum { MAX_CHANNELS = 16, MAX_SIDE = 4096, MAX_CLASS_NAME_BYTES = 100, CHECKSUM_BYTES = 17 };
+enum { MAX_CHANNELS = 16, MAX_SIDE = 4096, MAX_CLASS_NAME_BYTES = 100 };
 
 static const char format_name[] = "lutra.dataset/1";
 static const uint64_t max_image_bytes = (uint64_t)1 << 36;
@@ -185,8 +185,8 @@ static uint64_t split_checksum(const LutraDataset *dataset, LutraSplitKind kind)
     return hash;
 }
 
-static void checksum_text(char text[CHECKSUM_BYTES], uint64_t checksum) {
-    (void)snprintf(text, CHECKSUM_BYTES, "%016" PRIx64, checksum);
+static void checksum_text(char text[LUTRA_CHECKSUM_BYTES], uint64_t checksum) {
+    (void)snprintf(text, LUTRA_CHECKSUM_BYTES, "%016" PRIx64, checksum);
 }
 
 /* ---- writing ---- */
@@ -195,7 +195,7 @@ static LutraStatus write_split(LutraH5 *file, const LutraDataset *dataset, Lutra
                                uint64_t checksum, LutraError *error) {
     const LutraSplit *const split = &dataset->splits[kind];
     char name[32];
-    char text[CHECKSUM_BYTES];
+    char text[LUTRA_CHECKSUM_BYTES];
     const uint64_t dims[4] = {split->count, dataset->channels, dataset->height, dataset->width};
     (void)snprintf(name, sizeof name, "%s/images", lutra_split_name(kind));
     LUTRA_TRY(lutra_h5_write(file, name, split->images, LUTRA_H5_U8, 4, dims, error));
@@ -226,7 +226,7 @@ static LutraStatus join_names(char **joined, const LutraDataset *dataset, LutraE
 
 static LutraStatus write_content(LutraH5 *file, const LutraDataset *dataset, const char *joined,
                                  LutraError *error) {
-    char text[CHECKSUM_BYTES];
+    char text[LUTRA_CHECKSUM_BYTES];
     uint64_t total = 0;
     LUTRA_TRY(lutra_h5_write_text(file, "", "format", format_name, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "name", dataset->name, error));
@@ -358,21 +358,23 @@ static LutraStatus read_split(LutraDataset *dataset, LutraH5 *file, LutraSplitKi
         return LUTRA_OK;
     }
     char *expected = NULL;
-    char actual[CHECKSUM_BYTES];
+    char actual[LUTRA_CHECKSUM_BYTES];
     LUTRA_TRY(lutra_h5_read_text(&expected, file, lutra_split_name(kind), "checksum", error));
     checksum_text(actual, split_checksum(dataset, kind));
     const bool same = strcmp(expected, actual) == 0;
     lutra_free(&expected);
     return same ? LUTRA_OK
                 : lutra_error_set(error, LUTRA_EDATA,
-                                  "'%s' is damaged: the checksum of its %s images does not match",
+                                  "'%s' is damaged: the checksum of its %s images does not match; "
+                                  "import it again",
                                   lutra_h5_path(file), lutra_split_name(kind));
 }
 
 static LutraStatus read_header(LutraDataset *dataset, LutraH5 *file, LutraError *error) {
     char *text = NULL;
     if (!lutra_h5_has_attribute(file, "", "format")) {
-        return lutra_error_set(error, LUTRA_EDATA, "'%s' is not a lutra dataset",
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s' is not a lutra dataset; 'lutra dataset import' makes one",
                                lutra_h5_path(file));
     }
     LUTRA_TRY(lutra_h5_read_text(&text, file, "", "format", error));
@@ -389,8 +391,8 @@ static LutraStatus read_header(LutraDataset *dataset, LutraH5 *file, LutraError 
     LUTRA_TRY(lutra_h5_read_text(&dataset->source, file, "", "source", error));
     LUTRA_TRY(lutra_h5_read_text(&text, file, "", "checksum", error));
     const size_t length = strlen(text);
-    if (length == CHECKSUM_BYTES - 1 && strspn(text, "0123456789abcdef") == length) {
-        memcpy(dataset->checksum, text, CHECKSUM_BYTES);
+    if (length == LUTRA_CHECKSUM_BYTES - 1 && strspn(text, "0123456789abcdef") == length) {
+        memcpy(dataset->checksum, text, LUTRA_CHECKSUM_BYTES);
     }
     lutra_free(&text);
     if (dataset->checksum[0] == '\0') {

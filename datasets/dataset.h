@@ -10,7 +10,7 @@
 
 typedef enum { LUTRA_SPLIT_TRAIN = 0, LUTRA_SPLIT_TEST = 1 } LutraSplitKind;
 
-enum { LUTRA_MAX_CLASSES = 1000 };
+enum { LUTRA_MAX_CLASSES = 1000, LUTRA_CHECKSUM_BYTES = 17 };
 
 /** One split in memory. */
 typedef struct {
@@ -29,7 +29,8 @@ typedef struct {
     char **class_names;   /* (class_count) */
     LutraSplit splits[2]; /* indexed by LutraSplitKind; a split that was not loaded has count 0 */
     uint64_t stored_counts[2]; /* images of each split in the file */
-    char checksum[17]; /* 16 hex digits over images and labels of both splits, set by reading */
+    /** 16 hex digits over images and labels of both splits, set by reading */
+    char checksum[LUTRA_CHECKSUM_BYTES];
 } LutraDataset;
 
 /** Frees everything and zeroes. */

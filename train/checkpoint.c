@@ -114,10 +114,11 @@ static LutraStatus read_recipe(LutraRecipe *recipe, LutraH5 *file, LutraError *e
     return lutra_recipe_parse(recipe, whole, lutra_h5_path(file), error);
 }
 
-static LutraStatus read_checksum(char checksum[17], LutraH5 *file, LutraError *error) {
+static LutraStatus read_checksum(char checksum[LUTRA_CHECKSUM_BYTES], LutraH5 *file,
+                                 LutraError *error) {
     char *text = NULL;
     LUTRA_TRY(lutra_h5_read_text(&text, file, "training", "data_checksum", error));
-    snprintf(checksum, 17, "%.16s", text);
+    snprintf(checksum, LUTRA_CHECKSUM_BYTES, "%.*s", LUTRA_CHECKSUM_BYTES - 1, text);
     lutra_free(&text);
     return LUTRA_OK;
 }
@@ -157,8 +158,8 @@ LutraStatus lutra_checkpoint_read(LutraTraining *training, LutraModel *model, co
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_h5_open(&file, path, error));
     if (!lutra_h5_has_attribute(file, "training", "recipe")) {
-        status = lutra_error_set(error, LUTRA_EDATA, "'%s' has no training state to go on from",
-                                 path);
+        status = lutra_error_set(error, LUTRA_EDATA, "'%s' has no training state to go on from; "
+                                 "start anew from its weights", path);
         goto done;
     }
     LUTRA_TRY_GOTO(status, lutra_model_read_groups(&read_model, file, error));

@@ -44,6 +44,12 @@ static size_t trained_images(const LutraTraining *training) {
     return (size_t)(training->train_images - training->recipe.validation);
 }
 
+/* Images of a whole step. */
+static uint32_t step_images(const LutraTraining *training) {
+    const size_t trained = trained_images(training);
+    return training->recipe.batch < trained ? training->recipe.batch : (uint32_t)trained;
+}
+
 uint64_t lutra_training_steps_per_epoch(const LutraTraining *training) {
     const uint64_t batch = training->recipe.batch;
     return (trained_images(training) + batch - 1) / batch;
@@ -82,12 +88,14 @@ LutraStatus lutra_training_check_same(const LutraTraining *training, const Lutra
     }
     if (training->seed != seed) {
         return lutra_error_set(error, LUTRA_EINVAL, "the training to go on with began with seed "
-                               "%llu", (unsigned long long)training->seed);
+                               "%llu; give the same seed, or start anew from its weights",
+                               (unsigned long long)training->seed);
     }
     if (strcmp(training->data_checksum, dataset->checksum) != 0 ||
         training->train_images != dataset->splits[LUTRA_SPLIT_TRAIN].count) {
         return lutra_error_set(error, LUTRA_EINVAL, "the training to go on with began with other "
-                               "data: %llu images, checksum %s",
+                               "data: %llu images, checksum %s; give the same dataset, or start "
+                               "anew from its weights",
                                (unsigned long long)training->train_images,
                                training->data_checksum);
     }
@@ -103,9 +111,8 @@ static LutraStatus start_run(Run *run, LutraError *error) {
     const LutraTraining *training = run->training;
     const uint32_t batch = training->recipe.batch;
     const size_t trained = trained_images(training);
-    const LutraExecutionSettings settings = {
-        batch < trained ? batch : (uint32_t)trained, run->settings->threads,
-        run->settings->cpu_flags, LUTRA_RUN_TRAINING};
+    const LutraExecutionSettings settings = {step_images(training), run->settings->threads,
+                                             run->settings->cpu_flags, LUTRA_RUN_TRAINING};
     LUTRA_TRY(lutra_alloc(&run->layer_steps, run->model->network.layer_count,
                           sizeof *run->layer_steps, error));
     LUTRA_TRY(lutra_alloc(&run->split, (size_t)training->train_images, sizeof *run->split, error));
@@ -241,9 +248,8 @@ static LutraStatus validate(Run *run, LutraEpochRecord *record, LutraError *erro
     if (training->recipe.validation == 0) {
         return LUTRA_OK;
     }
-    const LutraEvaluateSettings settings = {
-        training->recipe.batch < trained ? training->recipe.batch : (uint32_t)trained,
-        run->settings->threads, run->settings->cpu_flags, training->recipe.loss};
+    const LutraEvaluateSettings settings = {step_images(training), run->settings->threads,
+                                            run->settings->cpu_flags, training->recipe.loss};
     const LutraImageView images = lutra_split_images(run->dataset, LUTRA_SPLIT_TRAIN);
     LutraEvaluation evaluation;
     LUTRA_TRY(lutra_evaluate_images(&evaluation, NULL, run->execution, run->model, &images,

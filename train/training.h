@@ -15,7 +15,7 @@ typedef struct {
     LutraRecipe recipe;
     uint64_t seed;
     uint64_t train_images;      /* of the loaded train split, validation included */
-    char data_checksum[17];     /* of the dataset */
+    char data_checksum[LUTRA_CHECKSUM_BYTES]; /* of the dataset */
     uint32_t epoch;             /* finished */
     uint64_t step;              /* finished in the epoch that runs */
     uint64_t seen;              /* images in the epoch that runs */
