@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cairo.h>
@@ -11,8 +10,6 @@
 #include "base/utf8.h"
 
 enum { MAX_SIDE = 16384, MAX_PIXELS = 1 << 26, MAX_TEXT_BYTES = 600 };
-
-static const double quarter_turn = 1.57079632679489661923;
 
 struct LutraCanvas {
     cairo_surface_t *surface;
@@ -312,7 +309,7 @@ void lutra_canvas_frame(LutraCanvas *canvas, double x, double y, double width, d
 static void polygon(cairo_t *context, double x, double y, double radius, int corners,
                     double angle) {
     for (int i = 0; i < corners; i++) {
-        const double turn = angle + 4 * quarter_turn * i / corners;
+        const double turn = angle + 4 * LUTRA_QUARTER_TURN * i / corners;
         const double corner_x = x + radius * cos(turn);
         const double corner_y = y + radius * sin(turn);
         if (i == 0) {
@@ -330,13 +327,13 @@ void lutra_canvas_marker(LutraCanvas *canvas, double x, double y, double radius,
     set_colour(canvas, colour);
     cairo_new_path(context);
     switch (shape % 6) {
-        case 0: cairo_arc(context, x, y, radius, 0, 4 * quarter_turn); break;
-        case 1: polygon(context, x, y, radius * 1.25, 4, quarter_turn / 2); break;
-        case 2: polygon(context, x, y, radius * 1.35, 3, -quarter_turn); break;
+        case 0: cairo_arc(context, x, y, radius, 0, 4 * LUTRA_QUARTER_TURN); break;
+        case 1: polygon(context, x, y, radius * 1.25, 4, LUTRA_QUARTER_TURN / 2); break;
+        case 2: polygon(context, x, y, radius * 1.35, 3, -LUTRA_QUARTER_TURN); break;
         case 3: polygon(context, x, y, radius * 1.35, 4, 0); break;
-        case 4: polygon(context, x, y, radius * 1.35, 3, quarter_turn); break;
+        case 4: polygon(context, x, y, radius * 1.35, 3, LUTRA_QUARTER_TURN); break;
         default:
-            cairo_arc(context, x, y, radius, 0, 4 * quarter_turn);
+            cairo_arc(context, x, y, radius, 0, 4 * LUTRA_QUARTER_TURN);
             cairo_set_line_width(context, radius / 2);
             cairo_set_dash(context, NULL, 0, 0);
             cairo_set_source_rgb(context, 1, 1, 1);

@@ -12,6 +12,8 @@
 
 #include "base/status.h"
 
+#define LUTRA_QUARTER_TURN 1.57079632679489661923 /* radians */
+
 typedef struct LutraCanvas LutraCanvas;
 
 typedef enum { LUTRA_ALIGN_LEFT = 0, LUTRA_ALIGN_CENTRE = 1, LUTRA_ALIGN_RIGHT = 2 } LutraAlign;

@@ -357,7 +357,7 @@ static void draw_axes(const Pen *pen, const LutraChart *chart, const Axis *x_axi
     name.colour = LUTRA_INK_TEXT;
     lutra_canvas_text_fitted(pen->canvas, (left + right) / 2, bottom + 38 * pen->scale,
                              right - left, &name, chart->x_label == NULL ? "" : chart->x_label);
-    name.angle = -1.57079632679489661923;
+    name.angle = -LUTRA_QUARTER_TURN;
     lutra_canvas_text_fitted(pen->canvas, 18 * pen->scale, (top + bottom) / 2, bottom - top, &name,
                              chart->y_label == NULL ? "" : chart->y_label);
 }

@@ -12,8 +12,6 @@
 
 enum { MAX_NAMED_CLASSES = 40, MAX_COUNTED_CLASSES = 25 };
 
-static const double quarter_turn = 1.57079632679489661923;
-
 typedef struct {
     LutraCanvas *canvas;
     double left; /* of the cells */
@@ -90,7 +88,7 @@ static void draw_names(const Matrix *matrix, const char *const *class_names, dou
         style.angle = 0;
         lutra_canvas_text_fitted(matrix->canvas, matrix->left - 8, matrix->top + middle, room,
                                  &style, name);
-        style.angle = -quarter_turn / 2;
+        style.angle = -LUTRA_QUARTER_TURN / 2;
         lutra_canvas_text_fitted(matrix->canvas, matrix->left + middle + 4, bottom + 9, room,
                                  &style, name);
     }
@@ -115,7 +113,7 @@ static void draw_scale(const Matrix *matrix, double x) {
         (void)snprintf(text, sizeof text, "%d %%", 100 - 25 * i);
         lutra_canvas_text(matrix->canvas, x + 21, top + 4 + (height - 8) * i / 4, &style, text);
     }
-    style.angle = quarter_turn;
+    style.angle = LUTRA_QUARTER_TURN;
     style.align = LUTRA_ALIGN_CENTRE;
     lutra_canvas_text_fitted(matrix->canvas, x + 68, top + height / 2, height, &style,
                              "share of the true class");
@@ -166,7 +164,7 @@ LutraStatus lutra_chart_write_confusion(const char *title, const char *subtitle,
     draw_scale(&matrix, scale_x);
     LutraTextStyle axis = {.size = 13.5, .colour = LUTRA_INK_TEXT, .align = LUTRA_ALIGN_CENTRE};
     lutra_canvas_text(matrix.canvas, matrix.left + side / 2, height - 16, &axis, "predicted class");
-    axis.angle = -quarter_turn;
+    axis.angle = -LUTRA_QUARTER_TURN;
     lutra_canvas_text(matrix.canvas, 18, matrix.top + side / 2, &axis, "true class");
     const LutraStatus status = lutra_canvas_write(matrix.canvas, path, force, error);
     lutra_canvas_destroy(&matrix.canvas);
