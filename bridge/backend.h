@@ -23,7 +23,7 @@
 enum { LUTRA_TEST_SEED_BYTES = 16 };
 
 typedef struct {
-    uint32_t threads;           /* >= 1 */
+    uint32_t threads;           /* 1 .. 1024 */
     uint64_t maximum_key_bytes; /* refuse larger evaluation keys; 0 = no limit */
 } LutraBackendSettings;
 

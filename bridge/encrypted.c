@@ -87,7 +87,8 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
         if (op->kind == LUTRA_OPERATION_TABLE && op->u.table.parameter_index != set) {
             return lutra_error_set(error, LUTRA_EUNAVAILABLE,
                                    "'%s' uses crypto parameter set %u and earlier tables use %u: "
-                                   "real FHE needs one set for the whole circuit",
+                                   "real FHE needs one set for the whole circuit; "
+                                   "compile it again",
                                    op->name, op->u.table.parameter_index, set);
         }
         const uint32_t bits = input_of(circuit, op)->encoding.bits;

@@ -90,7 +90,7 @@ int32_t lutra_tfhe_check_parameters(const LutraTfheParameters *parameters,
  * A context without keys, with its own pool of threads.
  *
  * @param[out] context  NULL on any error
- * @param      threads  0 = all processors
+ * @param      threads  at most 1024; 0 = all processors
  */
 int32_t lutra_tfhe_context_create(LutraTfheContext **context,
                                   const LutraTfheParameters *parameters,

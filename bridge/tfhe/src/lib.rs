@@ -11,7 +11,7 @@ use bootstrap::{
     bootstrap_group, even_group, keyswitch_group, largest_group, positions_group, Scratch, Tables,
 };
 use failure::{fail, guard, last_sentence, silence_panics, Failure, Status};
-use keys::{noise, Keys};
+use keys::{noise, Keys, Secret};
 use parameters::Parameters;
 use rayon::prelude::*;
 use std::ffi::{c_char, c_void};
@@ -86,17 +86,30 @@ unsafe fn slice_mut<'a, T>(
     Ok(std::slice::from_raw_parts_mut(pointer, length))
 }
 
-fn check_apart(
-    a: *const u64,
-    a_words: usize,
-    b: *const u64,
-    b_words: usize,
-) -> Result<(), Failure> {
-    let (a, b) = (a as usize, b as usize);
-    if a_words != 0 && b_words != 0 && a < b + 8 * b_words && b < a + 8 * a_words {
+/// Fails if two arrays of so many elements share memory.
+fn check_apart<A, B>(a: *const A, a_len: usize, b: *const B, b_len: usize) -> Result<(), Failure> {
+    let (a_start, b_start) = (a as usize, b as usize);
+    let a_bytes = a_len * std::mem::size_of::<A>();
+    let b_bytes = b_len * std::mem::size_of::<B>();
+    if a_bytes != 0 && b_bytes != 0 && a_start < b_start + b_bytes && b_start < a_start + a_bytes {
         return invalid("input and output arrays overlap");
     }
     Ok(())
+}
+
+/// The arrays of a function that gives one value per ciphertext, checked.
+unsafe fn results_and_ciphertexts<'a, T>(
+    context: &Context,
+    name: &str,
+    results: *mut T,
+    ciphertexts: *const u64,
+    count: usize,
+) -> Result<(&'a mut [T], &'a [u64]), Failure> {
+    let size = context.parameters.ciphertext_words();
+    let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
+    check_array(name, results, count, 1)?;
+    check_apart(results, count, ciphertexts.as_ptr(), ciphertexts.len())?;
+    Ok((slice_mut(name, results, count, 1)?, ciphertexts))
 }
 
 unsafe fn context_of<'a>(context: *const Context) -> Result<&'a Context, Failure> {
@@ -115,13 +128,51 @@ fn poison(context: *const Context) {
     }
 }
 
+/// Runs the body of an exported function that needs keys; see `guard`.
+unsafe fn guard_with_keys(
+    context: *const Context,
+    body: impl FnOnce(&Context, &Keys) -> Result<(), Failure>,
+) -> i32 {
+    guard(
+        || {
+            let context = context_of(context)?;
+            let keys = context.keys()?;
+            let Some(keys) = keys.as_ref() else {
+                return fail(Status::NoKey, "the context has no keys yet");
+            };
+            body(context, keys)
+        },
+        || poison(context),
+    )
+}
+
 impl Context {
     fn keys(&self) -> Result<RwLockReadGuard<'_, Option<Keys>>, Failure> {
         match self.keys.read() {
-            Ok(guard) if guard.is_some() => Ok(guard),
-            Ok(_) => fail(Status::NoKey, "the context has no keys yet"),
+            Ok(guard) => Ok(guard),
             Err(_) => fail(Status::Panic, "an earlier key generation failed inside"),
         }
+    }
+
+    /// Cuts ciphertexts into even groups and works on them with all threads.
+    fn each_group<T: Send>(
+        &self,
+        results: &mut [T],
+        ciphertexts: &[u64],
+        work: impl Fn(&mut [T], &[u64], &mut Scratch) + Sync,
+    ) {
+        let parameters = &self.parameters;
+        let threads = self.pool.current_num_threads();
+        let group = even_group(results.len(), threads, largest_group(parameters));
+        self.pool.install(|| {
+            results
+                .par_chunks_mut(group)
+                .zip(ciphertexts.par_chunks(group * parameters.ciphertext_words()))
+                .for_each_init(
+                    || Scratch::new(parameters, &self.fft, group),
+                    |scratch, (results, inputs)| work(results, inputs, scratch),
+                );
+        });
     }
 }
 
@@ -137,13 +188,21 @@ fn check_machine() -> Result<(), Failure> {
     Ok(())
 }
 
+fn decrypt_words(key: &Secret, ciphertext: &[u64]) -> u64 {
+    let ciphertext = LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
+    decrypt_lwe_ciphertext(&key.0, &ciphertext).0
+}
+
 fn check_parameters(parameters: &Parameters, maximum_key_bytes: u64) -> Result<(), Failure> {
     parameters.check()?;
     let bytes = parameters.key_bytes();
     if maximum_key_bytes != 0 && bytes > maximum_key_bytes {
         return fail(
             Status::TooLarge,
-            format!("the keys would have {bytes} bytes; at most {maximum_key_bytes} are allowed"),
+            format!(
+                "the keys would have {bytes} bytes; at most {maximum_key_bytes} are allowed: raise \
+                 the limit or compile with fewer bits"
+            ),
         );
     }
     if usize::try_from(bytes).is_err() || bytes > isize::MAX as u64 {
@@ -298,39 +357,34 @@ pub unsafe extern "C" fn lutra_tfhe_encrypt(
     words: *const u64,
     count: usize,
 ) -> i32 {
-    guard(
-        || {
-            let context = context_of(context)?;
-            let size = context.parameters.ciphertext_words();
-            let words = slice("words", words, count, 1)?;
-            let length = check_array("ciphertexts", ciphertexts, count, size)?;
-            check_apart(ciphertexts, length, words.as_ptr(), words.len())?;
-            let ciphertexts = slice_mut("ciphertexts", ciphertexts, count, size)?;
-            let guard = context.keys()?;
-            let (Some(keys), false) = (guard.as_ref(), words.is_empty()) else {
-                return Ok(());
-            };
-            let Ok(mut locked) = keys.encryption.lock() else {
-                return fail(Status::Panic, "an earlier encryption failed inside");
-            };
-            let generator = &mut *locked;
-            context.pool.install(|| {
-                par_encrypt_lwe_ciphertext_list(
-                    &keys.big.0,
-                    &mut LweCiphertextList::from_container(
-                        ciphertexts,
-                        LweSize(size),
-                        CiphertextModulus::new_native(),
-                    ),
-                    &PlaintextList::from_container(words),
-                    noise(context.parameters.glwe_standard_deviation),
-                    generator,
-                );
-            });
-            Ok(())
-        },
-        || poison(context),
-    )
+    guard_with_keys(context, |context, keys| {
+        let size = context.parameters.ciphertext_words();
+        let words = slice("words", words, count, 1)?;
+        let length = check_array("ciphertexts", ciphertexts, count, size)?;
+        check_apart(ciphertexts, length, words.as_ptr(), words.len())?;
+        let ciphertexts = slice_mut("ciphertexts", ciphertexts, count, size)?;
+        if words.is_empty() {
+            return Ok(());
+        }
+        let Ok(mut locked) = keys.encryption.lock() else {
+            return fail(Status::Panic, "an earlier encryption failed inside");
+        };
+        let generator = &mut *locked;
+        context.pool.install(|| {
+            par_encrypt_lwe_ciphertext_list(
+                &keys.big.0,
+                &mut LweCiphertextList::from_container(
+                    ciphertexts,
+                    LweSize(size),
+                    CiphertextModulus::new_native(),
+                ),
+                &PlaintextList::from_container(words),
+                noise(context.parameters.glwe_standard_deviation),
+                generator,
+            );
+        });
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -342,29 +396,18 @@ pub unsafe extern "C" fn lutra_tfhe_decrypt(
     ciphertexts: *const u64,
     count: usize,
 ) -> i32 {
-    guard(
-        || {
-            let context = context_of(context)?;
-            let size = context.parameters.ciphertext_words();
-            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
-            check_array("words", words, count, 1)?;
-            check_apart(words, count, ciphertexts.as_ptr(), ciphertexts.len())?;
-            let words = slice_mut("words", words, count, 1)?;
-            let guard = context.keys()?;
-            let Some(keys) = guard.as_ref() else { return Ok(()) };
-            context.pool.install(|| {
-                words.par_iter_mut().zip(ciphertexts.par_chunks(size)).for_each(|(word, input)| {
-                    *word = decrypt_lwe_ciphertext(
-                        &keys.big.0,
-                        &LweCiphertext::from_container(input, CiphertextModulus::new_native()),
-                    )
-                    .0;
-                });
-            });
-            Ok(())
-        },
-        || poison(context),
-    )
+    guard_with_keys(context, |context, keys| {
+        let size = context.parameters.ciphertext_words();
+        let (words, ciphertexts) =
+            results_and_ciphertexts(context, "words", words, ciphertexts, count)?;
+        context.pool.install(|| {
+            words
+                .par_iter_mut()
+                .zip(ciphertexts.par_chunks(size))
+                .for_each(|(word, input)| *word = decrypt_words(&keys.big, input));
+        });
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -376,47 +419,19 @@ pub unsafe extern "C" fn lutra_tfhe_keyswitch_decrypt(
     ciphertexts: *const u64,
     count: usize,
 ) -> i32 {
-    guard(
-        || {
-            let context = context_of(context)?;
-            let parameters = &context.parameters;
-            let size = parameters.ciphertext_words();
-            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
-            check_array("words", words, count, 1)?;
-            check_apart(words, count, ciphertexts.as_ptr(), ciphertexts.len())?;
-            let words = slice_mut("words", words, count, 1)?;
-            let guard = context.keys()?;
-            let Some(keys) = guard.as_ref() else { return Ok(()) };
-            let threads = context.pool.current_num_threads();
-            let group = even_group(count, threads, largest_group(parameters));
-            let small_size = parameters.lwe_dimension as usize + 1;
-            context.pool.install(|| {
-                words
-                    .par_chunks_mut(group)
-                    .zip(ciphertexts.par_chunks(group * size))
-                    .for_each_init(
-                        || Scratch::new(parameters, &context.fft, group),
-                        |scratch, (words, inputs)| {
-                            keyswitch_group(parameters, keys, inputs, scratch);
-                            for (word, small) in
-                                words.iter_mut().zip(scratch.small().chunks(small_size))
-                            {
-                                *word = decrypt_lwe_ciphertext(
-                                    &keys.small.0,
-                                    &LweCiphertext::from_container(
-                                        small,
-                                        CiphertextModulus::new_native(),
-                                    ),
-                                )
-                                .0;
-                            }
-                        },
-                    );
-            });
-            Ok(())
-        },
-        || poison(context),
-    )
+    guard_with_keys(context, |context, keys| {
+        let parameters = &context.parameters;
+        let small_size = parameters.lwe_dimension as usize + 1;
+        let (words, ciphertexts) =
+            results_and_ciphertexts(context, "words", words, ciphertexts, count)?;
+        context.each_group(words, ciphertexts, |words, inputs, scratch| {
+            keyswitch_group(parameters, keys, inputs, scratch);
+            for (word, small) in words.iter_mut().zip(scratch.small().chunks(small_size)) {
+                *word = decrypt_words(&keys.small, small);
+            }
+        });
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -428,39 +443,14 @@ pub unsafe extern "C" fn lutra_tfhe_lookup_positions(
     ciphertexts: *const u64,
     count: usize,
 ) -> i32 {
-    guard(
-        || {
-            let context = context_of(context)?;
-            let parameters = &context.parameters;
-            let size = parameters.ciphertext_words();
-            let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
-            check_array("positions", positions, count, 1)?;
-            check_apart(
-                positions.cast(),
-                count.div_ceil(2),
-                ciphertexts.as_ptr(),
-                ciphertexts.len(),
-            )?;
-            let positions = slice_mut("positions", positions, count, 1)?;
-            let guard = context.keys()?;
-            let Some(keys) = guard.as_ref() else { return Ok(()) };
-            let threads = context.pool.current_num_threads();
-            let group = even_group(count, threads, largest_group(parameters));
-            context.pool.install(|| {
-                positions
-                    .par_chunks_mut(group)
-                    .zip(ciphertexts.par_chunks(group * size))
-                    .for_each_init(
-                        || Scratch::new(parameters, &context.fft, group),
-                        |scratch, (positions, inputs)| {
-                            positions_group(parameters, keys, positions, inputs, scratch);
-                        },
-                    );
-            });
-            Ok(())
-        },
-        || poison(context),
-    )
+    guard_with_keys(context, |context, keys| {
+        let (positions, ciphertexts) =
+            results_and_ciphertexts(context, "positions", positions, ciphertexts, count)?;
+        context.each_group(positions, ciphertexts, |positions, inputs, scratch| {
+            positions_group(&context.parameters, keys, positions, inputs, scratch);
+        });
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -478,79 +468,72 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
     progress: Progress,
     user: *mut c_void,
 ) -> i32 {
-    guard(
-        || {
-            let context = context_of(context)?;
-            let parameters = &context.parameters;
-            let size = parameters.ciphertext_words();
-            if table_bits > parameters.log2_polynomial || table_count == 0 {
-                return invalid(format!(
-                    "{table_count} tables of {table_bits} bits; should be at least 1 of at most {}",
-                    parameters.log2_polynomial
-                ));
+    guard_with_keys(context, |context, keys| {
+        let parameters = &context.parameters;
+        let size = parameters.ciphertext_words();
+        if table_bits > parameters.log2_polynomial || table_count == 0 {
+            return invalid(format!(
+                "{table_count} tables of {table_bits} bits; should be at least 1 of at most {}",
+                parameters.log2_polynomial
+            ));
+        }
+        let tables = Tables {
+            words: slice("tables", tables, table_count, 1 << table_bits)?,
+            bits: table_bits,
+        };
+        let length = check_array("outputs", outputs, count, size)?;
+        check_array("inputs", inputs, count, size)?;
+        check_apart(outputs, length, tables.words.as_ptr(), tables.words.len())?;
+        let inputs = if std::ptr::eq(outputs, inputs) {
+            None
+        } else {
+            check_apart(outputs, length, inputs, length)?;
+            Some(slice("inputs", inputs, count, size)?)
+        };
+        let outputs = slice_mut("outputs", outputs, count, size)?;
+        let choice = if table_of_ciphertext.is_null() {
+            None
+        } else {
+            let choice = slice("table_of_ciphertext", table_of_ciphertext, count, 1)?;
+            if choice.iter().any(|&table| table as usize >= table_count) {
+                return invalid(format!("a table index is not below {table_count}"));
             }
-            let tables = Tables {
-                words: slice("tables", tables, table_count, 1 << table_bits)?,
-                bits: table_bits,
-            };
-            let length = check_array("outputs", outputs, count, size)?;
-            check_array("inputs", inputs, count, size)?;
-            check_apart(outputs, length, tables.words.as_ptr(), tables.words.len())?;
-            let inputs = if std::ptr::eq(outputs, inputs) {
-                None
-            } else {
-                check_apart(outputs, length, inputs, length)?;
-                Some(slice("inputs", inputs, count, size)?)
-            };
-            let outputs = slice_mut("outputs", outputs, count, size)?;
-            let choice = if table_of_ciphertext.is_null() {
-                None
-            } else {
-                let choice = slice("table_of_ciphertext", table_of_ciphertext, count, 1)?;
-                if choice.iter().any(|&table| table as usize >= table_count) {
-                    return invalid(format!("a table index is not below {table_count}"));
-                }
-                Some(choice)
-            };
-            let guard = context.keys()?;
-            let Some(keys) = guard.as_ref() else { return Ok(()) };
-            let stop = |done: usize| {
-                progress.is_some_and(|tell| tell(user, done as u64, count as u64) != 0)
-            };
-            let threads = context.pool.current_num_threads();
-            let largest = largest_group(parameters);
-            let step = threads * largest * GROUPS_PER_THREAD_AT_ONCE;
-            for (index, piece) in outputs.chunks_mut(step * size).enumerate() {
-                let start = index * step;
-                if stop(start) {
-                    return fail(Status::Cancelled, "the look-ups were cancelled");
-                }
-                let group = even_group(piece.len() / size, threads, largest);
-                context.pool.install(|| {
-                    piece.par_chunks_mut(group * size).enumerate().for_each_init(
-                        || Scratch::new(parameters, &context.fft, group),
-                        |scratch, (position, outputs)| {
-                            let first = start + position * group;
-                            let members = first..first + outputs.len() / size;
-                            bootstrap_group(
-                                parameters,
-                                keys,
-                                &context.fft,
-                                inputs.map(|all| &all[members.start * size..members.end * size]),
-                                outputs,
-                                &tables,
-                                choice.map(|all| &all[members.clone()]),
-                                scratch,
-                            );
-                        },
-                    );
-                });
-            }
-            if stop(count) {
+            Some(choice)
+        };
+        let stop =
+            |done: usize| progress.is_some_and(|tell| tell(user, done as u64, count as u64) != 0);
+        let threads = context.pool.current_num_threads();
+        let largest = largest_group(parameters);
+        let step = threads * largest * GROUPS_PER_THREAD_AT_ONCE;
+        for (index, piece) in outputs.chunks_mut(step * size).enumerate() {
+            let start = index * step;
+            if stop(start) {
                 return fail(Status::Cancelled, "the look-ups were cancelled");
             }
-            Ok(())
-        },
-        || poison(context),
-    )
+            let group = even_group(piece.len() / size, threads, largest);
+            context.pool.install(|| {
+                piece.par_chunks_mut(group * size).enumerate().for_each_init(
+                    || Scratch::new(parameters, &context.fft, group),
+                    |scratch, (position, outputs)| {
+                        let first = start + position * group;
+                        let members = first..first + outputs.len() / size;
+                        bootstrap_group(
+                            parameters,
+                            keys,
+                            &context.fft,
+                            inputs.map(|all| &all[members.start * size..members.end * size]),
+                            outputs,
+                            &tables,
+                            choice.map(|all| &all[members.clone()]),
+                            scratch,
+                        );
+                    },
+                );
+            });
+        }
+        if stop(count) {
+            return fail(Status::Cancelled, "the look-ups were cancelled");
+        }
+        Ok(())
+    })
 }
