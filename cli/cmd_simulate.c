@@ -2,12 +2,9 @@
 /* lutra simulate: accuracy and statistics of a circuit on a whole split. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/chart.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/csv_file.h"
@@ -145,18 +142,9 @@ static LutraStatus write_confusion(const Options *options, const LutraSimulation
     (void)snprintf(subtitle, sizeof subtitle, "%s, %s split, %" PRIu64 " images, top-1 %.2f %%",
                    dataset->name, lutra_split_name(options->split), result->images,
                    100.0 * (double)result->top1_hits / (double)result->images);
-    const char **const names = calloc(result->class_count, sizeof *names);
-    if (names == NULL) {
-        return lutra_error_set(error, LUTRA_ENOMEM, "no memory for '%s'", options->confusion_path);
-    }
-    for (uint32_t c = 0; c < result->class_count; c++) {
-        names[c] = dataset->class_names[c];
-    }
-    const LutraStatus status = lutra_chart_write_confusion(
-        circuit->name, subtitle, result->confusion, names, result->class_count,
-        options->confusion_path, options->common.force, error);
-    free(names);
-    return status;
+    return lutra_chart_write_confusion(
+        circuit->name, subtitle, result->confusion, (const char *const *)dataset->class_names,
+        result->class_count, options->confusion_path, options->common.force, error);
 }
 
 static LutraStatus write_files(const Options *options, const LutraSimulation *result,
@@ -352,8 +340,10 @@ int cmd_simulate(int argc, char **argv) {
     LUTRA_TRY_GOTO(status, lutra_circuit_read(&circuit, options.circuit_path, &error));
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&dataset, options.data_path, 1u << options.split,
                                               options.limit, &error));
-    LUTRA_TRY_GOTO(status, run(&result, &options, &dataset, &circuit, &error));
-    code = report(&options, &result, &dataset, &circuit);
+    status = run(&result, &options, &dataset, &circuit, &error);
+    if (result.images > 0) { /* Ctrl-C keeps what is finished */
+        code = report(&options, &result, &dataset, &circuit);
+    }
 done:
     if (status != LUTRA_OK) {
         code = cli_fail(COMMAND, status, &error);
