@@ -237,20 +237,28 @@ static void suggestion(char text[LUTRA_NAME_BYTES + 24], const char *word,
     }
 }
 
+/* "a, b, c" */
+static void list_words(char text[256], const char *const *words, size_t count) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < count && used < 256; i++) {
+        used += (size_t)snprintf(text + used, 256 - used, "%s%s", i == 0 ? "" : ", ", words[i]);
+    }
+}
+
 /* Every key is among `keys` (lutra_ini_parse has refused repeated ones). */
 static LutraStatus check_keys(const Section *section, const char *const *keys, size_t key_count,
                               LutraError *error) {
     for (size_t i = 0; i < section->count; i++) {
         const LutraIniEntry *entry = &section->entries[i];
         bool known = false;
-        char list[256] = "";
         for (size_t k = 0; k < key_count; k++) {
             known = known || strcmp(keys[k], entry->key) == 0;
-            const size_t used = strlen(list);
-            snprintf(list + used, sizeof list - used, "%s%s", k == 0 ? "" : ", ", keys[k]);
         }
         if (!known) {
+            char list[256];
             char nearest[LUTRA_NAME_BYTES + 24];
+            list_words(list, keys, key_count);
             suggestion(nearest, entry->key, keys, key_count);
             return lutra_network_fail(error, section->file, entry->line, "unknown key '%s' in "
                                       "section '%s'; allowed: %s%s", entry->key, entry->section,
@@ -280,15 +288,16 @@ static LutraStatus find_kind(LutraLayerKind *kind, const Section *section, Lutra
     const char *const specials[2] = {"network", "training"};
     const LutraIniEntry *entry = find_entry(section, "type");
     char nearest[LUTRA_NAME_BYTES + 24];
+    char list[256];
     for (size_t i = 0; i < LAYER_KINDS; i++) {
         types[i] = SYNTAX[i].type;
     }
+    list_words(list, types, LAYER_KINDS);
     if (entry == NULL) {
         suggestion(nearest, section->entries->section, specials, 2);
         return lutra_network_fail(error, section->file, section->entries->line, "section '%s' has "
-                                  "no type; it should be input, conv, linear, average_pool, "
-                                  "batch_norm, activation or tensor_norm%s",
-                                  section->entries->section, nearest);
+                                  "no type; it should be %s%s", section->entries->section, list,
+                                  nearest);
     }
     for (size_t i = 0; i < LAYER_KINDS; i++) {
         if (strcmp(entry->value, types[i]) == 0) {
@@ -298,8 +307,7 @@ static LutraStatus find_kind(LutraLayerKind *kind, const Section *section, Lutra
     }
     suggestion(nearest, entry->value, types, LAYER_KINDS);
     return lutra_network_fail(error, section->file, entry->line, "unknown type '%.60s' of layer "
-                              "'%s'; allowed: input, conv, linear, average_pool, batch_norm, "
-                              "activation, tensor_norm%s", entry->value, entry->section, nearest);
+                              "'%s'; allowed: %s%s", entry->value, entry->section, list, nearest);
 }
 
 static void set_defaults(LutraLayer *layer) {
