@@ -92,7 +92,8 @@ static LutraStatus check_finite(const LutraLowering *builder, const LutraLayer *
     for (size_t i = 0; values != NULL && i < count; i++) {
         if (!isfinite(values[i])) {
             return lutra_error_set(builder->error, LUTRA_EDATA, "layer '%s' has a parameter that "
-                                   "is not finite", layer->name);
+                                   "is not finite: train it again, with a smaller learning rate",
+                                   layer->name);
         }
     }
     return LUTRA_OK;
@@ -118,8 +119,9 @@ static LutraStatus check_exact(const LutraLowering *builder, const LutraOperatio
     const LutraRange range = operation->static_range;
     if (range.min < -limit || range.max > limit) {
         return lutra_error_set(builder->error, LUTRA_EDATA, "sums of layer '%s' can reach %lld .. "
-                               "%lld; single precision is exact up to 2^%d", operation->name,
-                               (long long)range.min, (long long)range.max, EXACT_FLOAT_BITS);
+                               "%lld; single precision is exact up to 2^%d: use fewer inputs or "
+                               "narrower codes", operation->name, (long long)range.min,
+                               (long long)range.max, EXACT_FLOAT_BITS);
     }
     return LUTRA_OK;
 }
