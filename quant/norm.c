@@ -123,7 +123,7 @@ static bool is_source(const LutraOperation *operation) {
 }
 
 /* Walks from the results of operation `index` back to the values that hold fresh noise. */
-static LutraStatus walk_back(Walk *walk, uint32_t index, const Way *way, uint32_t depth) {
+static LutraStatus walk_back(Walk *walk, uint32_t index, const Way *way) {
     const LutraOperation *operation = &walk->circuit->operations[index];
     Way in = {0};
     if (is_source(operation)) {
@@ -131,16 +131,13 @@ static LutraStatus walk_back(Walk *walk, uint32_t index, const Way *way, uint32_
         *(client ? &walk->client_squares : &walk->table_squares) += sum_squares(way);
         return LUTRA_OK;
     }
-    if (depth > LUTRA_MAX_OPERATIONS) {
-        return LUTRA_EBUG; /* inputs come before their readers: cannot happen */
-    }
     const uint32_t before = operation->inputs[0];
     switch (operation->kind) {
     case LUTRA_OPERATION_ROUND:
-        return walk_back(walk, before, way, depth + 1);
+        return walk_back(walk, before, way);
     case LUTRA_OPERATION_ADD:
-        LUTRA_TRY(walk_back(walk, before, way, depth + 1));
-        return walk_back(walk, operation->inputs[1], way, depth + 1);
+        LUTRA_TRY(walk_back(walk, before, way));
+        return walk_back(walk, operation->inputs[1], way);
     case LUTRA_OPERATION_SUM_POOL:
         LUTRA_TRY(back_through_pool(&in, way, &operation->u.sum_pool, walk->error));
         break;
@@ -152,9 +149,9 @@ static LutraStatus walk_back(Walk *walk, uint32_t index, const Way *way, uint32_
                                       walk->circuit->operations[before].shape, walk->error));
         break;
     default:
-        return LUTRA_EBUG;
+        LUTRA_ASSERT(!"an encrypted operation");
     }
-    const LutraStatus status = walk_back(walk, before, &in, depth + 1);
+    const LutraStatus status = walk_back(walk, before, &in);
     lutra_free(&in.counts);
     return status;
 }
@@ -170,7 +167,7 @@ LutraStatus lutra_circuit_norm(LutraWeightNorm *norm, const LutraCircuit *circui
     for (uint32_t c = 0; status == LUTRA_OK && c < channels; c++) {
         Walk walk = {circuit, 0.0, 0.0, error};
         way.counts[c] = 1.0;
-        status = walk_back(&walk, before, &way, 0);
+        status = walk_back(&walk, before, &way);
         way.counts[c] = 0.0;
         tables = fmax(tables, walk.table_squares);
         client = fmax(client, walk.client_squares);
