@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-static bool same_shape(LutraShape a, LutraShape b) {
-    return a.channels == b.channels && a.height == b.height && a.width == b.width;
-}
-
 static bool same_quantizer(const LutraQuantizer *a, const LutraQuantizer *b) {
     return a->code_min == b->code_min && a->code_max == b->code_max && a->step == b->step;
 }
@@ -25,7 +21,8 @@ static bool same_weighted(const LutraWeightLayer *a, const LutraWeightLayer *b) 
 }
 
 static bool same_layer(const LutraLayer *a, const LutraLayer *b) {
-    if (strcmp(a->name, b->name) != 0 || a->kind != b->kind || !same_shape(a->shape, b->shape)) {
+    if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
+        !lutra_shape_equal(a->shape, b->shape)) {
         return false;
     }
     switch (a->kind) {

@@ -9,6 +9,10 @@ size_t lutra_shape_elements(LutraShape shape) {
     return (size_t)shape.channels * shape.height * shape.width;
 }
 
+bool lutra_shape_equal(LutraShape a, LutraShape b) {
+    return a.channels == b.channels && a.height == b.height && a.width == b.width;
+}
+
 uint32_t lutra_window_positions(uint32_t extent, uint32_t kernel, uint32_t stride,
                                 uint32_t padding) {
     const uint32_t padded = extent + 2 * padding;
@@ -85,6 +89,11 @@ void lutra_circuit_deinit(LutraCircuit *circuit) {
     lutra_free(&circuit->network_text);
     lutra_free(&circuit->provenance);
     memset(circuit, 0, sizeof *circuit);
+}
+
+bool lutra_operation_is_encrypted(const LutraOperation *operation) {
+    return !operation->in_clear && operation->kind != LUTRA_OPERATION_INPUT &&
+           operation->kind != LUTRA_OPERATION_OUTPUT;
 }
 
 uint64_t lutra_operation_pbs(const LutraOperation *operation) {

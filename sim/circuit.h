@@ -72,6 +72,8 @@ uint32_t lutra_window_positions(uint32_t extent, uint32_t kernel, uint32_t strid
 /** Elements of a shape; 0 if any extent is 0. Shapes are bounded so that this cannot overflow. */
 size_t lutra_shape_elements(LutraShape shape);
 
+bool lutra_shape_equal(LutraShape a, LutraShape b);
+
 typedef struct {
     uint32_t bits; /* message bits p below the padding bit, 1 .. LUTRA_MAX_VALUE_BITS */
     bool is_signed;
@@ -214,6 +216,9 @@ LutraRange lutra_operation_static_range(const LutraOperation *operation, LutraSh
 
 /** A fixed word for a kind, such as "sum_pool"; never NULL. */
 const char *lutra_operation_kind_name(LutraOperationKind kind);
+
+/** Whether an operation runs on ciphertexts; inputs and outputs do not. */
+bool lutra_operation_is_encrypted(const LutraOperation *operation);
 
 /** Look-ups (PBS) of one operation per image: table elements; exact rounding: t per element.
  * Operations in the clear have none. */

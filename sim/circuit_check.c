@@ -38,10 +38,6 @@ static bool same_encoding(LutraEncoding a, LutraEncoding b) {
     return a.bits == b.bits && a.is_signed == b.is_signed;
 }
 
-static bool same_shape(LutraShape a, LutraShape b) {
-    return a.channels == b.channels && a.height == b.height && a.width == b.width;
-}
-
 static LutraStatus check_input(Check *check, const LutraOperation *op) {
     const LutraInputOperation *const input = &op->u.input;
     if (input->code_of_pixel == NULL || !isfinite(input->scale)) {
@@ -106,7 +102,7 @@ static LutraStatus check_round(Check *check, const LutraOperation *op, const Lut
     if (round->mode != LUTRA_ROUNDING_EXACT && round->mode != LUTRA_ROUNDING_APPROXIMATE) {
         return REFUSE(check, op, "unknown rounding mode %d", (int)round->mode);
     }
-    if (!same_shape(op->shape, x->shape)) {
+    if (!lutra_shape_equal(op->shape, x->shape)) {
         return REFUSE(check, op, "result and input differ in shape");
     }
     if (round->dropped_bits >= x->encoding.bits ||
@@ -129,7 +125,7 @@ static LutraStatus check_round(Check *check, const LutraOperation *op, const Lut
 
 static LutraStatus check_table(Check *check, const LutraOperation *op, const LutraOperation *x) {
     const LutraTableOperation *const table = &op->u.table;
-    if (!same_shape(op->shape, x->shape)) {
+    if (!lutra_shape_equal(op->shape, x->shape)) {
         return REFUSE(check, op, "result and input differ in shape");
     }
     if (x->encoding.bits > LUTRA_MAX_TABLE_BITS) {
@@ -170,7 +166,7 @@ static LutraStatus check_output(Check *check, const LutraOperation *op, const Lu
     const LutraOutputOperation *const output = &op->u.output;
     const uint32_t classes = check->circuit->class_count;
     if (op->shape.channels != classes || op->shape.height != 1 || op->shape.width != 1 ||
-        !same_shape(op->shape, x->shape)) {
+        !lutra_shape_equal(op->shape, x->shape)) {
         return REFUSE(check, op, "must be a vector of %u classes", classes);
     }
     if (!isfinite(output->scale) || output->step_count > LUTRA_MAX_AFFINE_STEPS) {
@@ -198,7 +194,8 @@ static LutraStatus check_kind(Check *check, const LutraOperation *op) {
         case LUTRA_OPERATION_SUM_POOL: return check_pool(check, op, x->shape);
         case LUTRA_OPERATION_ADD:
             for (uint32_t i = 0; i < op->input_count; i++) {
-                if (!same_shape(op->shape, check->circuit->operations[op->inputs[i]].shape)) {
+                if (!lutra_shape_equal(op->shape,
+                                       check->circuit->operations[op->inputs[i]].shape)) {
                     return REFUSE(check, op, "result and inputs differ in shape");
                 }
             }
@@ -238,8 +235,7 @@ static LutraStatus check_topology(Check *check, uint32_t index) {
         }
         after_encrypted = after_encrypted || decrypted;
     }
-    const bool client = index == 0 || index == last;
-    check->decrypted[index] = after_encrypted || (!client && !op->in_clear);
+    check->decrypted[index] = after_encrypted || lutra_operation_is_encrypted(op);
     return LUTRA_OK;
 }
 

@@ -104,8 +104,7 @@ static LutraStatus check_request(const LutraCircuit *circuit, const LutraImages 
     if (settings->threads == 0 || count == 0) {
         return lutra_error_set(error, LUTRA_EINVAL, "a simulation needs images and threads");
     }
-    if (images->shape.channels != wanted.channels || images->shape.height != wanted.height ||
-        images->shape.width != wanted.width) {
+    if (!lutra_shape_equal(images->shape, wanted)) {
         return lutra_error_set(error, LUTRA_EDATA,
                                "images are %u x %u x %u, but circuit '%s' takes %u x %u x %u",
                                images->shape.channels, images->shape.height, images->shape.width,

@@ -21,13 +21,8 @@ typedef struct {
     uint64_t *client[LUTRA_MAX_OPERATION_INPUTS]; /* (largest operation) */
 } Run;
 
-static bool is_encrypted(const LutraOperation *op) {
-    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
-           op->kind != LUTRA_OPERATION_OUTPUT;
-}
-
 static bool is_left_unrounded(const LutraOperation *op) {
-    return is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
+    return lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
            op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE && op->u.round.dropped_bits > 0;
 }
 
@@ -40,7 +35,7 @@ static uint32_t log2_poly_of(const LutraCircuit *circuit, const LutraTableOperat
 LutraStatus lutra_torus_check(const LutraCircuit *circuit, LutraError *error) {
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (!is_encrypted(op)) {
+        if (!lutra_operation_is_encrypted(op)) {
             continue;
         }
         for (uint32_t k = 0; k < op->input_count; k++) {
@@ -104,7 +99,7 @@ static LutraTorusResult input_result(const Run *run, const LutraOperation *op, u
 static const int64_t *client_input(const Run *run, const LutraOperation *op, uint32_t k) {
     const LutraOperation *const x = &run->circuit->operations[op->inputs[k]];
     const LutraTorusResult result = input_result(run, op, k);
-    if (!is_encrypted(x)) {
+    if (!lutra_operation_is_encrypted(x)) {
         return result.values;
     }
     int64_t *const decoded = (int64_t *)run->client[k];
@@ -285,7 +280,8 @@ void lutra_torus_run(const LutraCircuit *circuit, float *logits,
         }
         const LutraTorusResult y = lutra_torus_result(circuit, i, scratch);
         statistics[i].out_of_range +=
-            is_encrypted(op) ? run_encrypted(&run, op, y) : run_client(&run, op, pixels, y);
+            lutra_operation_is_encrypted(op) ? run_encrypted(&run, op, y)
+                                             : run_client(&run, op, pixels, y);
         observe(&statistics[i], op, y.values);
     }
 }

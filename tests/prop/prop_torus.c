@@ -28,19 +28,16 @@ static uint32_t cases(void) {
     return 60u * (scale > 0 ? (uint32_t)scale : 1u);
 }
 
-static bool is_encrypted(const LutraOperation *op) {
-    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
-           op->kind != LUTRA_OPERATION_OUTPUT;
-}
-
 /** Whether clear values never leave the encoding where somebody reads them. */
 static bool is_safe(const LutraCircuit *circuit, const LutraImageValues *values) {
     for (uint32_t i = 1; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
         for (uint32_t k = 0; k < op->input_count; k++) {
             const LutraOperation *const x = &circuit->operations[op->inputs[k]];
-            const bool looked_up = is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE;
-            const bool decoded = is_encrypted(x) && !is_encrypted(op);
+            const bool looked_up =
+                lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE;
+            const bool decoded =
+                lutra_operation_is_encrypted(x) && !lutra_operation_is_encrypted(op);
             for (size_t e = 0; e < lutra_shape_elements(x->shape); e++) {
                 if ((looked_up || decoded || op->kind == LUTRA_OPERATION_OUTPUT) &&
                     !lutra_encoding_holds(x->encoding, values->values[op->inputs[k]][e])) {
@@ -98,7 +95,7 @@ static void check_output(const LutraCircuit *circuit, void *scratch, const float
     uint64_t outside = 0;
     for (uint32_t c = 0; c < circuit->class_count; c++) {
         int64_t y = x.values[c];
-        if (is_encrypted(&circuit->operations[op->inputs[0]])) {
+        if (lutra_operation_is_encrypted(&circuit->operations[op->inputs[0]])) {
             y = (y % (2 * span) + 2 * span) % (2 * span);
             if (op->encoding.is_signed) {
                 y = y >= span ? y - 2 * span : y >= span / 2 ? y - span : y;
@@ -118,7 +115,7 @@ static void check_operation(const LutraCircuit *circuit, uint32_t index, void *s
     const LutraOperation *const op = &circuit->operations[index];
     const LutraTorusResult y = lutra_torus_result(circuit, index, scratch);
     const size_t count = lutra_shape_elements(op->shape);
-    const bool unrounded = is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
+    const bool unrounded = lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
                            op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
     for (size_t e = 0; e < count; e++) {
         const uint64_t exact = lutra_word_encode(y.values[e], op->encoding.bits);
@@ -126,7 +123,7 @@ static void check_operation(const LutraCircuit *circuit, uint32_t index, void *s
                                     exact >> (63 - op->encoding.bits)
                               : y.words[e] == exact);
     }
-    if (is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
+    if (lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
         check_table(circuit, index, y, lutra_torus_result(circuit, op->inputs[0], scratch),
                     out_of_range, met);
         return;
@@ -143,7 +140,8 @@ static void check_operation(const LutraCircuit *circuit, uint32_t index, void *s
         check_status(lutra_alloc(&inputs[op->inputs[k]], x_count, sizeof(int32_t), &error),
                      LUTRA_OK, &error);
         for (size_t e = 0; e < x_count; e++) {
-            const bool decoded = is_encrypted(x) && !is_encrypted(op);
+            const bool decoded =
+                lutra_operation_is_encrypted(x) && !lutra_operation_is_encrypted(op);
             legal = legal && from.values[e] >= x->static_range.min &&
                     from.values[e] <= x->static_range.max &&
                     (!decoded || lutra_encoding_holds(x->encoding, from.values[e]));
