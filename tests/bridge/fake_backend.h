@@ -2,7 +2,8 @@
 /*
  * A backend of toy ciphertexts for the tests: real LWE shape (random mask, body = mask * key +
  * word), so that wrong linear algebra is noticed, but a known key, no noise and exact look-ups.
- * It can fail the n-th call, answer single look-ups wrongly, and add chosen noise.
+ * It can fail the n-th call, answer single look-ups wrongly, use wrong keys or tables, and add
+ * chosen noise.
  *
  * Included by one test program each; its state is the static `fake`.
  */
@@ -26,6 +27,9 @@ static struct {
     uint64_t lookups;      /* made so far */
     uint64_t wrong_every;  /* about one look-up in so many reads the next entry; 0 = none */
     uint32_t position_bits; /* table width that positions assume if look-ups go wrong */
+    uint64_t wrong_decryption_bit; /* added to the key's first bit when the client decrypts */
+    uint64_t wrong_lookup_bit;     /* ... in bootstraps and their positions */
+    uint64_t wrong_table_word;     /* added to entry 0 of every table */
     double noise_std;      /* of encryptions and look-up results, fraction of the torus */
     int alive;             /* contexts */
     bool keys;
@@ -102,12 +106,16 @@ static void fake_encrypt_one(uint64_t *ciphertext, uint64_t word) {
     fake.encryptions++;
 }
 
-static uint64_t fake_decrypt_one(const uint64_t *ciphertext) {
-    uint64_t word = ciphertext[FAKE_WORDS - 1];
+static uint64_t fake_decrypt_with(const uint64_t *ciphertext, uint64_t wrong_bit) {
+    uint64_t word = ciphertext[FAKE_WORDS - 1] - wrong_bit * ciphertext[0];
     for (size_t i = 0; i < FAKE_WORDS - 1; i++) {
         word -= fake_key[i] * ciphertext[i];
     }
     return word;
+}
+
+static uint64_t fake_decrypt_one(const uint64_t *ciphertext) {
+    return fake_decrypt_with(ciphertext, fake.wrong_decryption_bit);
 }
 
 static LutraStatus fake_encrypt(void *context, uint64_t *ciphertexts, const uint64_t *words,
@@ -138,7 +146,7 @@ static LutraStatus fake_decrypt(void *context, uint64_t *words, const uint64_t *
 
 /** Number of the entry that a look-up of this ciphertext reads, in [0, 2^(bits+1)). */
 static uint64_t fake_entry(const uint64_t *ciphertext, uint32_t bits) {
-    const uint64_t word = fake_decrypt_one(ciphertext);
+    const uint64_t word = fake_decrypt_with(ciphertext, fake.wrong_lookup_bit);
     uint64_t step = (word + (UINT64_C(1) << (62 - bits))) >> (63 - bits);
     /* The mask decides, so that the same ciphertext is always read alike. */
     if (fake.wrong_every != 0 && (ciphertext[0] >> 20) % fake.wrong_every == 0) {
@@ -159,7 +167,8 @@ static LutraStatus fake_lookup_positions(void *context, uint32_t *positions,
     for (size_t i = 0; i < count; i++) {
         const uint64_t *const ciphertext = ciphertexts + i * FAKE_WORDS;
         const uint64_t step = UINT64_C(1) << (63 - FAKE_LOG2_POLY);
-        uint64_t position = (fake_decrypt_one(ciphertext) + step / 2) / step;
+        const uint64_t word = fake_decrypt_with(ciphertext, fake.wrong_lookup_bit);
+        uint64_t position = (word + step / 2) / step;
         if (fake.position_bits != 0) {
             position = fake_entry(ciphertext, fake.position_bits)
                        << (FAKE_LOG2_POLY - fake.position_bits);
@@ -187,7 +196,8 @@ static LutraStatus fake_bootstrap(void *context, uint64_t *outputs, const uint64
         fake.lookups++;
         const uint64_t entry = step & ((UINT64_C(1) << bits) - 1);
         const size_t table = table_of_ciphertext == NULL ? 0 : table_of_ciphertext[i];
-        const uint64_t found = tables->words[(table << bits) + entry];
+        const uint64_t found =
+            tables->words[(table << bits) + entry] + (entry == 0 ? fake.wrong_table_word : 0);
         fake_encrypt_one(outputs + i * FAKE_WORDS, step >> bits != 0 ? 0 - found : found);
     }
     return LUTRA_OK;

@@ -37,13 +37,13 @@ static LutraVerifySettings fake_settings(void) {
     return settings;
 }
 
-/** Input, ternary layer, 6-bit table, layer, output. */
-static void build(LutraCircuit *circuit, uint32_t dropped) {
+/** Input, ternary layer of `hidden` outputs, 6-bit table, layer, output. */
+static void build_wide(LutraCircuit *circuit, uint32_t dropped, uint32_t hidden) {
     CircuitBuilder builder;
     builder_start(&builder, check_key(7), CIRCUIT_TERNARY);
     const LutraEncoding wide = {6 + dropped, true};
     uint32_t x = builder_input(&builder, (LutraShape){1, 5, 5}, wide, -1, 1);
-    x = builder_linear(&builder, x, 50);
+    x = builder_linear(&builder, x, hidden);
     if (dropped > 0) {
         x = builder_round(&builder, x, dropped, true);
         builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
@@ -53,6 +53,10 @@ static void build(LutraCircuit *circuit, uint32_t dropped) {
     (void)builder_output(&builder, x, 1);
     builder_finish(&builder, circuit);
     add_parameters(circuit);
+}
+
+static void build(LutraCircuit *circuit, uint32_t dropped) {
+    build_wide(circuit, dropped, 50);
 }
 
 static void noise_free_runs_have_nothing_wrong(void **state) {
@@ -149,6 +153,93 @@ static void unexplained_noise_breaks_the_verdict(void **state) {
     check_close(input->noise_std_predicted, 1e-14, 1e-20);
     lutra_verify_result_deinit(&result);
     lutra_free(&pixels);
+    lutra_circuit_deinit(&circuit);
+}
+
+/** Verdict on `count` images of a circuit of 6-bit tables, the fake backend as it is set. */
+static LutraVerifyResult verdict_on(const LutraCircuit *circuit, uint64_t count,
+                                    const LutraVerifySettings *settings) {
+    uint8_t *pixels = circuit_random_pixels(circuit, check_key(8), count);
+    LutraVerifyResult result;
+    LutraError error = {""};
+    check_status(lutra_verify(&result, circuit, pixels, count, settings, &error), LUTRA_OK, &error);
+    lutra_free(&pixels);
+    return result;
+}
+
+/*
+ * The fake backend's noise is all there is, and the set predicts it: other parts are hundreds of
+ * times smaller. 12 * 400 look-ups; twice or half the variance changes the few percent of wrong
+ * ones by more than a factor of 1.5, far outside the interval of the count.
+ */
+static void a_wrong_prediction_of_noise_changes_the_verdict(void **state) {
+    (void)state;
+    static const struct {
+        double factor;
+        LutraVerdict verdict;
+    } cases[] = {{1.0, LUTRA_VERDICT_AGREES},
+                 {1.41421356, LUTRA_VERDICT_MORE},
+                 {0.70710678, LUTRA_VERDICT_FEWER}};
+    LutraCircuit circuit;
+    build_wide(&circuit, 0, 400);
+    circuit.parameters[0].glwe_std = 4e-4;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const LutraVerifySettings settings = fake_settings();
+        fake.position_bits = 6;
+        fake.noise_std = cases[i].factor * circuit.parameters[0].glwe_std;
+        LutraVerifyResult result = verdict_on(&circuit, 12, &settings);
+        assert_int_equal(result.strays, 0);
+        assert_true(result.expected_mismatches > 50.0);
+        assert_int_equal(result.verdict, cases[i].verdict);
+        lutra_verify_result_deinit(&result);
+    }
+    lutra_circuit_deinit(&circuit);
+}
+
+/* The client's key differs from the one that encrypted: words are random. */
+static void a_wrong_key_of_the_client_breaks_the_verdict(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, 0);
+    const LutraVerifySettings settings = fake_settings();
+    fake.wrong_decryption_bit = 1;
+    LutraVerifyResult result = verdict_on(&circuit, 1, &settings);
+    assert_int_equal(result.verdict, LUTRA_VERDICT_BROKEN);
+    assert_int_equal(result.layers[0].strays, result.layers[0].elements); /* the inputs already */
+    lutra_verify_result_deinit(&result);
+    lutra_circuit_deinit(&circuit);
+}
+
+/* The evaluation key belongs to another: look-ups read random entries and encrypt them well. */
+static void a_wrong_evaluation_key_gives_more_wrong_lookups(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, 0);
+    const LutraVerifySettings settings = fake_settings();
+    fake.position_bits = 6;
+    fake.wrong_lookup_bit = 1;
+    LutraVerifyResult result = verdict_on(&circuit, 1, &settings);
+    assert_int_equal(result.strays, 0);
+    assert_true(result.wrong_boxes > 40); /* of 50 */
+    assert_int_equal(result.verdict, LUTRA_VERDICT_MORE);
+    lutra_verify_result_deinit(&result);
+    lutra_circuit_deinit(&circuit);
+}
+
+/* One entry of the tables is wrong, but the position is right: the result is not its entry. */
+static void a_wrong_table_breaks_the_verdict(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    build(&circuit, 0);
+    const LutraVerifySettings settings = fake_settings();
+    fake.wrong_lookup_bit = 1; /* random positions reach every entry, the first one too */
+    fake.position_bits = 6;
+    fake.wrong_table_word = lutra_word_encode(1, 6);
+    LutraVerifyResult result = verdict_on(&circuit, 4, &settings);
+    assert_true(result.strays > 0);
+    assert_true(result.strays < result.lookups / 10);
+    assert_int_equal(result.verdict, LUTRA_VERDICT_BROKEN);
+    lutra_verify_result_deinit(&result);
     lutra_circuit_deinit(&circuit);
 }
 
@@ -285,6 +376,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(exact_circuits_give_equal_logits),
         cmocka_unit_test(wrong_lookups_are_counted_once_where_they_happen),
         cmocka_unit_test(unexplained_noise_breaks_the_verdict),
+        cmocka_unit_test(a_wrong_prediction_of_noise_changes_the_verdict),
+        cmocka_unit_test(a_wrong_key_of_the_client_breaks_the_verdict),
+        cmocka_unit_test(a_wrong_evaluation_key_gives_more_wrong_lookups),
+        cmocka_unit_test(a_wrong_table_breaks_the_verdict),
         cmocka_unit_test(every_failing_call_gives_its_status_and_no_result),
         cmocka_unit_test(finished_samples_survive_cancelling),
         cmocka_unit_test(risks_follow_the_published_formulas),
