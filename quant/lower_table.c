@@ -52,17 +52,12 @@ typedef struct {
 
 static LutraStatus grow_rows(Rows *rows, uint32_t channels, size_t entry_count,
                              LutraError *error) {
-    int32_t *larger = NULL;
     size_t count = 0;
     const uint32_t wanted = rows->capacity == 0 ? 1 : rows->capacity * 2;
     const uint32_t capacity = wanted < channels ? wanted : channels;
     LUTRA_TRY(lutra_size_mul(&count, capacity, entry_count));
-    LUTRA_TRY(lutra_alloc(&larger, count, sizeof *larger, error));
-    if (rows->count > 0) {
-        memcpy(larger, rows->entries, rows->count * entry_count * sizeof *larger);
-    }
-    lutra_free(&rows->entries);
-    rows->entries = larger;
+    LUTRA_TRY(lutra_resize(&rows->entries, rows->count * entry_count, count,
+                           sizeof *rows->entries, error));
     rows->capacity = capacity;
     return LUTRA_OK;
 }
