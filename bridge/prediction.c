@@ -139,7 +139,7 @@ LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircui
                                      sizeof *prediction->var_t2, error);
     for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (!lutra_encrypted_is(op)) {
+        if (!lutra_operation_is_encrypted(op)) {
             continue;
         }
         for (uint32_t k = 0; k < op->input_count && status == LUTRA_OK; k++) {
@@ -202,12 +202,11 @@ double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double
                                        uint32_t bits, uint32_t dropped_bits) {
     double sum = 0.0;
     for (uint32_t i = 0; i < dropped_bits; i++) {
-        /* Bit i is multiplied by 2^(bits - i) into the top place; a sign has a quarter of the
-         * torus on either side. */
+        /* Bit i is multiplied by 2^(bits - i) into the top place; a sign is a table of no bits. */
         const double total = ldexp(var_t2 + i * prediction->bootstrap_var_t2,
                                    2 * (int)(bits - i)) +
                              prediction->lookup_var_t2;
-        sum += erfc(0.25 / sqrt(2.0 * total));
+        sum += lutra_noise_p_error(total, 0);
     }
     return sum;
 }

@@ -108,7 +108,8 @@ void lutra_verify_result_deinit(LutraVerifyResult *result);
  * Verifies `count` images.
  *
  * @param[out] result   owned by the caller; zeroed on error, except LUTRA_ECANCELLED: then it holds
- *                      the samples that were finished
+ *                      the samples that were finished; layers and their sums also count the
+ *                      look-ups of the one that was not
  * @param      circuit  passed lutra_circuit_check
  * @param      pixels   (count, C, H, W)
  * @param      count    >= 1

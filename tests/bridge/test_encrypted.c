@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "tests/bridge/fake_backend.h"
+#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
@@ -24,12 +25,10 @@ static LutraBackend open_fake(void) {
 
 /** Gives the circuit one parameter set, wide enough for every table. */
 static void add_parameters(LutraCircuit *circuit) {
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
-                 NULL);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] = (LutraCryptoParameters){
+    const LutraCryptoParameters set = {
         .lwe_dim = 10, .glwe_dim = 1, .log2_poly = 17, .pbs_level = 1, .pbs_base_log = 20,
         .ks_level = 1, .ks_base_log = 10, .lwe_std = 1e-9, .glwe_std = 1e-12};
+    give_parameters(circuit, set);
 }
 
 /** A chain with both roundings, a pool, a residual sum, per-channel tables. */

@@ -13,6 +13,7 @@
 #include "bridge/encoding.h"
 #include "bridge/tfhe/lutra_tfhe.h"
 #include "sim/noise.h"
+#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 
 _Static_assert(sizeof(LutraTfheParameters) == 56, "the Rust struct has this size");
@@ -569,17 +570,6 @@ static void too_large_keys_are_refused_before_they_are_made(void **state) {
     assert_null(backend.context);
 }
 
-#if defined(__SANITIZE_THREAD__)
-
-/* The Rust library is not instrumented: the thread sanitizer would report its locks as races. */
-static void needs_an_uninstrumented_build(void **state) {
-    (void)state;
-    print_message("skipped: real FHE under the thread sanitizer\n");
-    skip();
-}
-
-#endif
-
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_and_sizes_are_told),
@@ -598,13 +588,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-#if defined(__SANITIZE_THREAD__)
-    const struct CMUnitTest none[] = {cmocka_unit_test(needs_an_uninstrumented_build)};
-    (void)tests;
-    (void)open_shared;
-    (void)close_shared;
-    return cmocka_run_group_tests_name("bridge/tfhe", none, NULL, NULL);
-#else
-    return cmocka_run_group_tests_name("bridge/tfhe", tests, open_shared, close_shared);
-#endif
+    return RUN_REAL_TESTS("bridge/tfhe", tests, open_shared, close_shared);
 }

@@ -11,6 +11,7 @@
 #include "bridge/encrypted.h"
 #include "bridge/verify.h"
 #include "sim/parameters.h"
+#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
@@ -26,29 +27,24 @@ static void choose_parameters(LutraCircuit *circuit, uint32_t bits, double norm2
     settings.security_bits = 132;
     settings.noise_model = LUTRA_NOISE_TFHE_RS;
     settings.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, &error),
-                 LUTRA_OK, &error);
-    circuit->parameter_count = 1;
-    check_status(lutra_parameters_find(&circuit->parameters[0], &settings, &error), LUTRA_OK,
-                 &error);
+    LutraCryptoParameters set;
+    check_status(lutra_parameters_find(&set, &settings, &error), LUTRA_OK, &error);
+    give_parameters(circuit, set);
 }
 
 /** A small insecure set with little noise: cells of 6 bits are more than ten deviations wide. */
 static void quiet_parameters(LutraCircuit *circuit) {
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
-                 NULL);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] =
-        (LutraCryptoParameters){.lwe_dim = 100,
-                                .glwe_dim = 1,
-                                .log2_poly = 11,
-                                .pbs_level = 2,
-                                .pbs_base_log = 15,
-                                .ks_level = 5,
-                                .ks_base_log = 4,
-                                .modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED,
-                                .lwe_std = 1e-8,
-                                .glwe_std = 1e-14};
+    const LutraCryptoParameters set = {.lwe_dim = 100,
+                                       .glwe_dim = 1,
+                                       .log2_poly = 11,
+                                       .pbs_level = 2,
+                                       .pbs_base_log = 15,
+                                       .ks_level = 5,
+                                       .ks_base_log = 4,
+                                       .modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED,
+                                       .lwe_std = 1e-8,
+                                       .glwe_std = 1e-14};
+    give_parameters(circuit, set);
 }
 
 /** Two ternary layers with a rounding of `mode` in between. */
@@ -157,17 +153,6 @@ static void exact_rounding_extracts_bits(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
-#if defined(__SANITIZE_THREAD__)
-
-/* The Rust library is not instrumented: the thread sanitizer would report its locks as races. */
-static void needs_an_uninstrumented_build(void **state) {
-    (void)state;
-    print_message("skipped: real FHE under the thread sanitizer\n");
-    skip();
-}
-
-#endif
-
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(approximate_rounding_errs_as_often_as_predicted),
@@ -177,11 +162,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-#if defined(__SANITIZE_THREAD__)
-    const struct CMUnitTest none[] = {cmocka_unit_test(needs_an_uninstrumented_build)};
-    (void)tests;
-    return cmocka_run_group_tests_name("bridge/verify, real", none, NULL, NULL);
-#else
-    return cmocka_run_group_tests_name("bridge/verify, real", tests, NULL, NULL);
-#endif
+    return RUN_REAL_TESTS("bridge/verify, real", tests, NULL, NULL);
 }

@@ -3,30 +3,29 @@
 #include "bridge/verify.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "bridge/encoding.h"
 #include "bridge/prediction.h"
 #include "tests/bridge/fake_backend.h"
+#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
 static void add_parameters(LutraCircuit *circuit) {
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
-                 NULL);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] =
-        (LutraCryptoParameters){.lwe_dim = 600,
-                                .glwe_dim = 1,
-                                .log2_poly = FAKE_LOG2_POLY,
-                                .pbs_level = 2,
-                                .pbs_base_log = 15,
-                                .ks_level = 5,
-                                .ks_base_log = 4,
-                                .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                .lwe_std = 1e-9,
-                                .glwe_std = 1e-14};
+    const LutraCryptoParameters set = {.lwe_dim = 600,
+                                       .glwe_dim = 1,
+                                       .log2_poly = FAKE_LOG2_POLY,
+                                       .pbs_level = 2,
+                                       .pbs_base_log = 15,
+                                       .ks_level = 5,
+                                       .ks_base_log = 4,
+                                       .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
+                                       .lwe_std = 1e-9,
+                                       .glwe_std = 1e-14};
+    give_parameters(circuit, set);
 }
 
 static LutraVerifySettings fake_settings(void) {
@@ -175,15 +174,17 @@ static LutraVerifyResult verdict_on(const LutraCircuit *circuit, uint64_t count,
 static void a_wrong_prediction_of_noise_changes_the_verdict(void **state) {
     (void)state;
     static const struct {
+        uint32_t dropped;
         double factor;
         LutraVerdict verdict;
-    } cases[] = {{1.0, LUTRA_VERDICT_AGREES},
-                 {1.41421356, LUTRA_VERDICT_MORE},
-                 {0.70710678, LUTRA_VERDICT_FEWER}};
-    LutraCircuit circuit;
-    build_wide(&circuit, 0, 400);
-    circuit.parameters[0].glwe_std = 4e-4;
+    } cases[] = {{0, 1.0, LUTRA_VERDICT_AGREES},
+                 {3, 1.0, LUTRA_VERDICT_AGREES},
+                 {0, 1.41421356, LUTRA_VERDICT_MORE},
+                 {0, 0.70710678, LUTRA_VERDICT_FEWER}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        LutraCircuit circuit;
+        build_wide(&circuit, cases[i].dropped, 400);
+        circuit.parameters[0].glwe_std = 4e-4;
         const LutraVerifySettings settings = fake_settings();
         fake.position_bits = 6;
         fake.noise_std = cases[i].factor * circuit.parameters[0].glwe_std;
@@ -192,8 +193,8 @@ static void a_wrong_prediction_of_noise_changes_the_verdict(void **state) {
         assert_true(result.expected_mismatches > 50.0);
         assert_int_equal(result.verdict, cases[i].verdict);
         lutra_verify_result_deinit(&result);
+        lutra_circuit_deinit(&circuit);
     }
-    lutra_circuit_deinit(&circuit);
 }
 
 /* The client's key differs from the one that encrypted: words are random. */
@@ -370,6 +371,76 @@ static void variances_are_sums_of_squares(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* With ternary weights squares are magnitudes, so variances in units of a fresh one are what the
+ * circuit with positive weights gives for an image of ones. The second layer reads values that
+ * differ: at the borders of the first it had padding. */
+static void variances_follow_every_kind_of_operation(void **state) {
+    (void)state;
+    enum { DROPPED = 2 };
+    CircuitBuilder builder;
+    LutraCircuit circuit;
+    builder_start(&builder, check_key(9), CIRCUIT_TERNARY);
+    const LutraEncoding wide = {12, true};
+    uint32_t x = builder_input(&builder, (LutraShape){2, 7, 6}, wide, -1, 1);
+    x = builder_conv(&builder, x, 3, 3, 1, 1);
+    x = builder_conv(&builder, x, 2, 3, 2, 1);
+    x = builder_sum_pool(&builder, x, 2, 1);
+    x = builder_add(&builder, x, x);
+    x = builder_round(&builder, x, DROPPED, false);
+    builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_EXACT;
+    x = builder_linear(&builder, x, 4);
+    (void)builder_output(&builder, x, 0);
+    builder_finish(&builder, &circuit);
+    add_parameters(&circuit);
+    LutraPrediction prediction;
+    check_status(lutra_prediction_init(&prediction, &circuit, &circuit.parameters[0],
+                                       LUTRA_NOISE_TFHE_RS, NULL),
+                 LUTRA_OK, NULL);
+    int32_t units[6][128];
+    const int32_t *values[6];
+    const double fresh = lutra_noise_fresh(&circuit.parameters[0]);
+    for (uint32_t i = 0; i < 5; i++) {
+        LutraOperation *const op = &circuit.operations[i];
+        const size_t count = lutra_shape_elements(op->shape);
+        assert_true(count <= 128);
+        values[i] = units[i];
+        if (op->kind == LUTRA_OPERATION_CONV) {
+            const LutraShape x_shape = circuit.operations[i - 1].shape;
+            for (size_t w = 0; w < 9 * (size_t)op->shape.channels * x_shape.channels; w++) {
+                op->u.conv.weights[w] = (int8_t)abs(op->u.conv.weights[w]);
+            }
+        }
+        for (size_t e = 0; e < count && i == 0; e++) {
+            units[0][e] = 1;
+        }
+        if (i > 0) {
+            (void)lutra_operation_apply(units[i], &circuit, i, NULL, values);
+        }
+        for (size_t e = 0; e < count; e++) {
+            const double expected = units[i][e] * fresh;
+            check_close(prediction.var_t2[i][e], expected, 1e-12 * expected);
+            if (i == 4) {
+                const double rounded = expected + DROPPED * prediction.bootstrap_var_t2;
+                check_close(prediction.var_t2[5][e], rounded, 1e-12 * rounded);
+            }
+        }
+    }
+    lutra_prediction_deinit(&prediction);
+    lutra_circuit_deinit(&circuit);
+}
+
+/* Each dropped bit is a table of no bits, read where the bit has been moved to the top. */
+static void exact_rounding_risks_one_sign_per_bit(void **state) {
+    (void)state;
+    const LutraPrediction prediction = {.bootstrap_var_t2 = 3e-9, .lookup_var_t2 = 2e-3};
+    const double first = lutra_noise_p_error(64 * 64 * 1e-6 + 2e-3, 0);
+    const double second = lutra_noise_p_error(32 * 32 * (1e-6 + 3e-9) + 2e-3, 0);
+    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 0), 0.0, 0.0);
+    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 1), first, 1e-12 * first);
+    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 2), first + second,
+                1e-12 * first);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(noise_free_runs_have_nothing_wrong),
@@ -384,6 +455,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(finished_samples_survive_cancelling),
         cmocka_unit_test(risks_follow_the_published_formulas),
         cmocka_unit_test(variances_are_sums_of_squares),
+        cmocka_unit_test(variances_follow_every_kind_of_operation),
+        cmocka_unit_test(exact_rounding_risks_one_sign_per_bit),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
