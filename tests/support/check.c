@@ -4,6 +4,8 @@
 
 #include <ftw.h>
 #include <math.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,9 +63,93 @@ void check_buffer_done(CheckBuffer *buffer) {
     memset(buffer, 0, sizeof *buffer);
 }
 
-LutraRandomKey check_key(uint32_t case_number) {
+/* The test that runs, and the last key it asked for. */
+static const struct CMUnitTest *running;
+static bool finished;
+static bool random_used;
+static uint64_t random_seed;
+static uint32_t random_case;
+
+static uint64_t seed_of_environment(void) {
     const char *const text = getenv("LUTRA_TEST_SEED");
-    return (LutraRandomKey){.seed = text == NULL ? 1 : strtoull(text, NULL, 10),
+    char *end = NULL;
+    const uint64_t seed = text == NULL ? 1 : strtoull(text, &end, 10);
+    if (text != NULL && (end == text || *end != '\0')) {
+        fprintf(stderr, "LUTRA_TEST_SEED '%s' is not a number\n", text);
+        exit(2);
+    }
+    return seed;
+}
+
+/* Path by which the program was called. */
+static const char *program_name(void) {
+    static char name[512];
+    FILE *const stream = fopen("/proc/self/cmdline", "rb");
+    if (stream != NULL) {
+        name[fread(name, 1, sizeof name - 1, stream)] = '\0';
+        (void)fclose(stream);
+    }
+    return name;
+}
+
+static void print_replay(void) {
+    if (running != NULL && random_used && !finished) {
+        print_error("replay: LUTRA_TEST_SEED=%llu %s %s # last random case %u\n",
+                    (unsigned long long)random_seed, program_name(), running->name,
+                    (unsigned)random_case);
+    }
+}
+
+/* The state of a test is its description until its setup ran. */
+static int begin_test(void **state) {
+    running = *state;
+    finished = false;
+    random_used = false;
+    *state = running->initial_state;
+    return running->setup_func == NULL ? 0 : running->setup_func(state);
+}
+
+static void do_test(void **state) {
+    running->test_func(state);
+    finished = true;
+}
+
+/* Runs after a failure, too; a skipped test has drawn nothing. */
+static int end_test(void **state) {
+    print_replay();
+    const CMFixtureFunction teardown = running->teardown_func;
+    running = NULL;
+    return teardown == NULL ? 0 : teardown(state);
+}
+
+/* An assertion of the library ends the process without a teardown. */
+static void aborted(int signal_number) {
+    print_replay();
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+}
+
+int check_run_group(const char *name, const struct CMUnitTest *tests, size_t count,
+                    CMFixtureFunction setup, CMFixtureFunction teardown) {
+    enum { MOST_TESTS = 256 };
+    static struct CMUnitTest wrapped[MOST_TESTS];
+    if (count == 0 || count > MOST_TESTS) {
+        fprintf(stderr, "%s: %zu tests, but 1 to %d can run\n", name, count, (int)MOST_TESTS);
+        return 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wrapped[i] = (struct CMUnitTest){tests[i].name, do_test, begin_test, end_test,
+                                         (void *)(uintptr_t)&tests[i]};
+    }
+    (void)signal(SIGABRT, aborted);
+    return _cmocka_run_group_tests(name, wrapped, count, setup, teardown);
+}
+
+LutraRandomKey check_key(uint32_t case_number) {
+    random_used = true;
+    random_seed = seed_of_environment();
+    random_case = case_number;
+    return (LutraRandomKey){.seed = random_seed,
                             .stream = LUTRA_STREAM_TEST,
                             .index = case_number};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all tests share: comparisons that NaN cannot pass, canaries, seeds. Includes cmocka. */
+/* What all tests share: comparisons that NaN cannot pass, canaries, seeds. Includes cmocka. A test
+ * that fails after it drew random numbers prints one line to paste: its seed, program and name. */
 #ifndef LUTRA_TESTS_SUPPORT_CHECK_H
 #define LUTRA_TESTS_SUPPORT_CHECK_H
 
@@ -41,8 +42,15 @@ void check_buffer_init(CheckBuffer *buffer, size_t bytes, size_t offset);
 /** Fails if a guard was overwritten, then frees. */
 void check_buffer_done(CheckBuffer *buffer);
 
-/** Key of one test case; the seed is LUTRA_TEST_SEED or 1. */
+/** Key of one test case; the seed is LUTRA_TEST_SEED or 1. A failing test names its last case. */
 LutraRandomKey check_key(uint32_t case_number);
+
+/** Runs the tests of one program, as cmocka does, and says how to repeat those that fail. */
+int check_run_group(const char *name, const struct CMUnitTest *tests, size_t count,
+                    CMFixtureFunction setup, CMFixtureFunction teardown);
+#undef cmocka_run_group_tests_name
+#define cmocka_run_group_tests_name(name, tests, setup, teardown) \
+    check_run_group((name), (tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
 
 /** Path of a fresh file in a folder of this test process; the last eight paths stay valid. */
 const char *check_temporary(const char *name);
