@@ -4,8 +4,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bridge/encoding.h"
 #include "bridge/linear.h"
@@ -31,19 +31,8 @@ typedef struct {
     LutraError *error;
 } Run;
 
-double lutra_encrypted_clock(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-bool lutra_encrypted_is(const LutraOperation *op) {
-    return !op->in_clear && op->kind != LUTRA_OPERATION_INPUT &&
-           op->kind != LUTRA_OPERATION_OUTPUT;
-}
-
 uint32_t lutra_encrypted_bits_left(const LutraOperation *op) {
-    const bool leaves = lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_ROUND &&
+    const bool leaves = lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
                         op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
     return leaves ? op->u.round.dropped_bits : 0;
 }
@@ -55,7 +44,7 @@ static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOp
 uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_TABLE) {
+        if (lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
             return op->u.table.parameter_index;
         }
     }
@@ -65,7 +54,7 @@ uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        if (lutra_encrypted_is(&circuit->operations[i])) {
+        if (lutra_operation_is_encrypted(&circuit->operations[i])) {
             sum += lutra_operation_pbs(&circuit->operations[i]);
         }
     }
@@ -81,7 +70,7 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
     const uint32_t set = lutra_encrypted_parameter_index(circuit);
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (!lutra_encrypted_is(op)) {
+        if (!lutra_operation_is_encrypted(op)) {
             continue;
         }
         if (op->kind == LUTRA_OPERATION_TABLE && op->u.table.parameter_index != set) {
@@ -158,7 +147,7 @@ static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
     if (slot->ciphertexts != NULL) {
         return LUTRA_OK;
     }
-    const double start = lutra_encrypted_clock();
+    const double start = lutra_seconds();
     const size_t count = elements_of(run, index);
     const uint32_t bits = run->circuit->operations[index].encoding.bits;
     uint64_t *plain = NULL;
@@ -171,7 +160,7 @@ static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
     LUTRA_TRY_GOTO(status, run->backend->operations->encrypt(run->backend->context,
                                                              slot->ciphertexts, plain, count,
                                                              run->error));
-    run->report.encrypt_seconds += lutra_encrypted_clock() - start;
+    run->report.encrypt_seconds += lutra_seconds() - start;
     status = announce(run, index);
 done:
     lutra_free(&plain);
@@ -184,7 +173,7 @@ static LutraStatus need_codes(Run *run, uint32_t index) {
     if (slot->codes != NULL) {
         return LUTRA_OK;
     }
-    const double start = lutra_encrypted_clock();
+    const double start = lutra_seconds();
     const size_t count = elements_of(run, index);
     const LutraEncoding encoding = run->circuit->operations[index].encoding;
     uint64_t *plain = NULL;
@@ -198,7 +187,7 @@ static LutraStatus need_codes(Run *run, uint32_t index) {
         const int64_t value = lutra_word_decode(plain[i], encoding);
         slot->codes[i] = value > INT32_MAX ? INT32_MAX : (int32_t)value;
     }
-    run->report.decrypt_seconds += lutra_encrypted_clock() - start;
+    run->report.decrypt_seconds += lutra_seconds() - start;
 done:
     lutra_free(&plain);
     return status;
@@ -362,7 +351,7 @@ static LutraStatus run_encrypted(Run *run, uint32_t index) {
     for (uint32_t k = 0; k < op->input_count; k++) {
         LUTRA_TRY(need_ciphertexts(run, op->inputs[k]));
     }
-    const double start = lutra_encrypted_clock();
+    const double start = lutra_seconds();
     if (op->kind == LUTRA_OPERATION_TABLE) {
         LUTRA_TRY(run_table(run, index));
     } else if (op->kind == LUTRA_OPERATION_ROUND) {
@@ -370,7 +359,7 @@ static LutraStatus run_encrypted(Run *run, uint32_t index) {
     } else {
         LUTRA_TRY(run_linear(run, index));
     }
-    run->report.run_seconds += lutra_encrypted_clock() - start;
+    run->report.run_seconds += lutra_seconds() - start;
     return announce(run, index);
 }
 
@@ -401,7 +390,7 @@ static LutraStatus run_operation(Run *run, uint32_t index) {
     if (op->kind == LUTRA_OPERATION_OUTPUT) {
         return need_codes(run, op->inputs[0]);
     }
-    LUTRA_TRY(lutra_encrypted_is(op) ? run_encrypted(run, index) : run_clear(run, index));
+    LUTRA_TRY(lutra_operation_is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
     for (uint32_t k = 0; k < op->input_count; k++) {
         run->slots[op->inputs[k]].readers--;
         if (run->slots[op->inputs[k]].readers == 0) {

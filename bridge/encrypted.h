@@ -51,9 +51,6 @@ typedef struct {
     uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
 } LutraEncryptedReport;
 
-/** Whether an operation runs on ciphertexts; inputs and outputs do not. */
-bool lutra_encrypted_is(const LutraOperation *op);
-
 /** Low bits that an approximate rounding leaves in the word for the table to drop; else 0. */
 uint32_t lutra_encrypted_bits_left(const LutraOperation *op);
 
@@ -90,8 +87,5 @@ LUTRA_MUST_CHECK LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedR
                                                  const uint8_t *pixels,
                                                  const LutraEncryptedSettings *settings,
                                                  LutraError *error);
-
-/** Seconds on a clock that never goes back; only differences mean anything. */
-double lutra_encrypted_clock(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bridge/verify_priv.h"
 #include "sim/operations.h"
@@ -191,10 +192,10 @@ static LutraStatus start_backend(LutraVerifyResult *result, LutraBackend *backen
                                  const LutraVerifySettings *settings, LutraError *error) {
     LUTRA_TRY(lutra_backend_create(backend, settings->backend, &result->parameters,
                                    &settings->backend_settings, error));
-    const double start = lutra_encrypted_clock();
+    const double start = lutra_seconds();
     LUTRA_TRY(backend->operations->generate_keys(backend->context, settings->test_seed,
                                                  settings->progress, error));
-    result->keygen_seconds = lutra_encrypted_clock() - start;
+    result->keygen_seconds = lutra_seconds() - start;
     result->key_bytes = backend->operations->key_bytes(backend->context);
     return LUTRA_OK;
 }

@@ -89,7 +89,7 @@ LutraStatus lutra_verify_observer_start(LutraVerifyObserver *observer, const uin
     forget_values(observer);
     for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        bool known = !lutra_encrypted_is(op);
+        bool known = !lutra_operation_is_encrypted(op);
         for (uint32_t k = 0; k < op->input_count; k++) {
             known = known && observer->values[op->inputs[k]] != NULL;
         }
@@ -238,7 +238,7 @@ static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uin
 static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
     for (uint32_t i = index + 1; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (lutra_encrypted_is(op) && op->kind == LUTRA_OPERATION_TABLE &&
+        if (lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE &&
             op->inputs[0] == index) {
             return true;
         }
@@ -249,7 +249,7 @@ static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
 static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
                          size_t count, LutraError *error) {
     const LutraOperation *const op = &observer->circuit->operations[index];
-    if (lutra_encrypted_is(op)) {
+    if (lutra_operation_is_encrypted(op)) {
         LUTRA_TRY(need_values(observer, index, error));
         if (op->kind == LUTRA_OPERATION_TABLE) {
             judge_table(observer, index);

@@ -91,11 +91,9 @@ LutraSplitKind cli_parse_split(struct argp_state *state, const char *text);
  * also turns Ctrl-C into a request to stop. */
 typedef struct {
     LutraProgress progress; /* pass &x.progress to the library */
-    const char *command;
     bool bar;
     bool quiet;
     bool line_open; /* a bar stands on the terminal's current line */
-    double started; /* seconds, monotonic */
     double stage_started;
     double last_shown;
     uint64_t first_done; /* of the stage: a resumed one does not begin at 0 */
@@ -103,14 +101,11 @@ typedef struct {
     char stage[64];
 } CliProgress;
 
-void cli_progress_start(CliProgress *progress, const CliCommon *common, const char *command);
+void cli_progress_start(CliProgress *progress, const CliCommon *common);
 /** Clears the bar. Call before printing results. */
 void cli_progress_stop(CliProgress *progress);
 /** Whether Ctrl-C was pressed since the start. */
 bool cli_interrupted(void);
-
-/** Seconds on a clock that never goes back. */
-double cli_seconds(void);
 
 /** Ends a report in plain text: whether all of it reached stdout, as an exit code; says so if not.
  * `program` is "lutra <command>". */

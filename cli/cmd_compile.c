@@ -178,8 +178,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
 static LutraStatus check_data(const LutraModel *model, const LutraDataset *data,
                               const Options *options, LutraError *error) {
     const LutraShape shape = model->network.layers[0].shape;
-    if (data->channels != shape.channels || data->height != shape.height ||
-        data->width != shape.width) {
+    if (!lutra_shape_equal((LutraShape){data->channels, data->height, data->width}, shape)) {
         return lutra_error_set(error, LUTRA_EDATA,
                                "images of '%s' are %" PRIu32 "x%" PRIu32 "x%" PRIu32
                                ", but model '%s' reads %" PRIu32 "x%" PRIu32 "x%" PRIu32,
@@ -333,7 +332,7 @@ int cmd_compile(int argc, char **argv) {
     LutraError error = {""};
     lutra_lower_default(&options.lower);
     cli_parse(&argp, argc, argv, &options);
-    cli_progress_start(&progress, &options.common, COMMAND);
+    cli_progress_start(&progress, &options.common);
     LutraStatus status = compile(&work, &options, &progress.progress, &error);
     cli_progress_stop(&progress);
     if (status == LUTRA_OK) {

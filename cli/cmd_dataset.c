@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/chart.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/cli.h"
@@ -195,8 +196,8 @@ static int run_import(const Options *options) {
     LutraError error = {""};
     LutraDataset dataset = {0};
     CliProgress progress;
-    cli_progress_start(&progress, &options->common, command);
-    const double started = cli_seconds();
+    cli_progress_start(&progress, &options->common);
+    const double started = lutra_seconds();
     const LutraStatus status = import(&dataset, options, &error);
     cli_progress_stop(&progress);
     int code = CLI_EXIT_DONE;
@@ -205,7 +206,7 @@ static int run_import(const Options *options) {
     } else if (options->common.json) {
         LutraJson *json = describe(&dataset, "lutra.dataset_import/1", options->output);
         lutra_json_set_i64(json, "classes", dataset.class_count);
-        lutra_json_set_f64(json, "seconds", cli_seconds() - started);
+        lutra_json_set_f64(json, "seconds", lutra_seconds() - started);
         code = cli_print_json(command, &json);
     } else {
         char train[32];

@@ -2,6 +2,7 @@
 /* lutra evaluate: accuracy of a quantized model on a dataset. */
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/cli.h"
@@ -105,10 +106,10 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
     }
     const LutraEvaluateSettings settings = {BATCH, options->common.threads,
                                             options->common.cpu_flags, LUTRA_LOSS_CROSS_ENTROPY};
-    const double start = cli_seconds();
+    const double start = lutra_seconds();
     LUTRA_TRY(lutra_evaluate(&work->result, work->logits, &work->model, &work->data, options->split,
                              &settings, progress, error));
-    work->seconds = cli_seconds() - start;
+    work->seconds = lutra_seconds() - start;
     return LUTRA_OK;
 }
 
@@ -151,7 +152,7 @@ int cmd_evaluate(int argc, char **argv) {
     CliProgress progress;
     LutraError error = {""};
     cli_parse(&argp, argc, argv, &options);
-    cli_progress_start(&progress, &options.common, COMMAND);
+    cli_progress_start(&progress, &options.common);
     LutraStatus status = evaluate(&work, &options, &progress.progress, &error);
     cli_progress_stop(&progress);
     if (status == LUTRA_OK && options.logits != NULL) {

@@ -320,7 +320,7 @@ static LutraStatus run(LutraSimulation *result, const Options *options, const Lu
     settings.threads = options->common.threads;
     settings.cpu_flags = options->common.cpu_flags;
     settings.keep_logits = options->logits_path != NULL;
-    cli_progress_start(&progress, &options->common, COMMAND);
+    cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;
     const LutraStatus status = lutra_simulate(result, circuit, &images, &settings, error);
     cli_progress_stop(&progress);

@@ -156,8 +156,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
             return 0;
         case ARGP_KEY_ARG:
             if (options->network != NULL) {
-                argp_failure(state, CLI_EXIT_USAGE, 0, "one network file at a time; '%s' is a "
-                             "second one", argument);
+                argp_failure(state, CLI_EXIT_USAGE, 0,
+                             "one network file at a time; '%s' is a "
+                             "second one",
+                             argument);
             }
             options->network = argument;
             return 0;
@@ -199,8 +201,11 @@ static LutraStatus begin_with(Work *work, const Options *options, LutraError *er
     const LutraStatus status = lutra_warm_start(&work->model, &other, &copied, &kept, error);
     lutra_model_deinit(&other);
     if (status == LUTRA_OK && kept > 0) {
-        cli_warn(&options->common, COMMAND, "%" PRIu32 " of %" PRIu32 " layers are not in '%s' and "
-                 "begin at random", kept, kept + copied, options->init);
+        cli_warn(&options->common, COMMAND,
+                 "%" PRIu32 " of %" PRIu32
+                 " layers are not in '%s' and "
+                 "begin at random",
+                 kept, kept + copied, options->init);
     }
     return status;
 }
@@ -223,8 +228,9 @@ static LutraStatus resume(Work *work, const LutraNetwork *network, const Options
     LUTRA_TRY(lutra_training_check_same(&work->training, &work->recipe, options->common.seed,
                                         &work->data, error));
     work->resumed = true;
-    cli_note(&options->common, COMMAND, "going on after epoch %" PRIu32 " of %" PRIu32 ", step %"
-             PRIu64, work->training.epoch, work->recipe.epochs, work->training.step);
+    cli_note(&options->common, COMMAND,
+             "going on after epoch %" PRIu32 " of %" PRIu32 ", step %" PRIu64, work->training.epoch,
+             work->recipe.epochs, work->training.step);
     return LUTRA_OK;
 }
 
@@ -270,10 +276,13 @@ static void tell_start(const Work *work, const Options *options) {
     char images[32];
     const char *pinned = getenv("OPENBLAS_CORETYPE");
     if (pinned != NULL && pinned[0] != '\0') {
-        cli_warn(&options->common, COMMAND, "OPENBLAS_CORETYPE=%s pins the matrix kernels; unset "
-                 "it unless that is meant", pinned);
+        cli_warn(&options->common, COMMAND,
+                 "OPENBLAS_CORETYPE=%s pins the matrix kernels; unset "
+                 "it unless that is meant",
+                 pinned);
     }
-    cli_note(&options->common, COMMAND, "%s on %s training images, %" PRIu32 " held out, %" PRIu64
+    cli_note(&options->common, COMMAND,
+             "%s on %s training images, %" PRIu32 " held out, %" PRIu64
              " steps an epoch; OpenBLAS kernel %s, %" PRIu32 " threads",
              work->model.network.name,
              cli_grouped(images, work->training.train_images - work->recipe.validation),
@@ -311,8 +320,8 @@ static LutraStatus train(Work *work, const Options *options, const LutraProgress
         .force = options->common.force || work->resumed,
         .checkpoint_seconds = 60.0 * options->checkpoint_minutes,
     };
-    LUTRA_TRY(lutra_training_run(&work->training, &work->model, &work->data, &settings, progress,
-                                 error));
+    LUTRA_TRY(
+        lutra_training_run(&work->training, &work->model, &work->data, &settings, progress, error));
     if (options->strip) {
         return lutra_model_write(&work->model, options->output, true, error);
     }
@@ -327,8 +336,12 @@ static void fill_series(LutraSeries *series, double *x, double *y, const LutraMo
         x[i] = (double)record->epoch;
         y[i] = 100.0 * (validation ? record->validation_top1 : record->train_top1);
     }
-    *series = (LutraSeries){.label = label, .x = x, .y = y, .count = model->history_count,
-                            .line = true, .marker = model->history_count < 40};
+    *series = (LutraSeries){.label = label,
+                            .x = x,
+                            .y = y,
+                            .count = model->history_count,
+                            .line = true,
+                            .marker = model->history_count < 40};
 }
 
 static LutraStatus write_curve(const Work *work, const Options *options, LutraError *error) {
@@ -419,15 +432,15 @@ int cmd_train(int argc, char **argv) {
     }
     if (status == LUTRA_OK) {
         tell_start(&work, &options);
-        cli_progress_start(&progress, &options.common, COMMAND);
+        cli_progress_start(&progress, &options.common);
         status = train(&work, &options, &progress.progress, &error);
         cli_progress_stop(&progress);
     }
     if (status == LUTRA_OK && options.curve != NULL) {
         status = write_curve(&work, &options, &error);
     }
-    const int code = status == LUTRA_OK ? report(&work, &options)
-                                        : cli_fail(COMMAND, status, &error);
+    const int code =
+        status == LUTRA_OK ? report(&work, &options) : cli_fail(COMMAND, status, &error);
     work_deinit(&work);
     return code;
 }

@@ -360,8 +360,8 @@ static int report(const Options *options, const LutraVerifyResult *result,
 static LutraStatus check_data(const Options *options, const LutraDataset *dataset,
                               const LutraCircuit *circuit, LutraError *error) {
     const LutraShape shape = circuit->operations[0].shape;
-    if (shape.channels != dataset->channels || shape.height != dataset->height ||
-        shape.width != dataset->width || circuit->class_count != dataset->class_count) {
+    const LutraShape images = {dataset->channels, dataset->height, dataset->width};
+    if (!lutra_shape_equal(images, shape) || circuit->class_count != dataset->class_count) {
         return lutra_error_set(error, LUTRA_EDATA,
                                "'%s' has images of %u x %u x %u in %u classes, but the circuit "
                                "takes %u x %u x %u in %u",
@@ -391,7 +391,7 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     settings.backend_settings.maximum_key_bytes = options->key_limit_gib << 30;
     settings.test_seed = options->test_keys ? seed : NULL;
     CliProgress progress;
-    cli_progress_start(&progress, &options->common, COMMAND);
+    cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;
     const LutraSplit *const split = &dataset->splits[options->split];
     const size_t image = lutra_shape_elements(circuit->operations[0].shape);

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cpu.h"
 #include "base/memory.h"
@@ -193,12 +192,6 @@ LutraSplitKind cli_parse_split(struct argp_state *state, const char *text) {
     const char *const words[] = {lutra_split_name(LUTRA_SPLIT_TRAIN),
                                  lutra_split_name(LUTRA_SPLIT_TEST), NULL};
     return (LutraSplitKind)cli_parse_word(state, "--split", text, words);
-}
-
-double cli_seconds(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 int cli_end_text(const char *program) {

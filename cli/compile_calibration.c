@@ -103,9 +103,9 @@ static LutraStatus observe_histograms(void *user, LutraHistogram *histograms,
     LUTRA_TRY_GOTO(status, lutra_alloc(&job.counts, parts, sizeof *job.counts, error));
     for (size_t i = 0; i < parts; i++) {
         const LutraHistogram *histogram = &histograms[i % operations];
-        LUTRA_TRY_GOTO(status, lutra_alloc(&job.counts[i],
-                                           (size_t)histogram->channels * histogram->bins,
-                                           sizeof *job.counts[i], error));
+        LUTRA_TRY_GOTO(status,
+                       lutra_alloc(&job.counts[i], (size_t)histogram->channels * histogram->bins,
+                                   sizeof *job.counts[i], error));
     }
     lutra_parallel_for(run->threads, images, count_image, &job);
     status = join_counts(&job, histograms, images, error);
@@ -136,13 +136,17 @@ LutraStatus compile_mark_clear(LutraCircuit *circuit, const char *from, const ch
     const uint32_t last = find_operation(circuit, to);
     const uint32_t count = circuit->operation_count;
     if (first == count || last == count || last < first) {
-        return lutra_error_set(error, LUTRA_EINVAL, "no layers '%s'..'%s'; the first is '%s', the "
-                               "last '%s'", from, to, circuit->operations[0].name,
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "no layers '%s'..'%s'; the first is '%s', the "
+                               "last '%s'",
+                               from, to, circuit->operations[0].name,
                                circuit->operations[count - 1].name);
     }
     if (first > 1 && last + 2 < count) {
-        return lutra_error_set(error, LUTRA_EINVAL, "layers '%s'..'%s' stand in the middle; only "
-                               "the first or the last layers can run in the clear", from, to);
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "layers '%s'..'%s' stand in the middle; only "
+                               "the first or the last layers can run in the clear",
+                               from, to);
     }
     for (uint32_t i = first; i <= last; i++) {
         circuit->operations[i].in_clear = true;

@@ -20,7 +20,7 @@ static double square(double x) {
 }
 
 static bool is_encrypted_table(const LutraOperation *operation) {
-    return operation->kind == LUTRA_OPERATION_TABLE && !operation->in_clear;
+    return operation->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(operation);
 }
 
 /*
@@ -31,9 +31,8 @@ static bool is_encrypted_table(const LutraOperation *operation) {
  */
 static void add_digits(Patterns *patterns, const LutraWeightNorm *norm, uint32_t sum_bits) {
     const double scale = ldexp(1.0, 2 * (int)sum_bits);
-    patterns->items[patterns->count++] =
-        (LutraLookupPattern){0, (square(norm->from_tables) + 0.25) * scale,
-                             square(norm->from_client) * scale};
+    patterns->items[patterns->count++] = (LutraLookupPattern){
+        0, (square(norm->from_tables) + 0.25) * scale, square(norm->from_client) * scale};
 }
 
 static void add_table(Patterns *patterns, const LutraCircuit *circuit, uint32_t index,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 
 enum { BAR_CELLS = 24 };
@@ -72,7 +73,7 @@ static void show(CliProgress *p, uint64_t done, uint64_t total, double figure, d
 
 static int on_tick(void *user, const char *stage, uint64_t done, uint64_t total, double figure) {
     CliProgress *const p = user;
-    const double now = cli_seconds();
+    const double now = lutra_seconds();
     if (strncmp(stage, p->stage, sizeof p->stage - 1) != 0 || done < p->last_done) {
         (void)snprintf(p->stage, sizeof p->stage, "%s", stage);
         p->stage_started = now;
@@ -101,14 +102,12 @@ static void on_note(void *user, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-void cli_progress_start(CliProgress *progress, const CliCommon *common, const char *command) {
+void cli_progress_start(CliProgress *progress, const CliCommon *common) {
     const char *const terminal = getenv("TERM");
     const bool dumb = terminal != NULL && strcmp(terminal, "dumb") == 0;
     const bool foreground = isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
-    *progress = (CliProgress){.command = command,
-                              .quiet = common->quiet || common->progress == 0,
-                              .bar = common->progress == 1 || (foreground && !dumb),
-                              .started = cli_seconds()};
+    *progress = (CliProgress){.quiet = common->quiet || common->progress == 0,
+                              .bar = common->progress == 1 || (foreground && !dumb)};
     progress->progress = (LutraProgress){.tick = on_tick, .note = on_note, .user = progress};
     interrupted = 0;
     struct sigaction action;

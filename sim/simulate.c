@@ -3,8 +3,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -12,10 +12,12 @@
 #include "sim/torus_run.h"
 
 enum {
-    UNIT_IMAGES = 8,     /* images of one unit of work */
-    ROUND_IMAGES = 1024, /* images between two calls of the progress listener */
+    UNIT_IMAGES = 8,          /* images of one unit of work */
+    MOST_ROUND_IMAGES = 1024, /* images between two calls of the progress listener */
     TOP = 5
 };
+
+static const double QUICK_SECONDS = 0.1; /* a round that takes less may be twice as long */
 
 /* One run; workers write disjoint rows and their own statistics. */
 typedef struct {
@@ -28,8 +30,8 @@ typedef struct {
     uint64_t first; /* image of the first unit of this round */
     uint64_t end;
     uint32_t *predictions;
-    uint8_t *in_top; /* (images) the label is among the TOP largest */
-    float *logits;   /* (images, classes) or NULL */
+    uint8_t *in_top;      /* (images) the label is among the TOP largest */
+    float *logits;        /* (images, classes) or NULL */
     float *worker_logits; /* (threads, classes) */
     uint8_t *scratch;     /* (threads, scratch_stride) */
     size_t scratch_stride;
@@ -47,12 +49,6 @@ void lutra_simulation_deinit(LutraSimulation *simulation) {
     lutra_free(&simulation->logits);
     lutra_free(&simulation->operations);
     memset(simulation, 0, sizeof *simulation);
-}
-
-static double seconds_now(void) {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /** How many logits come before the label's: larger ones, and equal ones of lower index. */
@@ -131,8 +127,8 @@ static LutraStatus run_init(Run *run, LutraSimulation *result,
     const size_t threads = settings->threads;
     const size_t scratch = run->program != NULL ? lutra_clear_scratch_bytes(run->program)
                                                 : lutra_torus_scratch_bytes(run->circuit);
-    run->scratch_stride = (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES *
-                          LUTRA_ALIGNMENT_BYTES;
+    run->scratch_stride =
+        (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES * LUTRA_ALIGNMENT_BYTES;
     LUTRA_TRY(lutra_alloc(&run->scratch, threads, run->scratch_stride, error));
     LUTRA_TRY(lutra_alloc(&run->worker_logits, threads * run->class_count, sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&run->statistics, threads * run->operation_count,
@@ -163,15 +159,23 @@ static void run_deinit(Run *run) {
     lutra_free(&run->in_top);
 }
 
-/** Runs rounds of images until all are done or the listener asks to stop. */
+/**
+ * Runs rounds of images until all are done or the listener asks to stop. Rounds grow from one unit
+ * a thread while they are quick, so that a slow circuit still hears the listener often.
+ */
 static LutraStatus run_rounds(Run *run, uint64_t *done, uint64_t count,
                               const LutraSimulateSettings *settings) {
+    uint64_t round = (uint64_t)UNIT_IMAGES * settings->threads;
     while (*done < count) {
+        const double started = lutra_seconds();
         run->first = *done;
-        run->end = count - *done < ROUND_IMAGES ? count : *done + ROUND_IMAGES;
+        run->end = count - *done < round ? count : *done + round;
         const size_t units = (size_t)((run->end - run->first + UNIT_IMAGES - 1) / UNIT_IMAGES);
         lutra_parallel_for(settings->threads, units, run_unit, run);
         *done = run->end;
+        if (round < MOST_ROUND_IMAGES && lutra_seconds() - started < QUICK_SECONDS) {
+            round *= 2;
+        }
         if (lutra_progress_tick(settings->progress, "simulate", *done, count, (double)NAN) &&
             *done < count) {
             return LUTRA_ECANCELLED;
@@ -201,9 +205,8 @@ static void summarize(LutraSimulation *result, const Run *run, uint32_t threads)
 LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circuit,
                            const LutraImages *images, const LutraSimulateSettings *settings,
                            LutraError *error) {
-    const uint64_t count = settings->limit != 0 && settings->limit < images->count
-                               ? settings->limit
-                               : images->count;
+    const uint64_t count =
+        settings->limit != 0 && settings->limit < images->count ? settings->limit : images->count;
     LUTRA_TRY(check_request(circuit, images, settings, count, error));
     LutraStatus status = LUTRA_OK;
     LutraClearProgram *program = NULL;
@@ -222,16 +225,15 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
     }
     run.program = program;
     LUTRA_TRY_GOTO(status, run_init(&run, &result, settings, count, error));
-    const double started = seconds_now();
+    const double started = lutra_seconds();
     status = run_rounds(&run, &result.images, count, settings);
-    result.seconds = seconds_now() - started;
+    result.seconds = lutra_seconds() - started;
     summarize(&result, &run, settings->threads);
     *simulation = result;
     memset(&result, 0, sizeof result);
     if (status == LUTRA_ECANCELLED) {
         status = lutra_error_set(error, LUTRA_ECANCELLED, "stopped after %llu of %llu images",
-                                 (unsigned long long)simulation->images,
-                                 (unsigned long long)count);
+                                 (unsigned long long)simulation->images, (unsigned long long)count);
     }
 done:
     run_deinit(&run);
@@ -257,10 +259,9 @@ LutraStatus lutra_simulate_image_values(LutraImageValues *values, const LutraCir
         elements += lutra_shape_elements(circuit->operations[i].shape);
     }
     LUTRA_TRY_GOTO(status, lutra_alloc(&result.arena, elements, sizeof(int32_t), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&result.logits, circuit->class_count, sizeof(float), error));
     LUTRA_TRY_GOTO(status,
-                   lutra_alloc(&result.logits, circuit->class_count, sizeof(float), error));
-    LUTRA_TRY_GOTO(status, lutra_alloc(&result.values, circuit->operation_count,
-                                       sizeof(int32_t *), error));
+                   lutra_alloc(&result.values, circuit->operation_count, sizeof(int32_t *), error));
     int32_t *at = result.arena;
     for (uint32_t i = 0; i < last; i++) {
         result.values[i] = at;

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "train/checkpoint.h"
@@ -33,12 +33,6 @@ typedef struct {
     double rate;                  /* of the last step */
     bool force;
 } Run;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (1e-9 * (double)time.tv_nsec);
-}
 
 static size_t trained_images(const LutraTraining *training) {
     return (size_t)(training->train_images - training->recipe.validation);
@@ -141,7 +135,7 @@ static void end_run(Run *run) {
 }
 
 static void add_seconds(Run *run) {
-    const double time = now();
+    const double time = lutra_seconds();
     run->training->seconds += time - run->clock;
     run->clock = time;
 }
@@ -154,7 +148,7 @@ static LutraStatus save(Run *run, LutraError *error) {
     LUTRA_TRY(lutra_checkpoint_write(run->training, run->model, run->settings->path, run->force,
                                      error));
     run->force = true; /* from now on the file is ours */
-    run->written = now();
+    run->written = lutra_seconds();
     return LUTRA_OK;
 }
 
@@ -233,7 +227,7 @@ static LutraStatus run_steps(Run *run, LutraError *error) {
         }
         LUTRA_TRY(one_step(run, error));
         if (run->settings->checkpoint_seconds > 0.0 &&
-            now() - run->written > run->settings->checkpoint_seconds) {
+            lutra_seconds() - run->written > run->settings->checkpoint_seconds) {
             LUTRA_TRY(save(run, error));
         }
     }
@@ -311,7 +305,7 @@ static LutraStatus run_epoch(Run *run, LutraError *error) {
     const LutraTraining *training = run->training;
     const LutraRandomKey key = {training->seed, LUTRA_STREAM_SHUFFLE, training->epoch + 1};
     lutra_random_permutation(run->permutation, trained_images(training), key);
-    run->clock = now();
+    run->clock = lutra_seconds();
     /* a training read back behind the last step of an epoch has no step to take the rate from */
     run->rate = lutra_schedule_rate(&run->schedule, training->optimizer.steps == 0
                                                         ? 0
@@ -328,7 +322,7 @@ LutraStatus lutra_training_run(LutraTraining *training, LutraModel *model,
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY(lutra_check_data_fits(dataset, &model->network, error));
     LUTRA_TRY_GOTO(status, start_run(&run, error));
-    run.clock = now();
+    run.clock = lutra_seconds();
     run.written = run.clock;
     while (training->epoch < training->recipe.epochs) {
         LUTRA_TRY_GOTO(status, run_epoch(&run, error));

@@ -11,7 +11,7 @@
 static double clock_seconds;
 static int kept_stderr;
 
-double cli_seconds(void) {
+double lutra_seconds(void) {
     return clock_seconds;
 }
 
@@ -54,7 +54,7 @@ static void rates_count_what_was_done_since_the_start(void **state) {
     CliCommon common = {.progress = -1};
     CliProgress p;
     clock_seconds = 100.0;
-    cli_progress_start(&p, &common, "test");
+    cli_progress_start(&p, &common);
     assert_false(p.bar);
     tick(&p, "from 0", 100.0, 0, 0);
     tick(&p, "from 0", 119.0, 5, 0);
@@ -70,7 +70,7 @@ static void rates_count_what_was_done_since_the_start(void **state) {
     tick(&p, "resumed", 320.0, 100, 0);
     assert_string_equal(said(path), "resumed: 100 of 1000 (10 %), 0/s, ETA --:--\n");
     common.quiet = true;
-    cli_progress_start(&p, &common, "test");
+    cli_progress_start(&p, &common);
     tick(&p, "quiet", 400.0, 1, 0);
     tick(&p, "quiet", 500.0, 2, 0);
     lutra_progress_note(&p.progress, "a note");
