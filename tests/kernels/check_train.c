@@ -74,6 +74,16 @@ static LutraChannelFunction function_of(int kind) {
 }
 enum { FUNCTIONS = 6 };
 
+/* Without a faster variant the comparisons below compare the reference with itself. */
+static void test_variant_is_there(void **state) {
+    (void)state;
+    const Pair pair = kernels_pair();
+    if (pair.fast.quantize == pair.ref.quantize) {
+        print_message("skipped: this processor has no AVX2, its kernels are not compared\n");
+        skip();
+    }
+}
+
 static void test_moments(void **state) {
     (void)state;
     const Pair pair = kernels_pair();
@@ -179,10 +189,14 @@ static void test_adam(void **state) {
     const Pair pair = kernels_pair();
     const LutraAdamStep step = {0.9f, 0.1f, 0.999f, 0.001f, 0.3f, 0.25f, 0.04f, 0.01f, 1.0f};
     static float gradient[MOST];
-    static float arrays[2][3][MOST];
     for (size_t c = 0; c < COUNTS; c++) {
+        CheckBuffer buffers[2][3];
+        float *arrays[2][3];
+        const size_t bytes = counts[c] * sizeof(float);
         for (int side = 0; side < 2; side++) {
             for (uint32_t a = 0; a < 3; a++) {
+                check_buffer_init(&buffers[side][a], bytes, 4 * (a + 1));
+                arrays[side][a] = (float *)(void *)buffers[side][a].data;
                 fill_reals(arrays[side][a], counts[c], a);
                 for (size_t i = 0; a == 2 && i < counts[c]; i++) {
                     arrays[side][a][i] = fabsf(arrays[side][a][i]);
@@ -193,7 +207,9 @@ static void test_adam(void **state) {
         pair.ref.adam(arrays[0][0], arrays[0][1], arrays[0][2], gradient, counts[c], &step);
         pair.fast.adam(arrays[1][0], arrays[1][1], arrays[1][2], gradient, counts[c], &step);
         for (int a = 0; a < 3; a++) {
-            assert_memory_equal(arrays[0][a], arrays[1][a], counts[c] * sizeof(float));
+            assert_memory_equal(arrays[0][a], arrays[1][a], bytes);
+            check_buffer_done(&buffers[0][a]);
+            check_buffer_done(&buffers[1][a]);
         }
     }
 }
@@ -229,6 +245,74 @@ static void test_widen(void **state) {
             assert_true(values[i] == (float)bytes[i + 1] - 128.0f);
         }
         check_buffer_done(&actual);
+    }
+}
+
+/*
+ * Products against the sums written out, for odd numbers of quads, random offsets and an odd number
+ * of tiles; sometimes every product is an extreme one, so that the magnitudes reach 32767.
+ */
+static void check_byte_products(const LutraTrainKernels *kernels, uint32_t number, size_t positions,
+                                size_t quads) {
+    enum { SPARE = 64, MOST_POSITIONS = 136, MOST_QUADS = 33 };
+    static uint8_t bytes[4 * MOST_POSITIONS + SPARE];
+    static uint32_t offsets[MOST_QUADS];
+    static int8_t weights[16 * MOST_QUADS];
+    assert_true(positions <= MOST_POSITIONS && quads <= MOST_QUADS);
+    const bool extreme = draw(number, 0) < 0.25;
+    const int32_t limit = quads == 0 ? 127 : (int32_t)(32767 / (255 * 4 * quads));
+    const int32_t top = limit > 127 ? 127 : limit; /* a weight that 255 may meet */
+    const int32_t byte = top > 0 ? 255 : (int32_t)(32767 / (4 * quads));
+    const int32_t weight = top > 0 ? top : 1;
+    int32_t corrections[4];
+    CheckBuffer actual;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(extreme ? byte : (int32_t)(draw(number, 100 + i) * (byte + 1)));
+    }
+    for (size_t q = 0; q < quads; q++) {
+        offsets[q] = (uint32_t)(draw(number, 2000 + q) * (SPARE + 1));
+    }
+    for (size_t i = 0; i < 16 * quads; i++) {
+        const int32_t sign = i / 4 % 2 == 0 ? 1 : -1;
+        const double span = 2 * weight + 1;
+        weights[i] = (int8_t)(extreme ? sign * weight
+                                      : (int32_t)(draw(number, 3000 + i) * span) - weight);
+    }
+    for (size_t j = 0; j < 4; j++) {
+        corrections[j] = (int32_t)(draw(number, 5000 + j) * 60000.0) - 30000;
+    }
+    check_buffer_init(&actual, 4 * positions * sizeof(float), 4 * (number % 8));
+    float *const sums = (float *)(void *)actual.data;
+    kernels->byte_products(sums, bytes, offsets, quads, weights, corrections, positions);
+    for (size_t j = 0; j < 4; j++) {
+        for (size_t p = 0; p < positions; p++) {
+            int32_t total = corrections[j];
+            for (size_t k = 0; k < 4 * quads; k++) {
+                total += bytes[offsets[k / 4] + (4 * p) + k % 4] *
+                         weights[((k / 4 * 4) + j) * 4 + k % 4];
+            }
+            if (sums[(j * positions) + p] != (float)total) {
+                fail_msg("%zu quads, %zu positions: row %zu, position %zu is %g, expected %d",
+                         quads, positions, j, p, (double)sums[(j * positions) + p], (int)total);
+            }
+        }
+    }
+    check_buffer_done(&actual);
+}
+
+static void test_byte_products(void **state) {
+    (void)state;
+    const Pair pair = kernels_pair();
+    static const size_t positions[] = {0, 8, 16, 24, 40, 64, 136};
+    static const size_t quads[] = {0, 1, 2, 3, 5, 8, 9, 17, 33};
+    uint32_t number = 10000;
+    for (size_t p = 0; p < sizeof positions / sizeof positions[0]; p++) {
+        for (size_t q = 0; q < sizeof quads / sizeof quads[0]; q++) {
+            for (int repeat = 0; repeat < 4; repeat++, number++) {
+                check_byte_products(&pair.ref, number, positions[p], quads[q]);
+                check_byte_products(&pair.fast, number, positions[p], quads[q]);
+            }
+        }
     }
 }
 
@@ -312,6 +396,8 @@ static void test_patches(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_variant_is_there),
+        cmocka_unit_test(test_byte_products),
         cmocka_unit_test(test_moments),      cmocka_unit_test(test_quantize),
         cmocka_unit_test(test_gradients),    cmocka_unit_test(test_weight_codes),
         cmocka_unit_test(test_adam),         cmocka_unit_test(test_adam_keeps_nan),
