@@ -15,8 +15,8 @@
 #ifndef LUTRA_BRIDGE_VERIFY_H
 #define LUTRA_BRIDGE_VERIFY_H
 
+#include "base/interval.h"
 #include "bridge/backend.h"
-#include "bridge/interval.h"
 #include "sim/circuit.h"
 #include "sim/noise.h"
 
@@ -68,14 +68,14 @@ typedef struct {
 } LutraVerifySample;
 
 typedef enum {
-    LUTRA_VERDICT_AGREES = 0,   /* the expected number lies in the interval of the observed */
-    LUTRA_VERDICT_FEWER = 1,    /* fewer wrong look-ups than predicted: the model is cautious */
-    LUTRA_VERDICT_MORE = 2,     /* more than predicted: do not trust the simulation */
-    LUTRA_VERDICT_BROKEN = 3    /* strays: the encrypted computation itself is wrong */
+    LUTRA_VERDICT_AGREES = 0, /* the expected number lies in the interval of the observed */
+    LUTRA_VERDICT_FEWER = 1,  /* fewer wrong look-ups than predicted: the model is cautious */
+    LUTRA_VERDICT_MORE = 2,   /* more than predicted: do not trust the simulation */
+    LUTRA_VERDICT_BROKEN = 3  /* strays: the encrypted computation itself is wrong */
 } LutraVerdict;
 
 typedef struct {
-    uint64_t sample_count; /* finished */
+    uint64_t sample_count;      /* finished */
     LutraVerifySample *samples; /* (sample_count), owned */
     uint32_t class_count;
     float *clear_logits;     /* (sample_count, class_count), owned */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lutra simulate: accuracy and statistics of a circuit on a whole split. */
 #include <inttypes.h>
-#include <math.h>
 
 #include "base/chart.h"
 #include "base/file.h"
+#include "base/interval.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/csv_file.h"
@@ -111,17 +111,6 @@ static const struct argp argp = {
     children,
     NULL,
     NULL};
-
-/** 95 % Wilson interval of hits out of count. */
-static void interval_95(double interval[2], uint64_t hits, uint64_t count) {
-    const double z = 1.959963984540054;
-    const double n = (double)count;
-    const double p = (double)hits / n;
-    const double centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
-    const double reach = z / (1.0 + z * z / n) * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
-    interval[0] = hits == 0 ? 0.0 : centre - reach;
-    interval[1] = hits == count ? 1.0 : centre + reach;
-}
 
 static LutraStatus write_predictions(const Options *options, const LutraSimulation *result,
                                      const uint16_t *labels, LutraError *error) {
@@ -231,11 +220,10 @@ static int print_json(const Options *options, const LutraSimulation *result,
     lutra_json_set_i64(json, "images", (int64_t)result->images);
     lutra_json_set_f64(json, "top1", (double)result->top1_hits / images);
     lutra_json_set_f64(json, "top5", (double)result->top5_hits / images);
-    double interval[2];
-    interval_95(interval, result->top1_hits, result->images);
+    const LutraInterval interval = lutra_interval_binomial(result->top1_hits, result->images, 0.95);
     LutraJson *const ends = lutra_json_set_array(json, "top1_interval_95");
-    lutra_json_add_f64(ends, interval[0]);
-    lutra_json_add_f64(ends, interval[1]);
+    lutra_json_add_f64(ends, interval.low);
+    lutra_json_add_f64(ends, interval.high);
     lutra_json_set_f64(json, "seconds", result->seconds);
     lutra_json_set_f64(json, "images_per_second", images / result->seconds);
     lutra_json_set_i64(json, "out_of_range", (int64_t)result->out_of_range);
@@ -254,16 +242,15 @@ static int print_text(const Options *options, const LutraSimulation *result,
                       const LutraDataset *dataset, const LutraCircuit *circuit) {
     char number[32];
     char rate[32];
-    double interval[2];
     const double images = (double)result->images;
-    interval_95(interval, result->top1_hits, result->images);
+    const LutraInterval interval = lutra_interval_binomial(result->top1_hits, result->images, 0.95);
     printf("circuit     %s (%s), mode %s\n", options->circuit_path, circuit->name,
            mode_names[options->mode]);
     printf("data        %s, %s split, %s images\n", dataset->name, lutra_split_name(options->split),
            cli_grouped(number, result->images));
     printf("source      %s\n", dataset->source);
     printf("top-1       %.2f %%  (95 %% interval %.2f .. %.2f %%)\n",
-           100.0 * (double)result->top1_hits / images, 100.0 * interval[0], 100.0 * interval[1]);
+           100.0 * (double)result->top1_hits / images, 100.0 * interval.low, 100.0 * interval.high);
     printf("top-5       %.2f %%\n", 100.0 * (double)result->top5_hits / images);
     printf("time        %.3f s, %s images/s, %" PRIu32 " thread%s\n", result->seconds,
            cli_grouped(rate, (uint64_t)(images / result->seconds)), options->common.threads,

@@ -26,17 +26,18 @@ for program in "$@"; do
     passed=$((passed + p)); failed=$((failed + f)); skipped=$((skipped + s))
     if [ "$f" -ne 0 ]; then
         echo "FAIL $program (exit $code)"
-        grep -v -E '^\[ RUN|^\[       OK' "$output" | tail -60
+        grep -a -v -E '^\[ RUN|^\[       OK' "$output" | tail -60
     else
         printf '  ok   %-52s %3d passed%s\n' "${program#"$build"/tests/}" "$p" \
             "$([ "$s" -ne 0 ] && printf ', %d skipped' "$s")"
         [ "$s" -ne 0 ] && grep '^skipped:' "$output"
     fi
 done
-for program in "$build"/tests/fuzz/fuzz_*; do
-    [ -x "$program" ] && [ -f "$program" ] || continue
-    case $program in *.d|*.o) continue ;; esac
-    corpus=tests/fuzz/corpus/$(basename "$program" | sed 's/^fuzz_//')
+for source in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$source" .c)
+    program=$build/tests/fuzz/$name
+    corpus=tests/fuzz/corpus/${name#fuzz_}
+    if [ ! -x "$program" ]; then echo "FAIL $program: not built"; failed=$((failed + 1)); continue; fi
     if [ ! -d "$corpus" ]; then echo "FAIL $program: no corpus $corpus"; failed=$((failed + 1)); continue; fi
     if "$program" "$corpus" > "$build/tests/output.txt" 2>&1; then
         passed=$((passed + 1))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Confidence interval of a probability that was observed as a count. */
-#ifndef LUTRA_BRIDGE_INTERVAL_H
-#define LUTRA_BRIDGE_INTERVAL_H
+#ifndef LUTRA_BASE_INTERVAL_H
+#define LUTRA_BASE_INTERVAL_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bridge/interval.h"
+#include "base/interval.h"
 
 #include <math.h>
 
@@ -74,5 +74,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-    return cmocka_run_group_tests_name("bridge/interval", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("interval", tests, NULL, NULL);
 }

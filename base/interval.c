@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Confidence interval of a probability; see interval.h. */
-#include "bridge/interval.h"
+#include "base/interval.h"
 
 #include <math.h>
 
@@ -37,8 +37,7 @@ double lutra_incomplete_beta(double a, double b, double x) {
     if (x >= 1.0) {
         return 1.0;
     }
-    const double front =
-        exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
+    const double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
     if (x < (a + 1.0) / (a + b + 2.0)) {
         return front * beta_fraction(a, b, x) / a;
     }
