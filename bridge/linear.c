@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "sim/operations.h"
 
 enum {
     TILE_WORDS = 128,      /* 1 KiB of one ciphertext */
@@ -130,17 +131,9 @@ void lutra_ciphertexts_conv(uint64_t *y, const LutraConvOperation *conv, LutraSh
     lutra_parallel_for(threads, positions * work.tiles, conv_unit, &work);
 }
 
-LutraConvOperation lutra_ciphertexts_linear_as_conv(const LutraLinearOperation *linear) {
-    return (LutraConvOperation){.in_channels = linear->in_features,
-                                .kernel = 1,
-                                .stride = 1,
-                                .padding = 0,
-                                .weights = linear->weights};
-}
-
 void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
                               const uint64_t *x, size_t words, uint32_t threads) {
-    const LutraConvOperation conv = lutra_ciphertexts_linear_as_conv(linear);
+    const LutraConvOperation conv = lutra_linear_as_conv(linear);
     const LutraShape shape = {outputs, 1, 1};
     const LutraShape x_shape = {linear->in_features, 1, 1};
     lutra_ciphertexts_conv(y, &conv, shape, x, x_shape, words, threads);

@@ -17,9 +17,6 @@
 
 #include "sim/circuit.h"
 
-/** A vector is an image of one pixel: the layer as a 1 x 1 convolution with the same weights. */
-LutraConvOperation lutra_ciphertexts_linear_as_conv(const LutraLinearOperation *linear);
-
 /** y (outputs, words), x (in_features, words). */
 void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
                               const uint64_t *x, size_t words, uint32_t threads);

@@ -4,8 +4,8 @@
 #define LUTRA_BRIDGE_VERIFY_PRIV_H
 
 #include "bridge/encrypted.h"
-#include "bridge/prediction.h"
 #include "bridge/verify.h"
+#include "sim/prediction.h"
 
 /** Sums behind a LutraVerifyLayer. */
 typedef struct {

@@ -38,6 +38,14 @@ void lutra_operation_linear(int32_t *y, const LutraLinearOperation *linear, uint
     }
 }
 
+LutraConvOperation lutra_linear_as_conv(const LutraLinearOperation *linear) {
+    return (LutraConvOperation){.in_channels = linear->in_features,
+                                .kernel = 1,
+                                .stride = 1,
+                                .padding = 0,
+                                .weights = linear->weights};
+}
+
 /** One output of a convolution: channel o, row r, column c. */
 static int64_t conv_at(const LutraConvOperation *conv, const int32_t *x, LutraShape x_shape,
                        size_t o, size_t r, size_t c) {

@@ -31,6 +31,9 @@ void lutra_operation_input(int32_t *codes, const LutraInputOperation *input, Lut
 void lutra_operation_linear(int32_t *y, const LutraLinearOperation *linear, uint32_t outputs,
                             const int32_t *x);
 
+/** A vector is an image of one pixel: the layer as a 1 x 1 convolution with the same weights. */
+LutraConvOperation lutra_linear_as_conv(const LutraLinearOperation *linear);
+
 /** y of shape `shape` from x of shape `x_shape`; x is 0 outside the image. */
 void lutra_operation_conv(int32_t *y, const LutraConvOperation *conv, LutraShape shape,
                           const int32_t *x, LutraShape x_shape);

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the bridge's tests share: crypto parameters for circuits, runs that need real FHE. */
+/* What the bridge's tests share: runs that need real FHE. */
 #ifndef LUTRA_TESTS_BRIDGE_SUPPORT_H
 #define LUTRA_TESTS_BRIDGE_SUPPORT_H
 
-#include "base/memory.h"
-#include "sim/circuit.h"
 #include "tests/support/check.h"
-
-/** Makes `set` the one parameter set of a circuit that has none. */
-static inline void give_parameters(LutraCircuit *circuit, LutraCryptoParameters set) {
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
-                 NULL);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] = set;
-}
 
 /** The Rust library is not instrumented: the thread sanitizer would report its locks as races. */
 static inline void needs_an_uninstrumented_build(void **state) {

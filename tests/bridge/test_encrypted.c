@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "tests/bridge/fake_backend.h"
-#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
@@ -28,7 +27,7 @@ static void add_parameters(LutraCircuit *circuit) {
     const LutraCryptoParameters set = {
         .lwe_dim = 10, .glwe_dim = 1, .log2_poly = 17, .pbs_level = 1, .pbs_base_log = 20,
         .ks_level = 1, .ks_base_log = 10, .lwe_std = 1e-9, .glwe_std = 1e-12};
-    give_parameters(circuit, set);
+    circuit_give_parameters(circuit, set);
 }
 
 /** A chain with both roundings, a pool, a residual sum, per-channel tables. */

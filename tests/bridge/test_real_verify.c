@@ -29,7 +29,7 @@ static void choose_parameters(LutraCircuit *circuit, uint32_t bits, double norm2
     settings.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
     LutraCryptoParameters set;
     check_status(lutra_parameters_find(&set, &settings, &error), LUTRA_OK, &error);
-    give_parameters(circuit, set);
+    circuit_give_parameters(circuit, set);
 }
 
 /** A small insecure set with little noise: cells of 6 bits are more than ten deviations wide. */
@@ -44,7 +44,7 @@ static void quiet_parameters(LutraCircuit *circuit) {
                                        .modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED,
                                        .lwe_std = 1e-8,
                                        .glwe_std = 1e-14};
-    give_parameters(circuit, set);
+    circuit_give_parameters(circuit, set);
 }
 
 /** Two ternary layers with a rounding of `mode` in between. */

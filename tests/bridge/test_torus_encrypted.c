@@ -8,7 +8,6 @@
 #include "sim/torus_encoding.h"
 #include "sim/torus_run.h"
 #include "tests/bridge/fake_backend.h"
-#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
@@ -39,7 +38,7 @@ static LutraStatus compare_result(void *user, uint32_t operation, const uint64_t
 /** One parameter set, as wide as the fake backend's polynomials, for every table. */
 static void add_parameters(LutraCircuit *circuit) {
     const LutraCryptoParameters set = {.lwe_dim = 10, .log2_poly = FAKE_LOG2_POLY};
-    give_parameters(circuit, set);
+    circuit_give_parameters(circuit, set);
 }
 
 static void compare(const LutraCircuit *circuit, const LutraBackend *backend,

@@ -360,6 +360,13 @@ void circuit_vgg9(LutraCircuit *circuit, LutraRandomKey key, bool rounded) {
     builder_finish(&builder, circuit);
 }
 
+void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set) {
+    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
+                 NULL);
+    circuit->parameter_count = 1;
+    circuit->parameters[0] = set;
+}
+
 uint8_t *circuit_random_pixels(const LutraCircuit *circuit, LutraRandomKey key, size_t count) {
     const size_t bytes = count * lutra_shape_elements(circuit->operations[0].shape);
     uint8_t *const pixels = take(bytes, 1);

@@ -48,6 +48,9 @@ void circuit_random(LutraCircuit *circuit, LutraRandomKey key, CircuitStyle styl
 /** The ternary VGG9 with random weights and step tables; dropped bits before the wide tables. */
 void circuit_vgg9(LutraCircuit *circuit, LutraRandomKey key, bool rounded);
 
+/** Makes `set` the one parameter set of a circuit that has none. */
+void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set);
+
 /** Random pixels for a circuit, (count, C, H, W); free with lutra_free. */
 uint8_t *circuit_random_pixels(const LutraCircuit *circuit, LutraRandomKey key, size_t count);
 

@@ -6,8 +6,8 @@
  * Variances are fractions of the torus, squared (suffix var_t2). They hold on average over keys: a
  * particular key with more ones than zeros has somewhat more noise.
  */
-#ifndef LUTRA_BRIDGE_PREDICTION_H
-#define LUTRA_BRIDGE_PREDICTION_H
+#ifndef LUTRA_SIM_PREDICTION_H
+#define LUTRA_SIM_PREDICTION_H
 
 #include "sim/circuit.h"
 #include "sim/noise.h"

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the noise model expects of a circuit; see prediction.h. */
-#include "bridge/prediction.h"
+#include "sim/prediction.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "bridge/encrypted.h"
-#include "bridge/linear.h"
+#include "sim/operations.h"
 
 enum { NEIGHBOURS = 5 };
 
@@ -50,7 +49,7 @@ static void conv_variance(double *y, const LutraConvOperation *conv, LutraShape 
 
 static void linear_variance(double *y, const LutraLinearOperation *linear, uint32_t outputs,
                             const double *x) {
-    const LutraConvOperation conv = lutra_ciphertexts_linear_as_conv(linear);
+    const LutraConvOperation conv = lutra_linear_as_conv(linear);
     conv_variance(y, &conv, (LutraShape){outputs, 1, 1}, x,
                   (LutraShape){linear->in_features, 1, 1});
 }
