@@ -18,6 +18,12 @@ typedef enum {
     LUTRA_STREAM_SHUFFLE = 2, /* order of training images; index = epoch */
     LUTRA_STREAM_AUGMENT = 3, /* crop and flip; index = epoch, counter = image */
     LUTRA_STREAM_SPLIT = 4,   /* which training images are held out for validation */
+    LUTRA_STREAM_LOOKUP = 5,  /* all noise of one look-up (sim/noise_draw.h, like the next five) */
+    LUTRA_STREAM_DECODE = 6,  /* all noise of one decrypted value */
+    LUTRA_STREAM_ENCRYPT = 7, /* noise of one fresh ciphertext */
+    LUTRA_STREAM_KEYSWITCH = 8,
+    LUTRA_STREAM_MODULUS_SWITCH = 9,
+    LUTRA_STREAM_BOOTSTRAP = 10,
     LUTRA_STREAM_TEST = 1000  /* tests */
 } LutraRandomStream;
 

@@ -8,7 +8,10 @@
 #include "sim/clear_priv.h"
 #include "sim/operations.h"
 
-enum { READ_SLACK_BYTES = 16 }; /* the last step of a window may reach beyond its image */
+enum {
+    READ_SLACK_BYTES = 16, /* the last step of a window may reach beyond its image */
+    MOST_STAGE_BLOCKS = 8
+};
 
 /** One block of scratch and the stages during which it is in use. */
 typedef struct {
@@ -51,6 +54,9 @@ static void prove_ranges(LutraClearProgram *program) {
         for (uint32_t x = op->input_count; x-- > 0;) {
             inputs[x] = program->values[op->inputs[x]].range;
             x_shape = circuit->operations[op->inputs[x]].shape;
+        }
+        if (program->plan != NULL && program->plan->operations[i].reads != NULL) {
+            inputs[0] = (LutraRange){.min = INT32_MIN, .max = INT32_MAX}; /* any entry */
         }
         program->values[i].range = lutra_operation_static_range(op, x_shape, inputs);
     }
@@ -159,8 +165,9 @@ static LutraStatus add_table(LutraClearProgram *program, ClearStage *stage, Lutr
     table->observes_x = !source->observed_later && kind != LUTRA_OPERATION_INPUT &&
                         kind != LUTRA_OPERATION_TABLE;
     source->observed_later = source->observed_later || table->observes_x;
-    return lutra_clear_table_prepare(table, &program->values[stage->operation], program,
-                                     stage->operation, error);
+    LUTRA_TRY(lutra_clear_table_prepare(table, &program->values[stage->operation], program,
+                                        stage->operation, error));
+    return lutra_clear_noise_prepare(stage, program, error);
 }
 
 static LutraStatus add_stages(LutraClearProgram *program, LutraError *error) {
@@ -231,11 +238,33 @@ static uint32_t last_reader(const LutraClearProgram *program, uint32_t operation
     return last;
 }
 
+/** What one chunk of a noisy table's pixels needs. */
+static void add_noise_blocks(LutraClearProgram *program, Block *blocks, size_t *count,
+                             uint32_t s) {
+    ClearNoise *const noise = &program->stages[s].noise;
+    const ClearTable *const table = &program->stages[s].table;
+    const ClearValue *const x = &program->values[table->x];
+    const ClearValue *const y = &program->values[program->stages[s].operation];
+    const size_t elements = noise->chunk_pixels * x->stride;
+    add_block(program, blocks, count,
+              (Block){(elements + 2 * LUTRA_NOISE_ELEMENTS_PER_BLOCK) * sizeof(uint32_t), s, s,
+                      &noise->draws_offset});
+    add_block(program, blocks, count,
+              (Block){elements * lutra_clear_format_bytes(x->format), s, s,
+                      &noise->moved_offset});
+    add_block(program, blocks, count,
+              (Block){noise->chunk_pixels * y->stride, s, s, &noise->codes_offset});
+    add_block(program, blocks, count,
+              (Block){elements * sizeof(uint32_t), s, s, &noise->flagged_offset});
+    add_block(program, blocks, count,
+              (Block){table->lanes / LUTRA_SIM_LANES, s, s, &noise->marked_offset});
+}
+
 static LutraStatus lay_out(LutraClearProgram *program, LutraError *error) {
     Block *blocks = NULL;
     size_t count = 0;
     const uint32_t end = program->stage_count;
-    LUTRA_TRY(lutra_alloc(&blocks, 3 * (size_t)end + 2, sizeof *blocks, error));
+    LUTRA_TRY(lutra_alloc(&blocks, MOST_STAGE_BLOCKS * (size_t)end + 1, sizeof *blocks, error));
     add_block(program, blocks, &count,
               (Block){2 * program->max_lanes * sizeof(int32_t), 0, end, &program->rows_offset});
     for (uint32_t s = 0; s < end; s++) {
@@ -257,6 +286,9 @@ static LutraStatus lay_out(LutraClearProgram *program, LutraError *error) {
                       (Block){stage->table.lanes / LUTRA_SIM_LANES, s, s,
                               &stage->table.marked_offset});
         }
+        if (stage->table.steps && stage->noise.reads != NULL) {
+            add_noise_blocks(program, blocks, &count, s);
+        }
     }
     lutra_free(&blocks);
     return LUTRA_OK;
@@ -264,6 +296,13 @@ static LutraStatus lay_out(LutraClearProgram *program, LutraError *error) {
 
 LutraStatus lutra_clear_program_create(LutraClearProgram **program, const LutraCircuit *circuit,
                                        uint32_t cpu_flags, LutraError *error) {
+    return lutra_clear_program_create_noisy(program, circuit, NULL, cpu_flags, error);
+}
+
+LutraStatus lutra_clear_program_create_noisy(LutraClearProgram **program,
+                                             const LutraCircuit *circuit,
+                                             const LutraNoisePlan *plan, uint32_t cpu_flags,
+                                             LutraError *error) {
     LutraStatus status = LUTRA_OK;
     LutraClearProgram *made = NULL;
     uint32_t *readers = NULL;
@@ -274,7 +313,10 @@ LutraStatus lutra_clear_program_create(LutraClearProgram **program, const LutraC
     LUTRA_TRY_GOTO(status, lutra_alloc(&made->stages, count, sizeof(ClearStage), error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&readers, count, sizeof *readers, error));
     made->circuit = circuit;
+    made->plan = plan;
+    made->fill = lutra_random_fill_for(cpu_flags);
     lutra_sim_kernels_init(&made->kernels, cpu_flags);
+    lutra_displace_kernels_init(&made->displace, cpu_flags);
     count_readers(readers, circuit);
     prove_ranges(made);
     set_values(made, readers);
@@ -295,6 +337,7 @@ void lutra_clear_program_destroy(LutraClearProgram **program) {
     for (uint32_t i = 0; i < (*program)->stage_count; i++) {
         lutra_clear_dot_deinit(&(*program)->stages[i].dot);
         lutra_clear_table_deinit(&(*program)->stages[i].table);
+        lutra_clear_noise_deinit(&(*program)->stages[i].noise);
     }
     lutra_free(&(*program)->stages);
     lutra_free(&(*program)->values);
@@ -317,4 +360,6 @@ void lutra_operation_statistics_merge(LutraOperationStatistics *into,
     into->zeros += from->zeros;
     into->out_of_range += from->out_of_range;
     into->outside_observed += from->outside_observed;
+    into->displaced += from->displaced;
+    into->changed += from->changed;
 }

@@ -7,6 +7,7 @@
 #define LUTRA_SIM_CLEAR_H
 
 #include "sim/circuit.h"
+#include "sim/noise_plan.h"
 
 /** A circuit prepared for one set of instructions; never changes after creation. */
 typedef struct LutraClearProgram LutraClearProgram;
@@ -20,6 +21,9 @@ typedef struct {
     uint64_t out_of_range;     /* table: inputs that had to be saturated; output: inputs outside
                                   the encoding; 0 for others, whose sums may pass through */
     uint64_t outside_observed; /* results outside observed_range, if the circuit states one */
+    uint64_t displaced;        /* with noise: look-ups and decryptions that read another cell than
+                                  their exact input stands in */
+    uint64_t changed;          /* ... and got another value for it */
 } LutraOperationStatistics;
 
 /** The empty statistics. */
@@ -46,6 +50,21 @@ void lutra_operation_statistics_merge(LutraOperationStatistics *into,
 LUTRA_MUST_CHECK LutraStatus lutra_clear_program_create(LutraClearProgram **program,
                                                         const LutraCircuit *circuit,
                                                         uint32_t cpu_flags, LutraError *error);
+
+/**
+ * Whether a plan's noise can be drawn here, look-up by look-up: not from sources, and only by
+ * tables, behind no rounding or one that they do themselves, and by the output's decryption.
+ * Torus execution draws the rest.
+ */
+bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan *plan);
+
+/** The same with noise, for plans to which lutra_clear_noise_applies; the plan must outlive the
+ * program. */
+LUTRA_MUST_CHECK LutraStatus lutra_clear_program_create_noisy(LutraClearProgram **program,
+                                                              const LutraCircuit *circuit,
+                                                              const LutraNoisePlan *plan,
+                                                              uint32_t cpu_flags,
+                                                              LutraError *error);
 void lutra_clear_program_destroy(LutraClearProgram **program);
 
 /** Bytes of scratch that one worker needs, from lutra_alloc (64-byte aligned). */
@@ -61,5 +80,17 @@ size_t lutra_clear_scratch_bytes(const LutraClearProgram *program);
  */
 void lutra_clear_run(const LutraClearProgram *program, float *logits,
                      LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch);
+
+/**
+ * Runs one image with the noise of the program's plan: bit for bit what lutra_torus_run computes
+ * with the same plan, statistics included, unless a look-up's input was or came outside its table.
+ *
+ * @param  image  index in the split
+ * @return whether it could; if not, logits and statistics are to be thrown away, and
+ *         lutra_torus_run knows the answer
+ */
+LUTRA_MUST_CHECK bool lutra_clear_run_noisy(const LutraClearProgram *program, float *logits,
+                                            LutraOperationStatistics *statistics,
+                                            const uint8_t *pixels, uint64_t image, void *scratch);
 
 #endif

@@ -9,7 +9,9 @@
 #ifndef LUTRA_SIM_CLEAR_PRIV_H
 #define LUTRA_SIM_CLEAR_PRIV_H
 
+#include "base/random_fill.h"
 #include "sim/clear.h"
+#include "sim/displace.h"
 #include "sim/kernels.h"
 
 typedef enum { VALUE_NONE = 0, VALUE_U8, VALUE_I16, VALUE_I32 } ValueFormat;
@@ -73,16 +75,41 @@ typedef struct {
     size_t marked_offset; /* scratch: one byte per 16 channels */
 } ClearTable;
 
+/** Noise of a table's look-ups: see displace.h for the arrays per channel. */
+typedef struct {
+    const LutraNoisyRead *reads; /* (channels), of the plan; NULL: the look-ups draw no noise */
+    uint32_t value_bits;         /* p of the sums, before the rounding */
+    uint32_t dropped_bits;
+    bool rounds;          /* approximately, by the look-up itself */
+    int32_t *to_place;    /* (lanes), owned, like the next four */
+    uint32_t *first;
+    int32_t *low;
+    int32_t *high;
+    uint32_t *shares;     /* (distinct channels, 2^t) */
+    uint32_t draw_low;
+    uint32_t draw_high;
+    size_t chunk_pixels;  /* pixels whose moved inputs are held at a time */
+    size_t draws_offset;  /* scratch: draws of a chunk; then what else a chunk needs */
+    size_t moved_offset;  /* inputs */
+    size_t codes_offset;  /* results */
+    size_t flagged_offset;
+    size_t marked_offset;
+} ClearNoise;
+
 typedef struct {
     uint32_t operation;
     bool observed_later; /* a table's stage takes this value's statistics */
     ClearDot dot;
     ClearTable table;
+    ClearNoise noise; /* of a table */
 } ClearStage;
 
 struct LutraClearProgram {
     const LutraCircuit *circuit;
+    const LutraNoisePlan *plan; /* or NULL */
     LutraSimKernels kernels;
+    LutraDisplaceKernels displace;
+    LutraRandomFill fill;
     ClearValue *values; /* (operation_count) */
     ClearStage *stages; /* (stage_count) */
     uint32_t stage_count;
@@ -114,8 +141,32 @@ void lutra_clear_table_deinit(ClearTable *table);
 
 void lutra_clear_dot_run(const ClearDot *dot, const ClearValue *y, const ClearValue *x,
                          uint8_t *scratch, const LutraSimKernels *kernels);
-void lutra_clear_table_run(const LutraClearProgram *program, const ClearStage *stage,
-                           LutraOperationStatistics *statistics, uint8_t *scratch);
+/** Looks up a table's inputs; `image` addresses the draws of noise. @return false if noise has led
+ * out of the table: then the image must be run on words (torus_run.h). */
+bool lutra_clear_table_run(const LutraClearProgram *program, const ClearStage *stage,
+                           LutraOperationStatistics *statistics, uint64_t image,
+                           uint8_t *scratch);
+
+/** Noise of a table's stage whose table is prepared; `stage->noise.reads` stays NULL without. */
+LUTRA_MUST_CHECK LutraStatus lutra_clear_noise_prepare(ClearStage *stage,
+                                                       const LutraClearProgram *program,
+                                                       LutraError *error);
+void lutra_clear_noise_deinit(ClearNoise *noise);
+
+/** Draws of a run of pixels; (count, channels). */
+const uint32_t *lutra_clear_noise_draws(const LutraClearProgram *program, const ClearStage *stage,
+                                        uint64_t image, size_t pixel, size_t count,
+                                        uint8_t *scratch);
+
+/** Cells that the noise moves one input, decided exactly. */
+int64_t lutra_clear_noise_cells(const LutraClearProgram *program, const ClearStage *stage,
+                                uint64_t image, size_t pixel, uint32_t channel, int32_t x);
+
+/** Adds what noise does to the decryption of the output's input `row`; counts it. @return false as
+ * lutra_clear_table_run */
+bool lutra_clear_noise_decrypt(const LutraClearProgram *program, const LutraOperation *op,
+                               LutraOperationStatistics *statistics, uint64_t image,
+                               int32_t *row);
 
 /** One pixel's channels as int32; `row` has x->stride entries. */
 void lutra_clear_load_row(int32_t *row, const ClearValue *x, const uint8_t *scratch, size_t pixel);

@@ -157,10 +157,9 @@ static void run_round(const LutraRoundOperation *round, const ClearValue *y, con
     }
 }
 
+/** Logits of the row that the client has decrypted. */
 static void run_output(const LutraOperation *op, const ClearValue *x, float *logits,
-                       LutraOperationStatistics *statistics, const uint8_t *scratch,
-                       int32_t *row) {
-    lutra_clear_load_row(row, x, scratch, 0);
+                       LutraOperationStatistics *statistics, const int32_t *row) {
     lutra_operation_output(logits, &op->u.output, op->shape.channels, row);
     for (size_t c = 0; c < x->channels; c++) {
         lutra_operation_statistics_see(statistics, op->observed_range, row[c]);
@@ -181,8 +180,9 @@ static void observe(LutraOperationStatistics *statistics, LutraRange observed, c
     statistics->elements += (uint64_t)y->pixels * y->channels;
 }
 
-void lutra_clear_run(const LutraClearProgram *program, float *logits,
-                     LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch) {
+static bool run_image(const LutraClearProgram *program, float *logits,
+                      LutraOperationStatistics *statistics, const uint8_t *pixels,
+                      uint64_t image, void *scratch) {
     uint8_t *const block = scratch;
     int32_t *const row0 = (int32_t *)(void *)(block + program->rows_offset);
     int32_t *const row1 = row0 + program->max_lanes;
@@ -209,14 +209,35 @@ void lutra_clear_run(const LutraClearProgram *program, float *logits,
                 break;
             case LUTRA_OPERATION_ROUND: run_round(&op->u.round, y, x, block, row0); break;
             case LUTRA_OPERATION_TABLE:
-                lutra_clear_table_run(program, stage, statistics, block);
+                if (!lutra_clear_table_run(program, stage, statistics, image, block)) {
+                    return false;
+                }
                 continue;
             case LUTRA_OPERATION_OUTPUT:
-                run_output(op, x, logits, &statistics[index], block, row0);
+                lutra_clear_load_row(row0, x, block, 0);
+                if (program->plan != NULL &&
+                    !lutra_clear_noise_decrypt(program, op, &statistics[index], image, row0)) {
+                    return false;
+                }
+                run_output(op, x, logits, &statistics[index], row0);
                 continue;
         }
         if (!stage->observed_later) {
             observe(&statistics[index], op->observed_range, y, block, row0);
         }
     }
+    return true;
+}
+
+void lutra_clear_run(const LutraClearProgram *program, float *logits,
+                     LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch) {
+    LUTRA_ASSERT(program->plan == NULL);
+    (void)run_image(program, logits, statistics, pixels, 0, scratch);
+}
+
+bool lutra_clear_run_noisy(const LutraClearProgram *program, float *logits,
+                           LutraOperationStatistics *statistics, const uint8_t *pixels,
+                           uint64_t image, void *scratch) {
+    LUTRA_ASSERT(program->plan != NULL);
+    return run_image(program, logits, statistics, pixels, image, scratch);
 }

@@ -90,17 +90,24 @@ static void set_threshold(ClearTable *table, ValueFormat format, size_t level, s
                           int64_t threshold) {
     const size_t at = level * table->lanes + c;
     if (format == VALUE_I16) {
-        ((int16_t *)table->thresholds)[at] =
-            (int16_t)(threshold > INT16_MAX ? INT16_MAX : threshold);
+        ((int16_t *)table->thresholds)[at] = (int16_t)(threshold > INT16_MAX   ? INT16_MAX
+                                                       : threshold < INT16_MIN ? INT16_MIN
+                                                                               : threshold);
     } else {
-        ((int32_t *)table->thresholds)[at] =
-            (int32_t)(threshold > INT32_MAX ? INT32_MAX : threshold);
+        ((int32_t *)table->thresholds)[at] = limited32(threshold);
     }
 }
 
+/** Inputs that a table's stage may look up: with noise, any that the table has. */
+static LutraRange looked_up(const LutraClearProgram *program, uint32_t operation,
+                            const ClearValue *x) {
+    const bool noisy = program->plan != NULL && program->plan->operations[operation].reads != NULL;
+    return noisy ? (LutraRange){.min = INT32_MIN, .max = INT32_MAX} : x->range;
+}
+
 static void fill_steps(ClearTable *table, const Channel *channel, const ClearValue *x,
-                       const ClearValue *y, uint32_t c) {
-    const LutraRange buckets = reachable(channel, x->range);
+                       LutraRange range, const ClearValue *y, uint32_t c) {
+    const LutraRange buckets = reachable(channel, range);
     const int32_t start = saturated(channel, buckets.min);
     const bool falling = saturated(channel, buckets.max) < start;
     table->base[c] = (int16_t)(start - y->low);
@@ -187,7 +194,8 @@ static bool find_steps(ClearTable *table, const LutraClearProgram *program, uint
     int64_t most = 0;
     for (uint32_t c = 0; c < x->channels; c++) {
         const Channel channel = channel_of(program, table, operation, c);
-        const int64_t steps = count_steps(&channel, x->range);
+        const int64_t steps =
+            count_steps(&channel, looked_up(program, operation, x));
         if (steps < 0) {
             return false;
         }
@@ -211,7 +219,7 @@ LutraStatus lutra_clear_table_prepare(ClearTable *table, ClearValue *y,
     for (uint32_t c = 0; c < x->channels; c++) {
         const Channel channel = channel_of(program, table, operation, c);
         table->offsets[c] = (int32_t)channel.offset;
-        fill_steps(table, &channel, x, y, c);
+        fill_steps(table, &channel, x, looked_up(program, operation, x), y, c);
         fill_bounds(table, program, &channel, c);
     }
     for (size_t c = x->channels; c < table->lanes; c++) {
@@ -311,37 +319,176 @@ static void note_steps(const LutraClearProgram *program, const ClearStage *stage
     }
 }
 
-static void run_steps(const LutraClearProgram *program, const ClearStage *stage,
-                      LutraOperationStatistics *statistics, uint8_t *scratch) {
+static LutraStepsTask steps_task(const LutraClearProgram *program, const ClearStage *stage,
+                                 uint8_t *scratch) {
     const ClearTable *const table = &stage->table;
     const ClearValue *const x = &program->values[table->x];
     const ClearValue *const y = &program->values[stage->operation];
-    const LutraStepsTask task = {.x = scratch + x->offset,
-                                 .x_stride = x->stride,
-                                 .y = scratch + y->offset,
-                                 .y_stride = y->stride,
-                                 .pixels = x->pixels,
-                                 .channels = x->channels,
-                                 .level_count = table->level_count,
-                                 .thresholds = table->thresholds,
-                                 .direction = table->direction,
-                                 .base = table->base,
-                                 .offsets = table->offsets,
-                                 .low = table->all.low,
-                                 .high = table->all.high,
-                                 .zero = (uint8_t)-y->low,
-                                 .marked = scratch + table->marked_offset};
-    LutraStepsSeen seen;
-    if (x->format == VALUE_I16) {
-        program->kernels.steps16(&task, &seen);
-    } else {
-        program->kernels.steps32(&task, &seen);
-    }
-    note_steps(program, stage, statistics, &seen, scratch);
+    return (LutraStepsTask){.x = scratch + x->offset,
+                            .x_stride = x->stride,
+                            .y = scratch + y->offset,
+                            .y_stride = y->stride,
+                            .pixels = x->pixels,
+                            .channels = x->channels,
+                            .level_count = table->level_count,
+                            .thresholds = table->thresholds,
+                            .direction = table->direction,
+                            .base = table->base,
+                            .offsets = table->offsets,
+                            .low = table->all.low,
+                            .high = table->all.high,
+                            .zero = (uint8_t)-y->low,
+                            .marked = scratch + table->marked_offset};
 }
 
-static void run_entries(const LutraClearProgram *program, const ClearStage *stage,
-                        LutraOperationStatistics *statistics, uint8_t *scratch) {
+static LutraStepsKernel steps_kernel(const LutraClearProgram *program, const ClearStage *stage) {
+    return program->values[stage->table.x].format == VALUE_I16 ? program->kernels.steps16
+                                                               : program->kernels.steps32;
+}
+
+/** Whether some input lies outside the table. */
+static bool leaves_domain(const LutraClearProgram *program, const ClearStage *stage,
+                          const LutraStepsSeen *seen, const uint8_t *scratch) {
+    const ClearTable *const table = &stage->table;
+    const ClearValue *const x = &program->values[table->x];
+    const uint8_t *const marked = scratch + table->marked_offset;
+    for (size_t c = 0; seen->any_marked && c < x->channels; c += LUTRA_SIM_LANES) {
+        if (marked[c / LUTRA_SIM_LANES] != 0 &&
+            count_outside(x, scratch, c, &table->domain) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Moves one chunk's inputs. @return false if one left the table or its format */
+static bool displace_chunk(const LutraClearProgram *program, const ClearStage *stage,
+                           LutraOperationStatistics *of_table, uint64_t image, size_t pixel,
+                           size_t pixels, uint8_t *scratch) {
+    const ClearNoise *const noise = &stage->noise;
+    const ClearTable *const table = &stage->table;
+    const ClearValue *const x = &program->values[table->x];
+    const bool narrow = x->format == VALUE_I16;
+    const size_t lane_bytes = lutra_clear_format_bytes(x->format);
+    const LutraDisplaceTask task = {
+        .x = scratch + x->offset + pixel * x->stride * lane_bytes,
+        .y = scratch + noise->moved_offset,
+        .pixels = pixels,
+        .stride = x->stride,
+        .channels = x->channels,
+        .draws = lutra_clear_noise_draws(program, stage, image, pixel, pixels, scratch),
+        .to_place = noise->to_place,
+        .first = noise->first,
+        .shares = noise->shares,
+        .dropped_bits = noise->dropped_bits,
+        .low = noise->low,
+        .high = noise->high,
+        .draw_low = noise->draw_low,
+        .draw_high = noise->draw_high,
+        .flagged = (uint32_t *)(void *)(scratch + noise->flagged_offset)};
+    const LutraDisplaced seen =
+        narrow ? program->displace.displace16(&task) : program->displace.displace32(&task);
+    of_table->displaced += seen.displaced;
+    for (size_t i = 0; i < seen.flagged; i++) {
+        const size_t at = task.flagged[i];
+        const uint32_t c = (uint32_t)(at % x->stride);
+        const int32_t exact =
+            narrow ? ((const int16_t *)task.x)[at] : ((const int32_t *)task.x)[at];
+        const int64_t cells = lutra_clear_noise_cells(program, stage, image,
+                                                      pixel + at / x->stride, c, exact);
+        const int64_t moved = exact + cells * (INT64_C(1) << noise->dropped_bits);
+        of_table->displaced += cells != 0;
+        if (moved < table->domain.low[c] || moved > table->domain.high[c] ||
+            (narrow && (moved < -INT16_MAX || moved > INT16_MAX))) {
+            return false;
+        }
+        if (narrow) {
+            ((int16_t *)task.y)[at] = (int16_t)moved;
+        } else {
+            ((int32_t *)task.y)[at] = (int32_t)moved;
+        }
+    }
+    return true;
+}
+
+/** Replaces the codes of the exact inputs, which lie in y already, by those of moved ones. */
+static bool run_noisy_steps(const LutraClearProgram *program, const ClearStage *stage,
+                            LutraOperationStatistics *of_table, LutraStepsSeen *seen,
+                            uint64_t image, uint8_t *scratch) {
+    const ClearNoise *const noise = &stage->noise;
+    const ClearValue *const x = &program->values[stage->table.x];
+    const ClearValue *const y = &program->values[stage->operation];
+    LutraStepsTask task = steps_task(program, stage, scratch);
+    seen->y_min = UINT32_MAX;
+    seen->y_max = 0;
+    seen->zeros = 0;
+    for (size_t p = 0; p < x->pixels; p += noise->chunk_pixels) {
+        const size_t pixels =
+            noise->chunk_pixels < x->pixels - p ? noise->chunk_pixels : x->pixels - p;
+        LutraStepsSeen chunk;
+        if (!displace_chunk(program, stage, of_table, image, p, pixels, scratch)) {
+            return false;
+        }
+        task.x = scratch + noise->moved_offset;
+        task.y = scratch + noise->codes_offset;
+        task.pixels = pixels;
+        task.marked = scratch + noise->marked_offset;
+        steps_kernel(program, stage)(&task, &chunk);
+        uint8_t *const codes = scratch + y->offset + p * y->stride;
+        uint64_t changed = 0;
+        for (size_t i = 0; i < pixels * y->stride; i++) {
+            changed += codes[i] != task.y[i];
+        }
+        memcpy(codes, task.y, pixels * y->stride);
+        of_table->changed += changed;
+        seen->zeros += chunk.zeros;
+        seen->y_min = chunk.y_min < seen->y_min ? chunk.y_min : seen->y_min;
+        seen->y_max = chunk.y_max > seen->y_max ? chunk.y_max : seen->y_max;
+    }
+    return true;
+}
+
+static bool run_steps(const LutraClearProgram *program, const ClearStage *stage,
+                      LutraOperationStatistics *statistics, uint64_t image, uint8_t *scratch) {
+    const LutraStepsTask task = steps_task(program, stage, scratch);
+    LutraStepsSeen seen;
+    steps_kernel(program, stage)(&task, &seen);
+    if (program->plan != NULL && leaves_domain(program, stage, &seen, scratch)) {
+        return false;
+    }
+    if (stage->noise.reads != NULL &&
+        !run_noisy_steps(program, stage, &statistics[stage->operation], &seen, image, scratch)) {
+        return false;
+    }
+    note_steps(program, stage, statistics, &seen, scratch);
+    return true;
+}
+
+/** Entry of one input, with its noise. *inside is cleared if there is none in the table. */
+static int32_t look_up_entry(const LutraClearProgram *program, const ClearStage *stage,
+                             LutraOperationStatistics *of_table, uint64_t image, size_t pixel,
+                             uint32_t c, int32_t x, int64_t bucket, bool *inside) {
+    const LutraTableOperation *const table =
+        &program->circuit->operations[stage->operation].u.table;
+    uint64_t outside = 0;
+    const int32_t exact = lutra_table_lookup(table, c, bucket, &outside);
+    of_table->out_of_range += outside;
+    if (program->plan == NULL) {
+        return exact;
+    }
+    int32_t entry = exact;
+    if (stage->noise.reads != NULL && outside == 0) {
+        const int64_t cells = lutra_clear_noise_cells(program, stage, image, pixel, c, x);
+        entry = lutra_table_lookup(table, c, bucket + cells, &outside);
+        of_table->displaced += cells != 0;
+        of_table->changed += entry != exact;
+    }
+    *inside = *inside && outside == 0;
+    return entry;
+}
+
+static bool run_entries(const LutraClearProgram *program, const ClearStage *stage,
+                        LutraOperationStatistics *statistics, uint64_t image, uint8_t *scratch) {
     const ClearTable *const table = &stage->table;
     const LutraOperation *const operations = program->circuit->operations;
     const LutraOperation *const op = &operations[stage->operation];
@@ -351,7 +498,8 @@ static void run_entries(const LutraClearProgram *program, const ClearStage *stag
     LutraOperationStatistics *const of_table = &statistics[stage->operation];
     LutraOperationStatistics *const of_round = rounds ? &statistics[table->round] : NULL;
     int32_t *const row = (int32_t *)(void *)(scratch + program->rows_offset);
-    for (size_t p = 0; p < x->pixels; p++) {
+    bool inside = true;
+    for (size_t p = 0; p < x->pixels && inside; p++) {
         lutra_clear_load_row(row, x, scratch, p);
         for (uint32_t c = 0; c < x->channels; c++) {
             int64_t bucket = row[c];
@@ -366,8 +514,8 @@ static void run_entries(const LutraClearProgram *program, const ClearStage *stag
                 lutra_operation_statistics_see(
                     of_round, operations[table->round].observed_range, bucket);
             }
-            const int32_t entry =
-                lutra_table_lookup(&op->u.table, c, bucket, &of_table->out_of_range);
+            const int32_t entry = look_up_entry(program, stage, of_table, image, p, c, row[c],
+                                                bucket, &inside);
             lutra_operation_statistics_see(of_table, op->observed_range, entry);
             of_table->zeros += entry == 0;
             row[c] = entry;
@@ -380,13 +528,12 @@ static void run_entries(const LutraClearProgram *program, const ClearStage *stag
     if (rounds) {
         of_round->elements += elements;
     }
+    return inside;
 }
 
-void lutra_clear_table_run(const LutraClearProgram *program, const ClearStage *stage,
-                           LutraOperationStatistics *statistics, uint8_t *scratch) {
-    if (stage->table.steps) {
-        run_steps(program, stage, statistics, scratch);
-    } else {
-        run_entries(program, stage, statistics, scratch);
-    }
+bool lutra_clear_table_run(const LutraClearProgram *program, const ClearStage *stage,
+                           LutraOperationStatistics *statistics, uint64_t image,
+                           uint8_t *scratch) {
+    return stage->table.steps ? run_steps(program, stage, statistics, image, scratch)
+                              : run_entries(program, stage, statistics, image, scratch);
 }

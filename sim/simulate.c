@@ -22,7 +22,8 @@ static const double QUICK_SECONDS = 0.1; /* a round that takes less may be twice
 /* One run; workers write disjoint rows and their own statistics. */
 typedef struct {
     const LutraCircuit *circuit;
-    const LutraClearProgram *program; /* clear mode; NULL in torus mode */
+    const LutraClearProgram *program; /* NULL: all images are run on words */
+    const LutraNoisePlan *plan;       /* noisy mode, else NULL */
     const LutraImages *images;
     size_t pixels_per_image;
     uint32_t class_count;
@@ -36,11 +37,14 @@ typedef struct {
     uint8_t *scratch;     /* (threads, scratch_stride) */
     size_t scratch_stride;
     LutraOperationStatistics *statistics; /* (threads, operations) */
+    LutraOperationStatistics *attempts;   /* (threads, operations) of one image with noise */
+    uint64_t *word_images;                /* (threads) */
 } Run;
 
 void lutra_simulate_default(LutraSimulateSettings *settings) {
     *settings = (LutraSimulateSettings){
         .mode = LUTRA_MODE_CLEAR, .threads = 1, .cpu_flags = lutra_cpu_detect()};
+    lutra_noise_settings_default(&settings->noise);
 }
 
 void lutra_simulation_deinit(LutraSimulation *simulation) {
@@ -60,15 +64,43 @@ static uint32_t rank_of(const float *logits, uint32_t count, uint32_t label) {
     return rank;
 }
 
+static void run_on_words(const Run *run, float *logits, LutraOperationStatistics *statistics,
+                         const uint8_t *pixels, uint64_t image, void *scratch) {
+    const LutraTorusNoise noise = {.plan = run->plan, .image = image};
+    lutra_torus_run(run->circuit, run->plan == NULL ? NULL : &noise, logits, statistics, pixels,
+                    scratch);
+}
+
+/** Tries the fast way, which leaves no trace if noise leads out of a table. */
+static void run_noisy(const Run *run, float *logits, LutraOperationStatistics *statistics,
+                      const uint8_t *pixels, uint64_t image, uint32_t worker, void *scratch) {
+    LutraOperationStatistics *const attempt =
+        run->attempts + (size_t)worker * run->operation_count;
+    for (uint32_t i = 0; i < run->operation_count; i++) {
+        attempt[i] = lutra_operation_statistics_empty();
+    }
+    if (run->program == NULL ||
+        !lutra_clear_run_noisy(run->program, logits, attempt, pixels, image, scratch)) {
+        run->word_images[worker]++;
+        run_on_words(run, logits, statistics, pixels, image, scratch);
+        return;
+    }
+    for (uint32_t i = 0; i < run->operation_count; i++) {
+        lutra_operation_statistics_merge(&statistics[i], &attempt[i]);
+    }
+}
+
 static void run_image(const Run *run, float *logits, uint64_t image, uint32_t worker) {
     LutraOperationStatistics *const statistics =
         run->statistics + (size_t)worker * run->operation_count;
     const uint8_t *const pixels = run->images->pixels + (size_t)image * run->pixels_per_image;
     void *const scratch = run->scratch + worker * run->scratch_stride;
-    if (run->program != NULL) {
+    if (run->plan != NULL) {
+        run_noisy(run, logits, statistics, pixels, image, worker, scratch);
+    } else if (run->program != NULL) {
         lutra_clear_run(run->program, logits, statistics, pixels, scratch);
     } else {
-        lutra_torus_run(run->circuit, logits, statistics, pixels, scratch);
+        run_on_words(run, logits, statistics, pixels, image, scratch);
     }
 }
 
@@ -93,10 +125,6 @@ static LutraStatus check_request(const LutraCircuit *circuit, const LutraImages 
                                  const LutraSimulateSettings *settings, uint64_t count,
                                  LutraError *error) {
     const LutraShape wanted = circuit->operations[0].shape;
-    if (settings->mode != LUTRA_MODE_CLEAR && settings->mode != LUTRA_MODE_TORUS) {
-        return lutra_error_set(error, LUTRA_EUNAVAILABLE,
-                               "mode 'noisy' is not in this version; use 'clear' or 'torus'");
-    }
     if (settings->threads == 0 || count == 0) {
         return lutra_error_set(error, LUTRA_EINVAL, "a simulation needs images and threads");
     }
@@ -125,14 +153,20 @@ static LutraStatus run_init(Run *run, LutraSimulation *result,
                             const LutraSimulateSettings *settings, uint64_t count,
                             LutraError *error) {
     const size_t threads = settings->threads;
-    const size_t scratch = run->program != NULL ? lutra_clear_scratch_bytes(run->program)
-                                                : lutra_torus_scratch_bytes(run->circuit);
+    const size_t fast = run->program != NULL ? lutra_clear_scratch_bytes(run->program) : 0;
+    const size_t words = run->program == NULL || run->plan != NULL
+                             ? lutra_torus_scratch_bytes(run->circuit)
+                             : 0;
+    const size_t scratch = fast > words ? fast : words;
     run->scratch_stride =
         (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES * LUTRA_ALIGNMENT_BYTES;
     LUTRA_TRY(lutra_alloc(&run->scratch, threads, run->scratch_stride, error));
     LUTRA_TRY(lutra_alloc(&run->worker_logits, threads * run->class_count, sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&run->statistics, threads * run->operation_count,
                           sizeof(LutraOperationStatistics), error));
+    LUTRA_TRY(lutra_alloc(&run->attempts, threads * run->operation_count,
+                          sizeof(LutraOperationStatistics), error));
+    LUTRA_TRY(lutra_alloc(&run->word_images, threads, sizeof(uint64_t), error));
     LUTRA_TRY(lutra_alloc(&run->in_top, (size_t)count, 1, error));
     LUTRA_TRY(lutra_alloc(&result->predictions, (size_t)count, sizeof(uint32_t), error));
     LUTRA_TRY(lutra_alloc(&result->confusion, (size_t)run->class_count * run->class_count,
@@ -156,6 +190,8 @@ static void run_deinit(Run *run) {
     lutra_free(&run->scratch);
     lutra_free(&run->worker_logits);
     lutra_free(&run->statistics);
+    lutra_free(&run->attempts);
+    lutra_free(&run->word_images);
     lutra_free(&run->in_top);
 }
 
@@ -200,6 +236,27 @@ static void summarize(LutraSimulation *result, const Run *run, uint32_t threads)
         }
         result->out_of_range += result->operations[i].out_of_range;
     }
+    for (uint32_t w = 0; w < threads; w++) {
+        result->word_images += run->word_images[w];
+    }
+}
+
+/** The program, and with noise the plan, that a mode needs. */
+static LutraStatus prepare(LutraClearProgram **program, LutraNoisePlan *plan,
+                           const LutraCircuit *circuit, const LutraSimulateSettings *settings,
+                           LutraError *error) {
+    if (settings->mode == LUTRA_MODE_CLEAR) {
+        return lutra_clear_program_create(program, circuit, settings->cpu_flags, error);
+    }
+    LUTRA_TRY(lutra_torus_check(circuit, error));
+    if (settings->mode == LUTRA_MODE_TORUS) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(lutra_noise_plan_init(plan, circuit, &settings->noise, error));
+    return lutra_clear_noise_applies(circuit, plan)
+               ? lutra_clear_program_create_noisy(program, circuit, plan, settings->cpu_flags,
+                                                  error)
+               : LUTRA_OK;
 }
 
 LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circuit,
@@ -210,6 +267,7 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
     LUTRA_TRY(check_request(circuit, images, settings, count, error));
     LutraStatus status = LUTRA_OK;
     LutraClearProgram *program = NULL;
+    LutraNoisePlan plan = {0};
     LutraSimulation result = {.class_count = circuit->class_count,
                               .operation_count = circuit->operation_count};
     Run run = {.circuit = circuit,
@@ -217,13 +275,9 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
                .pixels_per_image = lutra_shape_elements(images->shape),
                .class_count = circuit->class_count,
                .operation_count = circuit->operation_count};
-    if (settings->mode == LUTRA_MODE_TORUS) {
-        LUTRA_TRY_GOTO(status, lutra_torus_check(circuit, error));
-    } else {
-        LUTRA_TRY_GOTO(status,
-                       lutra_clear_program_create(&program, circuit, settings->cpu_flags, error));
-    }
+    LUTRA_TRY_GOTO(status, prepare(&program, &plan, circuit, settings, error));
     run.program = program;
+    run.plan = settings->mode == LUTRA_MODE_NOISY ? &plan : NULL;
     LUTRA_TRY_GOTO(status, run_init(&run, &result, settings, count, error));
     const double started = lutra_seconds();
     status = run_rounds(&run, &result.images, count, settings);
@@ -239,6 +293,7 @@ done:
     run_deinit(&run);
     lutra_simulation_deinit(&result);
     lutra_clear_program_destroy(&program);
+    lutra_noise_plan_deinit(&plan);
     return status;
 }
 

@@ -5,11 +5,12 @@
 
 #include "base/progress.h"
 #include "sim/clear.h"
+#include "sim/noise_plan.h"
 
 typedef enum {
     LUTRA_MODE_CLEAR = 0, /* exact integers */
     LUTRA_MODE_TORUS = 1, /* torus words without noise (torus_run.h) */
-    LUTRA_MODE_NOISY = 2  /* torus words with noise; not in this version */
+    LUTRA_MODE_NOISY = 2  /* torus words with noise (noise_plan.h) */
 } LutraSimulationMode;
 
 /** Labelled images; nothing is owned. */
@@ -27,10 +28,12 @@ typedef struct {
     uint64_t limit;     /* at most this many images from the start; 0 = all */
     uint32_t cpu_flags; /* LutraCpuFlag mask */
     bool keep_logits;   /* fill LutraSimulation.logits */
+    LutraNoiseSettings noise; /* noisy mode only */
     const LutraProgress *progress; /* may be NULL */
 } LutraSimulateSettings;
 
-/** Clear mode, one thread, all images, every instruction set of this processor, no logits. */
+/** Clear mode, one thread, all images, every instruction set of this processor, no logits, noise as
+ * lutra_noise_settings_default. */
 void lutra_simulate_default(LutraSimulateSettings *settings);
 
 typedef struct {
@@ -39,6 +42,8 @@ typedef struct {
     uint64_t top5_hits; /* the label is among the 5 largest, same order of equals */
     uint64_t out_of_range; /* sum over operations (LutraOperationStatistics) */
     double seconds;        /* wall time of the runs alone, without preparation */
+    uint64_t word_images;  /* noisy mode: images that were run on words, because the faster way does
+                              not apply to the circuit or noise led out of a table */
     uint32_t class_count;
     uint32_t operation_count;
     uint64_t *confusion;  /* (class_count, class_count): rows true, columns predicted; owned */
@@ -51,14 +56,14 @@ typedef struct {
 void lutra_simulation_deinit(LutraSimulation *simulation);
 
 /**
- * Runs a circuit that passed lutra_circuit_check. Torus mode gives out_of_range the meaning of
- * torus_run.h and ignores cpu_flags.
+ * Runs a circuit that passed lutra_circuit_check. Torus and noisy mode give out_of_range the
+ * meaning of torus_run.h; torus mode ignores cpu_flags.
  *
  * @param[out] simulation  owned by the caller; unchanged on error, except LUTRA_ECANCELLED: then it
  *                         holds the images that were finished
- * @errors LUTRA_EDATA the images do not fit the circuit; LUTRA_EUNAVAILABLE the mode is not in this
- *         version; LUTRA_EINVAL no images or no threads; torus mode: those of lutra_torus_check;
- *         LUTRA_ENOMEM; LUTRA_ECANCELLED
+ * @errors LUTRA_EDATA the images do not fit the circuit; LUTRA_EINVAL no images or no threads;
+ *         torus and noisy mode: those of lutra_torus_check; noisy mode: those of
+ *         lutra_noise_plan_init; LUTRA_ENOMEM; LUTRA_ECANCELLED
  */
 LUTRA_MUST_CHECK LutraStatus lutra_simulate(LutraSimulation *simulation,
                                             const LutraCircuit *circuit, const LutraImages *images,

@@ -21,33 +21,40 @@ int64_t lutra_word_table_coefficient(const LutraWordTable *table, uint64_t index
     return entry >> table->bits == 0 ? table->entries[entry] : -(int64_t)table->entries[0];
 }
 
-/** Value of a word on 2N ticks, and the step that the tick belongs to. */
-static int64_t look_up_tick(const LutraWordTable *table, uint64_t word, uint32_t log2_poly,
-                            uint64_t *steps) {
-    const uint64_t tick = lutra_word_switch_modulus(word, log2_poly);
+uint64_t lutra_word_table_input(const LutraWordTable *table, uint64_t word) {
+    /* 2^(p-1) steps of 2^(63-p) are 2^62 for every p */
+    return table->is_signed ? word + (UINT64_C(1) << 62) : word;
+}
+
+static LutraWordLookup found(const LutraWordTable *table, int64_t value, uint64_t step) {
+    return (LutraWordLookup){.value = value,
+                             .word = lutra_word_encode(value, table->result_bits),
+                             .step = step,
+                             .in_padding = step >> table->bits != 0};
+}
+
+LutraWordLookup lutra_word_read_step(const LutraWordTable *table, uint64_t step) {
+    const uint64_t entries = UINT64_C(1) << table->bits;
+    const uint64_t cell = step % (2 * entries);
+    return found(table,
+                 cell < entries ? table->entries[cell] : -(int64_t)table->entries[cell - entries],
+                 cell);
+}
+
+LutraWordLookup lutra_word_read_tick(const LutraWordTable *table, uint64_t tick,
+                                     uint32_t log2_poly) {
     const uint64_t size = UINT64_C(1) << log2_poly;
     const uint64_t per_entry = size >> table->bits;
-    *steps = (tick + per_entry / 2) % (2 * size) / per_entry;
-    return tick < size ? lutra_word_table_coefficient(table, tick, log2_poly)
-                       : -lutra_word_table_coefficient(table, tick - size, log2_poly);
+    const int64_t value = tick < size
+                              ? lutra_word_table_coefficient(table, tick, log2_poly)
+                              : -lutra_word_table_coefficient(table, tick - size, log2_poly);
+    return found(table, value, (tick + per_entry / 2) % (2 * size) / per_entry);
 }
 
 LutraWordLookup lutra_word_look_up(const LutraWordTable *table, uint64_t word,
                                    uint32_t log2_poly) {
-    const uint64_t entries = UINT64_C(1) << table->bits;
-    if (table->is_signed) {
-        word += UINT64_C(1) << 62; /* 2^(p-1) steps of 2^(63-p), for every p */
-    }
-    LutraWordLookup result = {0};
-    uint64_t steps = 0;
-    if (log2_poly > 0) {
-        result.value = look_up_tick(table, word, log2_poly, &steps);
-    } else {
-        steps = lutra_word_steps(word, table->bits);
-        result.value = steps < entries ? table->entries[steps]
-                                       : -(int64_t)table->entries[steps - entries];
-    }
-    result.in_padding = steps >= entries;
-    result.word = lutra_word_encode(result.value, table->result_bits);
-    return result;
+    const uint64_t input = lutra_word_table_input(table, word);
+    return log2_poly > 0
+               ? lutra_word_read_tick(table, lutra_word_switch_modulus(input, log2_poly), log2_poly)
+               : lutra_word_read_step(table, lutra_word_steps(input, table->bits));
 }

@@ -46,8 +46,19 @@ int64_t lutra_word_table_coefficient(const LutraWordTable *table, uint64_t index
 typedef struct {
     int64_t value;   /* the entry or its negative */
     uint64_t word;   /* value on result_bits */
-    bool in_padding; /* the input (after a signed table's shift) had reached the padding bit */
+    uint64_t step;   /* the cell that was read, 0 .. 2^(bits + 1) - 1, after a signed shift */
+    bool in_padding; /* that cell lies in the padding bit's half */
 } LutraWordLookup;
+
+/** The word that a bootstrap sees: inputs of signed tables are moved up by half their encoding. */
+uint64_t lutra_word_table_input(const LutraWordTable *table, uint64_t word);
+
+/** What stands in a cell of the closed form; any step, taken modulo 2^(bits + 1). */
+LutraWordLookup lutra_word_read_step(const LutraWordTable *table, uint64_t step);
+
+/** What stands at a tick, 0 .. 2N - 1; log2_poly = log2 N >= table->bits. */
+LutraWordLookup lutra_word_read_tick(const LutraWordTable *table, uint64_t tick,
+                                     uint32_t log2_poly);
 
 /**
  * Looks up a word.

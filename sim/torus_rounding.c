@@ -2,36 +2,55 @@
 /* Rounding of words; see torus_rounding.h. */
 #include "sim/torus_rounding.h"
 
-#include "sim/torus_lookup.h"
+uint64_t lutra_word_lowest_bit_input(uint64_t word, uint32_t bits) {
+    LUTRA_ASSERT(bits >= 1 && bits < LUTRA_WORD_MAX_BITS);
+    /* Multiplied by 2^bits the lowest bit becomes the top one and all others vanish. */
+    return word << bits;
+}
+
+LutraWordTable lutra_word_lowest_bit_table(uint32_t bits) {
+    /* Minus half of the bit's place for 0, plus half for 1. */
+    static const int32_t minus_half[1] = {-1};
+    return (LutraWordTable){.entries = minus_half, .bits = 0, .result_bits = bits + 1};
+}
 
 uint64_t lutra_word_lowest_bit(uint64_t word, uint32_t bits) {
-    LUTRA_ASSERT(bits >= 1 && bits < LUTRA_WORD_MAX_BITS);
-    /* Multiplied by 2^bits the lowest bit becomes the top one and all others vanish. A table of one
-     * entry answers minus half of the bit's place for 0, plus half for 1. */
-    static const int32_t minus_half[1] = {-1};
-    const LutraWordTable sign = {.entries = minus_half, .bits = 0, .result_bits = bits + 1};
-    return lutra_word_look_up(&sign, word << bits, 0).word + lutra_word_encode(1, bits + 1);
+    const LutraWordTable sign = lutra_word_lowest_bit_table(bits);
+    return lutra_word_look_up(&sign, lutra_word_lowest_bit_input(word, bits), 0).word +
+           lutra_word_encode(1, bits + 1);
+}
+
+static uint64_t lowest_bit(void *user, uint64_t word, uint32_t bits, uint32_t part) {
+    (void)user;
+    (void)part;
+    return lutra_word_lowest_bit(word, bits);
 }
 
 /** Takes off the r low bits, each the lowest one at the width that is left. */
-static uint64_t clear_low_bits(uint64_t word, uint32_t bits, uint32_t dropped_bits) {
+static uint64_t clear_low_bits(uint64_t word, uint32_t bits, uint32_t dropped_bits,
+                               LutraLowestBit read, void *user) {
     LUTRA_ASSERT(dropped_bits < bits);
     for (uint32_t i = 0; i < dropped_bits; i++) {
-        word -= lutra_word_lowest_bit(word, bits - i);
+        word -= read(user, word, bits - i, i);
     }
     return word;
 }
 
-uint64_t lutra_word_round_exact(uint64_t word, uint32_t bits, uint32_t dropped_bits) {
+uint64_t lutra_word_round_exact_by(uint64_t word, uint32_t bits, uint32_t dropped_bits,
+                                   LutraLowestBit read, void *user) {
     if (dropped_bits == 0) {
         return word;
     }
     const uint64_t half_bucket = lutra_word_encode(INT64_C(1) << (dropped_bits - 1), bits);
-    return clear_low_bits(word + half_bucket, bits, dropped_bits);
+    return clear_low_bits(word + half_bucket, bits, dropped_bits, read, user);
+}
+
+uint64_t lutra_word_round_exact(uint64_t word, uint32_t bits, uint32_t dropped_bits) {
+    return lutra_word_round_exact_by(word, bits, dropped_bits, lowest_bit, NULL);
 }
 
 uint64_t lutra_word_truncate(uint64_t word, uint32_t bits, uint32_t dropped_bits) {
-    return clear_low_bits(word, bits, dropped_bits);
+    return clear_low_bits(word, bits, dropped_bits, lowest_bit, NULL);
 }
 
 /* --- approximate rounding --------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #define LUTRA_SIM_TORUS_ROUNDING_H
 
 #include "sim/torus_encoding.h"
+#include "sim/torus_lookup.h"
 
 /**
  * The lowest message bit of a word, in its place: 0 or 2^(63 - bits). One look-up.
@@ -22,6 +23,10 @@
  */
 uint64_t lutra_word_lowest_bit(uint64_t word, uint32_t bits);
 
+/** A look-up that reads the lowest of `bits` message bits, as lutra_word_lowest_bit does, perhaps
+ * with noise; `part` counts the look-ups of one value from 0. */
+typedef uint64_t (*LutraLowestBit)(void *user, uint64_t word, uint32_t bits, uint32_t part);
+
 /**
  * floor((x + 2^(r-1)) / 2^r) on p - r bits, padding bit and all: a value that rounds up to
  * 2^(p-r) lands there. r look-ups.
@@ -29,6 +34,15 @@ uint64_t lutra_word_lowest_bit(uint64_t word, uint32_t bits);
  * @param dropped_bits  r, 0 .. bits - 1
  */
 uint64_t lutra_word_round_exact(uint64_t word, uint32_t bits, uint32_t dropped_bits);
+
+/** The same with look-ups of the caller's. */
+uint64_t lutra_word_round_exact_by(uint64_t word, uint32_t bits, uint32_t dropped_bits,
+                                   LutraLowestBit read, void *user);
+
+/** The word on which a table of one entry, `sign`, tells the lowest of `bits` message bits: its
+ * answer plus lutra_word_encode(1, bits + 1) is that bit in its place. */
+uint64_t lutra_word_lowest_bit_input(uint64_t word, uint32_t bits);
+LutraWordTable lutra_word_lowest_bit_table(uint32_t bits);
 
 /** The word on p bits with its r low bits cleared, towards minus infinity. r look-ups. */
 uint64_t lutra_word_truncate(uint64_t word, uint32_t bits, uint32_t dropped_bits);

@@ -17,6 +17,7 @@ static const int64_t VALUE_LIMIT = INT64_C(1) << 60;
 
 typedef struct {
     const LutraCircuit *circuit;
+    const LutraTorusNoise *noise; /* or NULL */
     void *scratch;
     uint64_t *client[LUTRA_MAX_OPERATION_INPUTS]; /* (largest operation) */
 } Run;
@@ -91,20 +92,38 @@ LutraTorusResult lutra_torus_result(const LutraCircuit *circuit, uint32_t index,
     return (LutraTorusResult){.words = words, .values = (int64_t *)(words + elements)};
 }
 
+/** The number under which an element (of C,H,W order) draws its noise. */
+static size_t draw_element(LutraShape shape, size_t index) {
+    const size_t plane = (size_t)shape.height * shape.width;
+    return index % plane * shape.channels + index / plane;
+}
+
 static LutraTorusResult input_result(const Run *run, const LutraOperation *op, uint32_t k) {
     return lutra_torus_result(run->circuit, op->inputs[k], run->scratch);
 }
 
-/** Input k as the client has it: its own integers, or decrypted and decoded words. */
-static const int64_t *client_input(const Run *run, const LutraOperation *op, uint32_t k) {
+/** Input k as the client has it: its own integers, or decrypted and decoded words. Decryptions that
+ * noise has changed are counted. */
+static const int64_t *client_input(const Run *run, const LutraOperation *op, uint32_t k,
+                                   LutraOperationStatistics *statistics) {
     const LutraOperation *const x = &run->circuit->operations[op->inputs[k]];
     const LutraTorusResult result = input_result(run, op, k);
     if (!lutra_operation_is_encrypted(x)) {
         return result.values;
     }
     int64_t *const decoded = (int64_t *)run->client[k];
+    const size_t plane = (size_t)x->shape.height * x->shape.width;
     for (size_t i = 0; i < lutra_shape_elements(x->shape); i++) {
-        decoded[i] = lutra_word_decode(result.words[i], x->encoding);
+        uint64_t word = result.words[i];
+        if (run->noise != NULL) {
+            word = lutra_torus_noisy_decryption(run->noise, op->inputs[k], (uint32_t)(i / plane),
+                                                draw_element(x->shape, i), word, x->encoding);
+        }
+        decoded[i] = lutra_word_decode(word, x->encoding);
+        const int64_t exact = lutra_word_decode(
+            lutra_word_encode(result.values[i], x->encoding.bits), x->encoding);
+        statistics->displaced += decoded[i] != exact;
+        statistics->changed += decoded[i] != exact;
     }
     return decoded;
 }
@@ -142,62 +161,133 @@ static void round_values(int64_t *y, const LutraOperation *op, const int64_t *x)
     }
 }
 
-static void round_words(uint64_t *y, const LutraOperation *op, LutraEncoding x_encoding,
-                        const uint64_t *x) {
+/** Where an exact rounding's look-ups take place. */
+typedef struct {
+    const LutraTorusNoise *noise;
+    LutraLookupPlace place;
+} DigitPlace;
+
+static uint64_t noisy_lowest_bit(void *user, uint64_t word, uint32_t bits, uint32_t part) {
+    DigitPlace *const digit = user;
+    const LutraWordTable sign = lutra_word_lowest_bit_table(bits);
+    digit->place.part = part;
+    return lutra_torus_noisy_look_up(digit->noise, &digit->place, &sign,
+                                     lutra_word_lowest_bit_input(word, bits)).word +
+           lutra_word_encode(1, bits + 1);
+}
+
+static uint64_t round_exact(const Run *run, uint32_t index, LutraEncoding encoding,
+                            uint32_t channel, size_t element, uint64_t word) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const uint32_t dropped = op->u.round.dropped_bits;
+    if (run->noise == NULL) {
+        return lutra_word_round_exact(word, encoding.bits, dropped);
+    }
+    DigitPlace digit = {.noise = run->noise,
+                        .place = {.operation = index,
+                                  .channel = channel,
+                                  .element = draw_element(op->shape, element)}};
+    return lutra_word_round_exact_by(word, encoding.bits, dropped, noisy_lowest_bit, &digit);
+}
+
+static void round_words(const Run *run, uint32_t index, uint64_t *y, const uint64_t *x) {
+    const LutraOperation *const op = &run->circuit->operations[index];
     const LutraRoundOperation *const round = &op->u.round;
+    const LutraEncoding encoding = run->circuit->operations[op->inputs[0]].encoding;
     const size_t plane = (size_t)op->shape.height * op->shape.width;
     LutraWordRounding approximate = {0};
     if (round->dropped_bits > 0) {
-        lutra_word_rounding_default(&approximate, x_encoding, round->dropped_bits, false);
+        lutra_word_rounding_default(&approximate, encoding, round->dropped_bits, false);
     }
     for (size_t c = 0; c < op->shape.channels; c++) {
         const int64_t offset = round->offsets == NULL ? 0 : round->offsets[c];
-        const uint64_t offset_word = lutra_word_encode(offset, x_encoding.bits);
+        const uint64_t offset_word = lutra_word_encode(offset, encoding.bits);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
             const uint64_t word = x[i] + offset_word;
             y[i] = is_left_unrounded(op)
                        ? lutra_word_round_approximate(word, &approximate)
-                       : lutra_word_round_exact(word, x_encoding.bits, round->dropped_bits);
+                       : round_exact(run, index, encoding, (uint32_t)c, i, word);
         }
     }
 }
 
-/** @return inputs outside the encoding */
-static uint64_t run_table(const Run *run, const LutraOperation *op, LutraTorusResult y) {
+/** Exact rounding leaves whole steps: where noise changed a digit, the integer follows the word. */
+static void follow_digits(const LutraOperation *op, LutraTorusResult y,
+                          LutraOperationStatistics *statistics) {
+    const uint64_t all = UINT64_C(2) << op->encoding.bits;
+    for (size_t i = 0; i < lutra_shape_elements(op->shape); i++) {
+        const uint64_t step = lutra_word_steps(y.words[i], op->encoding.bits);
+        const uint64_t up = (step - (uint64_t)y.values[i]) % all;
+        y.values[i] += up < all / 2 ? (int64_t)up : (int64_t)up - (int64_t)all;
+        statistics->displaced += up != 0;
+        statistics->changed += up != 0;
+    }
+}
+
+static void run_round(const Run *run, uint32_t index, LutraTorusResult y,
+                      LutraOperationStatistics *statistics) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    const LutraTorusResult x = input_result(run, op, 0);
+    round_words(run, index, y.words, x.words);
+    round_values(y.values, op, x.values);
+    if (run->noise != NULL && op->u.round.mode == LUTRA_ROUNDING_EXACT &&
+        op->u.round.dropped_bits > 0) {
+        follow_digits(op, y, statistics);
+    }
+}
+
+/** The same look-up had its input no noise: the closed form at the exact integer. */
+static LutraWordLookup exact_look_up(const LutraWordTable *table, int64_t value) {
+    return lutra_word_look_up(table, lutra_word_encode(value, table->bits), 0);
+}
+
+static void run_table(const Run *run, uint32_t index, LutraTorusResult y,
+                      LutraOperationStatistics *statistics) {
+    const LutraOperation *const op = &run->circuit->operations[index];
     const LutraTorusResult x = input_result(run, op, 0);
     const LutraEncoding encoding = run->circuit->operations[op->inputs[0]].encoding;
     const uint32_t log2_poly = log2_poly_of(run->circuit, &op->u.table);
     const size_t plane = (size_t)op->shape.height * op->shape.width;
-    uint64_t outside = 0;
     for (uint32_t c = 0; c < op->shape.channels; c++) {
         const LutraWordTable table =
             lutra_word_table_of(&op->u.table, c, encoding, op->encoding);
         for (size_t i = c * plane; i < (c + 1) * plane; i++) {
-            const LutraWordLookup found = lutra_word_look_up(&table, x.words[i], log2_poly);
+            LutraWordLookup found;
+            if (run->noise == NULL) {
+                found = lutra_word_look_up(&table, x.words[i], log2_poly);
+            } else {
+                const LutraLookupPlace place = {.operation = index,
+                                                .channel = c,
+                                                .element = draw_element(op->shape, i)};
+                const LutraWordLookup exact = exact_look_up(&table, x.values[i]);
+                found = lutra_torus_noisy_look_up(run->noise, &place, &table, x.words[i]);
+                statistics->displaced += found.step != exact.step;
+                statistics->changed += found.value != exact.value;
+            }
             y.words[i] = found.word;
             y.values[i] = found.value;
-            outside += found.in_padding || !lutra_encoding_holds(encoding, x.values[i]);
+            statistics->out_of_range +=
+                found.in_padding || !lutra_encoding_holds(encoding, x.values[i]);
         }
     }
-    return outside;
 }
 
-/** @return table inputs outside the encoding */
-static uint64_t run_encrypted(const Run *run, const LutraOperation *op, LutraTorusResult y) {
+static void run_encrypted(const Run *run, uint32_t index, LutraTorusResult y,
+                          LutraOperationStatistics *statistics) {
+    const LutraOperation *const op = &run->circuit->operations[index];
     if (op->kind == LUTRA_OPERATION_TABLE) {
-        return run_table(run, op, y);
+        run_table(run, index, y, statistics);
+        return;
+    }
+    if (op->kind == LUTRA_OPERATION_ROUND) {
+        run_round(run, index, y, statistics);
+        return;
     }
     const LutraTorusResult x = input_result(run, op, 0);
-    if (op->kind == LUTRA_OPERATION_ROUND) {
-        round_words(y.words, op, run->circuit->operations[op->inputs[0]].encoding, x.words);
-        round_values(y.values, op, x.values);
-        return 0;
-    }
     const LutraTorusResult x1 = input_result(run, op, op->input_count - 1);
     run_linear(y.words, run->circuit, op, x.words, x1.words);
     run_linear((uint64_t *)y.values, run->circuit, op, (const uint64_t *)x.values,
                (const uint64_t *)x1.values);
-    return 0;
 }
 
 static void run_input(const Run *run, const LutraOperation *op, const uint8_t *pixels,
@@ -210,20 +300,21 @@ static void run_input(const Run *run, const LutraOperation *op, const uint8_t *p
 }
 
 /** An operation on the client; its result is then encrypted. */
-static uint64_t run_client(const Run *run, const LutraOperation *op, const uint8_t *pixels,
-                           LutraTorusResult y) {
+static void run_client(const Run *run, uint32_t index, const uint8_t *pixels, LutraTorusResult y,
+                       LutraOperationStatistics *statistics) {
+    const LutraOperation *const op = &run->circuit->operations[index];
     const size_t elements = lutra_shape_elements(op->shape);
     const size_t plane = elements / op->shape.channels;
-    uint64_t outside = 0;
     if (op->kind == LUTRA_OPERATION_INPUT) {
         run_input(run, op, pixels, y.values);
     } else {
-        const int64_t *const x = client_input(run, op, 0);
-        const int64_t *const x1 = op->input_count > 1 ? client_input(run, op, 1) : x;
+        const int64_t *const x = client_input(run, op, 0, statistics);
+        const int64_t *const x1 =
+            op->input_count > 1 ? client_input(run, op, 1, statistics) : x;
         if (op->kind == LUTRA_OPERATION_TABLE) {
             for (size_t i = 0; i < elements; i++) {
                 y.values[i] = lutra_table_lookup(&op->u.table, (uint32_t)(i / plane),
-                                                 limited(x[i]), &outside);
+                                                 limited(x[i]), &statistics->out_of_range);
             }
         } else if (op->kind == LUTRA_OPERATION_ROUND) {
             round_values(y.values, op, x);
@@ -234,8 +325,11 @@ static uint64_t run_client(const Run *run, const LutraOperation *op, const uint8
     }
     for (size_t i = 0; i < elements; i++) {
         y.words[i] = lutra_word_encode(y.values[i], op->encoding.bits);
+        if (run->noise != NULL) {
+            y.words[i] = lutra_torus_noisy_encryption(run->noise, index,
+                                                      draw_element(op->shape, i), y.words[i]);
+        }
     }
-    return outside;
 }
 
 /** Logits of what the client decodes. @return inputs outside the encoding */
@@ -265,23 +359,25 @@ static void observe(LutraOperationStatistics *statistics, const LutraOperation *
     statistics->elements += elements;
 }
 
-void lutra_torus_run(const LutraCircuit *circuit, float *logits,
+void lutra_torus_run(const LutraCircuit *circuit, const LutraTorusNoise *noise, float *logits,
                      LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch) {
-    Run run = {.circuit = circuit, .scratch = scratch};
+    Run run = {.circuit = circuit, .noise = noise, .scratch = scratch};
     run.client[0] = (uint64_t *)scratch + 2 * elements_before(circuit, circuit->operation_count);
     run.client[1] = run.client[0] + most_elements(circuit);
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
         if (op->kind == LUTRA_OPERATION_OUTPUT) {
-            const int64_t *const decoded = client_input(&run, op, 0);
+            const int64_t *const decoded = client_input(&run, op, 0, &statistics[i]);
             statistics[i].out_of_range += run_output(&run, op, logits, decoded);
             observe(&statistics[i], op, decoded);
             continue;
         }
         const LutraTorusResult y = lutra_torus_result(circuit, i, scratch);
-        statistics[i].out_of_range +=
-            lutra_operation_is_encrypted(op) ? run_encrypted(&run, op, y)
-                                             : run_client(&run, op, pixels, y);
+        if (lutra_operation_is_encrypted(op)) {
+            run_encrypted(&run, i, y, &statistics[i]);
+        } else {
+            run_client(&run, i, pixels, y, &statistics[i]);
+        }
         observe(&statistics[i], op, y.values);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Execution of a circuit on torus words without noise, operation by operation: what real FHE would
- * compute if no ciphertext had noise. It equals clear execution while every value stays in its
- * encoding. A value that leaves it wraps, may reach the padding bit, and then reads a negated table
- * entry, where clear execution saturates.
+ * Execution of a circuit on torus words, operation by operation: what real FHE would compute, with
+ * noise or as if no ciphertext had any. Without noise it equals clear execution while every value
+ * stays in its encoding. A value that leaves it wraps, may reach the padding bit, and then reads a
+ * negated table entry, where clear execution saturates.
  *
  * Look-ups go through the ticks of the table's crypto parameters; a circuit without parameters uses
  * the closed form. The two differ only after approximate rounding with a polynomial so small that
@@ -16,6 +16,7 @@
 #define LUTRA_SIM_TORUS_RUN_H
 
 #include "sim/clear.h"
+#include "sim/torus_noise.h"
 
 /**
  * Checks what this mode needs beyond lutra_circuit_check; the same as real FHE needs, but for
@@ -37,12 +38,13 @@ size_t lutra_torus_scratch_bytes(const LutraCircuit *circuit);
  * Output: inputs whose integer lies outside the encoding; min and max are those of the decoded
  * values.
  *
+ * @param         noise       what to draw (noise_plan.h); NULL: nothing
  * @param[out]    logits      (class_count)
  * @param[in,out] statistics  (operation_count), increased
  * @param         pixels      (C,H,W) of the input operation
  * @param         scratch     lutra_torus_scratch_bytes; content is ignored and overwritten
  */
-void lutra_torus_run(const LutraCircuit *circuit, float *logits,
+void lutra_torus_run(const LutraCircuit *circuit, const LutraTorusNoise *noise, float *logits,
                      LutraOperationStatistics *statistics, const uint8_t *pixels, void *scratch);
 
 /** One operation's result. */

@@ -59,7 +59,7 @@ static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
     check_status(lutra_torus_check(circuit, &error), LUTRA_OK, &error);
     check_status(lutra_alloc(&comparison.scratch, lutra_torus_scratch_bytes(circuit), 1, &error),
                  LUTRA_OK, &error);
-    lutra_torus_run(circuit, logits, seen, pixels, comparison.scratch);
+    lutra_torus_run(circuit, NULL, logits, seen, pixels, comparison.scratch);
     const uint64_t lookups_before = fake.lookups;
     check_status(lutra_encrypted_run(codes, &report, backend, circuit, pixels, &settings, &error),
                  LUTRA_OK, &error);

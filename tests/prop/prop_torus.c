@@ -183,7 +183,7 @@ static void compare(const LutraCircuit *circuit, const uint8_t *pixels, Met *met
     check_status(lutra_torus_check(circuit, &error), LUTRA_OK, &error);
     check_buffer_init(&scratch, lutra_torus_scratch_bytes(circuit), 0);
     memset(scratch.data, 0x5A, scratch.bytes);
-    lutra_torus_run(circuit, logits, torus_seen, pixels, scratch.data);
+    lutra_torus_run(circuit, NULL, logits, torus_seen, pixels, scratch.data);
     for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
         check_operation(circuit, i, scratch.data, pixels, torus_seen[i].out_of_range, met);
     }
@@ -218,45 +218,6 @@ static void compare(const LutraCircuit *circuit, const uint8_t *pixels, Met *met
     lutra_image_values_deinit(&clear);
 }
 
-/** Runs the first `prefix` or the last operations on the client. */
-static void make_hybrid(LutraCircuit *circuit, LutraRandomKey key) {
-    LutraError error = {""};
-    const uint32_t inner = circuit->operation_count - 2;
-    const uint32_t cut = 1 + (uint32_t)lutra_random_below(key, 0, inner + 1);
-    const bool prefix = lutra_random_below(key, 1, 2) == 0;
-    for (uint32_t i = 1; i <= inner; i++) {
-        circuit->operations[i].in_clear = prefix ? i < cut : i >= cut;
-    }
-    check_status(lutra_circuit_check(circuit, &error), LUTRA_OK, &error);
-}
-
-/** Leaves one weight of 1 per output, so that sums stay about as small as codes. */
-static void make_thin(LutraCircuit *circuit, LutraRandomKey key) {
-    LutraError error = {""};
-    uint64_t draws = 0;
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        LutraOperation *const op = &circuit->operations[i];
-        const bool linear = op->kind == LUTRA_OPERATION_LINEAR;
-        LutraRange inputs[LUTRA_MAX_OPERATION_INPUTS] = {{0}};
-        if (linear || op->kind == LUTRA_OPERATION_CONV) {
-            const LutraConvOperation *const conv = &op->u.conv;
-            const size_t row = linear ? op->u.linear.in_features
-                                      : (size_t)conv->in_channels * conv->kernel * conv->kernel;
-            int8_t *const weights = linear ? op->u.linear.weights : conv->weights;
-            memset(weights, 0, op->shape.channels * row);
-            for (size_t o = 0; o < op->shape.channels; o++) {
-                weights[o * row + lutra_random_below(key, draws++, row)] = 1;
-            }
-        }
-        for (uint32_t k = 0; k < op->input_count; k++) {
-            inputs[k] = circuit->operations[op->inputs[k]].static_range;
-        }
-        const LutraShape x_shape = circuit->operations[i == 0 ? 0 : op->inputs[0]].shape;
-        op->static_range = lutra_operation_static_range(op, x_shape, inputs);
-    }
-    check_status(lutra_circuit_check(circuit, &error), LUTRA_OK, &error);
-}
-
 static void random_circuits_agree_while_in_range(void **state) {
     (void)state;
     enum { IMAGES = 2 };
@@ -267,10 +228,10 @@ static void random_circuits_agree_while_in_range(void **state) {
             const uint32_t number = 5000 + i * CIRCUIT_STYLES + style;
             circuit_random(&circuit, check_key(number), (CircuitStyle)style);
             if (i % 2 == 1) {
-                make_thin(&circuit, check_key(number + 3000000));
+                circuit_make_thin(&circuit, check_key(number + 3000000));
             }
             if (i % 3 == 2) {
-                make_hybrid(&circuit, check_key(number + 2000000));
+                circuit_make_hybrid(&circuit, check_key(number + 2000000));
             }
             const size_t stride = lutra_shape_elements(circuit.operations[0].shape);
             uint8_t *pixels =
@@ -418,7 +379,7 @@ static void few_ticks_move_thresholds_down(void **state) {
     check_status(lutra_torus_check(&circuit, &error), LUTRA_OK, &error);
     check_status(lutra_alloc(&scratch, lutra_torus_scratch_bytes(&circuit), 1, &error), LUTRA_OK,
                  &error);
-    lutra_torus_run(&circuit, logits, seen, pixels, scratch);
+    lutra_torus_run(&circuit, NULL, logits, seen, pixels, scratch);
     const LutraTorusResult y = lutra_torus_result(&circuit, 3, scratch);
     static const int64_t factors[4] = {1, -1, 2, 3};
     uint32_t moved = 0;

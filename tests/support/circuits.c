@@ -360,6 +360,43 @@ void circuit_vgg9(LutraCircuit *circuit, LutraRandomKey key, bool rounded) {
     builder_finish(&builder, circuit);
 }
 
+void circuit_make_hybrid(LutraCircuit *circuit, LutraRandomKey key) {
+    LutraError error = {""};
+    const uint32_t inner = circuit->operation_count - 2;
+    const uint32_t cut = 1 + (uint32_t)lutra_random_below(key, 0, inner + 1);
+    const bool prefix = lutra_random_below(key, 1, 2) == 0;
+    for (uint32_t i = 1; i <= inner; i++) {
+        circuit->operations[i].in_clear = prefix ? i < cut : i >= cut;
+    }
+    check_status(lutra_circuit_check(circuit, &error), LUTRA_OK, &error);
+}
+
+void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key) {
+    LutraError error = {""};
+    uint64_t draws = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        LutraOperation *const op = &circuit->operations[i];
+        const bool linear = op->kind == LUTRA_OPERATION_LINEAR;
+        LutraRange inputs[LUTRA_MAX_OPERATION_INPUTS] = {{0}};
+        if (linear || op->kind == LUTRA_OPERATION_CONV) {
+            const LutraConvOperation *const conv = &op->u.conv;
+            const size_t row = linear ? op->u.linear.in_features
+                                      : (size_t)conv->in_channels * conv->kernel * conv->kernel;
+            int8_t *const weights = linear ? op->u.linear.weights : conv->weights;
+            memset(weights, 0, op->shape.channels * row);
+            for (size_t o = 0; o < op->shape.channels; o++) {
+                weights[o * row + lutra_random_below(key, draws++, row)] = 1;
+            }
+        }
+        for (uint32_t k = 0; k < op->input_count; k++) {
+            inputs[k] = circuit->operations[op->inputs[k]].static_range;
+        }
+        const LutraShape x_shape = circuit->operations[i == 0 ? 0 : op->inputs[0]].shape;
+        op->static_range = lutra_operation_static_range(op, x_shape, inputs);
+    }
+    check_status(lutra_circuit_check(circuit, &error), LUTRA_OK, &error);
+}
+
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set) {
     check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
                  NULL);

@@ -48,6 +48,12 @@ void circuit_random(LutraCircuit *circuit, LutraRandomKey key, CircuitStyle styl
 /** The ternary VGG9 with random weights and step tables; dropped bits before the wide tables. */
 void circuit_vgg9(LutraCircuit *circuit, LutraRandomKey key, bool rounded);
 
+/** Runs a random number of the first, or of the last, operations on the client. */
+void circuit_make_hybrid(LutraCircuit *circuit, LutraRandomKey key);
+
+/** Leaves one weight of 1 per output, so that sums stay about as small as codes. */
+void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key);
+
 /** Makes `set` the one parameter set of a circuit that has none. */
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set);
 

@@ -277,7 +277,7 @@ static void bad_requests_are_refused(void **state) {
     LutraSimulation result;
     memset(&result, 0x33, sizeof result);
     const LutraSimulation before = result;
-    for (uint32_t i = 0; i < 6; i++) {
+    for (uint32_t i = 0; i < 8; i++) {
         LutraSimulateSettings settings;
         LutraImages images = good;
         LutraError error = {""};
@@ -288,8 +288,7 @@ static void bad_requests_are_refused(void **state) {
         switch (i) {
             case 0:
                 settings.mode = LUTRA_MODE_NOISY;
-                expected = LUTRA_EUNAVAILABLE;
-                word = "'noisy'";
+                word = "no crypto parameters";
                 break;
             case 1:
                 settings.threads = 0;
@@ -302,7 +301,21 @@ static void bad_requests_are_refused(void **state) {
                 word = "images";
                 break;
             case 3: images.shape.height = 2; word = "7 x 2 x 1"; break;
-            case 4: images.class_count = 8; word = "8 classes"; break;
+            case 4:
+                settings.mode = LUTRA_MODE_NOISY;
+                settings.noise.kind = LUTRA_NOISE_P_ERROR;
+                settings.noise.p_error = 1.5;
+                expected = LUTRA_EINVAL;
+                word = "p_error 1.5";
+                break;
+            case 5:
+                settings.mode = LUTRA_MODE_NOISY;
+                settings.noise.kind = LUTRA_NOISE_SOURCES;
+                settings.noise.only_operation = 1;
+                expected = LUTRA_EINVAL;
+                word = "by look-ups";
+                break;
+            case 6: images.class_count = 8; word = "8 classes"; break;
             default: labels[1] = 7; word = "label 7 of image 1"; break;
         }
         check_status(lutra_simulate(&result, &circuit, &images, &settings, &error), expected,
