@@ -247,7 +247,7 @@ static void add_noise_blocks(LutraClearProgram *program, Block *blocks, size_t *
     const ClearValue *const y = &program->values[program->stages[s].operation];
     const size_t elements = noise->chunk_pixels * x->stride;
     add_block(program, blocks, count,
-              (Block){(elements + 2 * LUTRA_NOISE_ELEMENTS_PER_BLOCK) * sizeof(uint32_t), s, s,
+              (Block){(elements + 2 * LUTRA_NOISE_ELEMENTS_PER_BLOCK) * sizeof(uint16_t), s, s,
                       &noise->draws_offset});
     add_block(program, blocks, count,
               (Block){elements * lutra_clear_format_bytes(x->format), s, s,

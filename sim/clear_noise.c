@@ -168,7 +168,7 @@ void lutra_clear_noise_deinit(ClearNoise *noise) {
 
 /* --- draws ------------------------------------------------------------------------------------ */
 
-const uint32_t *lutra_clear_noise_draws(const LutraClearProgram *program, const ClearStage *stage,
+const uint16_t *lutra_clear_noise_draws(const LutraClearProgram *program, const ClearStage *stage,
                                         uint64_t image, size_t pixel, size_t count,
                                         uint8_t *scratch) {
     const LutraNoiseAddress address = lutra_noise_plan_address(
@@ -178,10 +178,10 @@ const uint32_t *lutra_clear_noise_draws(const LutraClearProgram *program, const 
     const size_t skipped = element % LUTRA_NOISE_ELEMENTS_PER_BLOCK;
     const size_t blocks = (skipped + count * channels + LUTRA_NOISE_ELEMENTS_PER_BLOCK - 1) /
                           LUTRA_NOISE_ELEMENTS_PER_BLOCK;
-    uint32_t *const draws = (uint32_t *)(void *)(scratch + stage->noise.draws_offset);
-    program->fill(draws, address.key, address.counter + element / LUTRA_NOISE_ELEMENTS_PER_BLOCK,
-                  blocks);
-    return draws + skipped;
+    uint8_t *const draws = scratch + stage->noise.draws_offset;
+    program->fill((uint32_t *)(void *)draws, address.key,
+                  address.counter + element / LUTRA_NOISE_ELEMENTS_PER_BLOCK, blocks);
+    return (const uint16_t *)(const void *)draws + skipped; /* words are little-endian */
 }
 
 int64_t lutra_clear_noise_cells(const LutraClearProgram *program, const ClearStage *stage,

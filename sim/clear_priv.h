@@ -153,8 +153,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_clear_noise_prepare(ClearStage *stage,
                                                        LutraError *error);
 void lutra_clear_noise_deinit(ClearNoise *noise);
 
-/** Draws of a run of pixels; (count, channels). */
-const uint32_t *lutra_clear_noise_draws(const LutraClearProgram *program, const ClearStage *stage,
+/** Upper 16 bits of the draws of a run of pixels; (count, channels). */
+const uint16_t *lutra_clear_noise_draws(const LutraClearProgram *program, const ClearStage *stage,
                                         uint64_t image, size_t pixel, size_t count,
                                         uint8_t *scratch);
 

@@ -23,7 +23,7 @@ typedef struct {
     size_t pixels;
     size_t stride;
     uint32_t channels;         /* lanes beyond are copied */
-    const uint32_t *draws;     /* (pixels, channels) upper halves of uniform 64-bit draws */
+    const uint16_t *draws;     /* (pixels, channels) upper 16 bits of uniform 64-bit draws */
     const int32_t *to_place;   /* (stride): place = (x + to_place[c]) mod 2^dropped_bits */
     const uint32_t *first;     /* (stride) index in shares of the channel's place 0 */
     const uint32_t *shares;    /* low half: draws below it move down; high half: above it, up */

@@ -29,8 +29,8 @@ typedef struct {
 INLINE __m256i displace8(const LutraDisplaceTask *task, const Constants *constants,
                          LutraDisplaced *seen, size_t pixel, size_t c, __m256i x,
                          uint32_t *flagged) {
-    const __m256i draw =
-        _mm256_srli_epi32(load32(task->draws + pixel * task->channels + c), 16);
+    const __m256i draw = _mm256_cvtepu16_epi32(
+        _mm_loadu_si128((const __m128i *)(task->draws + pixel * task->channels + c)));
     const __m256i place = _mm256_and_si256(_mm256_add_epi32(x, load32(task->to_place + c)),
                                            constants->mask);
     const __m256i shares = _mm256_i32gather_epi32((const int *)(const void *)task->shares,

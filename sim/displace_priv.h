@@ -27,7 +27,7 @@ static inline void lutra_displace_lanes(const LutraDisplaceTask *task, LutraDisp
         const size_t at = pixel * task->stride + c;
         int32_t x = lutra_displace_load(task, at, narrow);
         if (c < task->channels) {
-            const uint32_t draw = task->draws[pixel * task->channels + c] >> 16;
+            const uint32_t draw = task->draws[pixel * task->channels + c];
             const uint32_t place = ((uint32_t)x + (uint32_t)task->to_place[c]) & mask;
             const uint32_t shares = task->shares[task->first[c] + place];
             const uint32_t down = shares & 0xFFFF;

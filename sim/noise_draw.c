@@ -24,11 +24,12 @@ uint64_t lutra_noise_uniform(LutraNoiseAddress address, size_t element) {
     uint32_t high[4];
     uint32_t low[4];
     const uint64_t counter = address.counter + element / LUTRA_NOISE_ELEMENTS_PER_BLOCK;
+    const uint32_t place = (uint32_t)(element % LUTRA_NOISE_ELEMENTS_PER_BLOCK);
     LUTRA_ASSERT(element < LUTRA_MAX_CIRCUIT_ELEMENTS);
     lutra_random_words(high, address.key, counter, 0);
-    lutra_random_words(low, address.key, counter, 1);
-    const size_t word = element % LUTRA_NOISE_ELEMENTS_PER_BLOCK;
-    return (uint64_t)high[word] << 32 | low[word];
+    lutra_random_words(low, address.key, counter, 1 + place);
+    const uint64_t upper = high[place / 2] >> (16 * (place % 2)) & 0xFFFF;
+    return upper << 48 | (uint64_t)(low[1] & 0xFFFF) << 32 | low[0];
 }
 
 uint64_t lutra_noise_word(LutraNoiseAddress address, size_t element, double deviation) {

@@ -14,7 +14,7 @@
 
 enum {
     LUTRA_NOISE_MOST_REPEATS = 1 << 20,
-    LUTRA_NOISE_ELEMENTS_PER_BLOCK = 4 /* elements whose uniform draws share a block of words */
+    LUTRA_NOISE_ELEMENTS_PER_BLOCK = 8 /* elements whose uniform draws begin in one block */
 };
 
 /** What all draws of one kind, in one operation and for one image, have in common. */
@@ -33,8 +33,13 @@ typedef struct {
 LutraNoiseAddress lutra_noise_address(uint64_t seed, LutraRandomStream stream, uint32_t operation,
                                       uint32_t repeat, uint64_t image, uint32_t part);
 
-/** Uniform 64-bit word of one element, below 2^26. Its high half is word element % 4 of block
- * element / 4, which lutra_random_fill computes for many elements at once. */
+/**
+ * Uniform 64-bit word of one element, below 2^26.
+ *
+ * Its upper 16 bits are those at place element % 8 (lower half of a word before the upper) of block
+ * element / 8, so that many elements' can be computed at once (base/random_fill.h); the other 48,
+ * seldom needed, come out of a block of their own.
+ */
 uint64_t lutra_noise_uniform(LutraNoiseAddress address, size_t element);
 
 /** A Gaussian of this deviation (fraction of the torus) as a word, modulo 2^64; 0 if it is 0. */

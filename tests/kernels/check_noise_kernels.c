@@ -55,7 +55,7 @@ static void displace_case(uint32_t number, bool narrow, uint64_t *moved, uint64_
     const size_t places = (size_t)1 << dropped;
     const size_t lane = narrow ? 2 : 4;
     static uint8_t x[MOST * 4];
-    static uint32_t draws[MOST];
+    static uint16_t draws[MOST];
     static uint32_t shares[MOST_STRIDE * MOST_PLACES];
     int32_t to_place[MOST_STRIDE];
     uint32_t first[MOST_STRIDE];
@@ -66,9 +66,9 @@ static void displace_case(uint32_t number, bool narrow, uint64_t *moved, uint64_
                                   ? (int32_t)lutra_random_below(key, draw++, 4001) - 2000
                                   : 0;
         memcpy(x + i * lane, &value, lane); /* little-endian */
-        draws[i] = (uint32_t)lutra_random_u64(key, draw++);
+        draws[i] = (uint16_t)lutra_random_u64(key, draw++);
         if (lutra_random_below(key, draw++, 8) == 0) { /* ties and extremes more often */
-            draws[i] = (uint32_t)lutra_random_below(key, draw++, 4) * 0x4000u << 16;
+            draws[i] = (uint16_t)(lutra_random_below(key, draw++, 4) * 0x4000u);
         }
     }
     for (size_t i = 0; i < stride * places; i++) {
