@@ -16,6 +16,23 @@ void lutra_words_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_
     }
 }
 
+/** y += factor * x. Few processors multiply vectors of 64-bit words, so 1 and -1 go by themselves. */
+static void add_scaled(uint64_t *y, const uint64_t *x, uint64_t factor, size_t count) {
+    if (factor == 1) {
+        for (size_t i = 0; i < count; i++) {
+            y[i] += x[i];
+        }
+    } else if (factor == UINT64_MAX) {
+        for (size_t i = 0; i < count; i++) {
+            y[i] -= x[i];
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            y[i] += factor * x[i];
+        }
+    }
+}
+
 /** Adds one weight's products to a plane of outputs: y[r,c] += w * x[r*stride+a, c*stride+b]. */
 static void add_tap(uint64_t *y, LutraShape shape, const uint64_t *x, LutraShape x_shape,
                     const LutraConvOperation *conv, size_t a, size_t b, int8_t weight) {
@@ -34,6 +51,11 @@ static void add_tap(uint64_t *y, LutraShape shape, const uint64_t *x, LutraShape
         }
         const uint64_t *const x_row = x + (row - padding) * x_shape.width;
         uint64_t *const y_row = y + r * shape.width;
+        if (stride == 1) {
+            add_scaled(y_row + first, x_row + first + b - padding, factor,
+                       end > first ? end - first : 0);
+            continue;
+        }
         for (size_t c = first; c < end; c++) {
             y_row[c] += factor * x_row[c * stride + b - padding];
         }
