@@ -43,7 +43,7 @@ typedef struct {
 typedef LutraDisplaced (*LutraDisplaceKernel)(const LutraDisplaceTask *task);
 
 typedef struct {
-    LutraDisplaceKernel displace16; /* int16 x; a moved value must fit, or be flagged by low, high */
+    LutraDisplaceKernel displace16; /* int16 x; what a move would not fit is to be flagged */
     LutraDisplaceKernel displace32;
 } LutraDisplaceKernels;
 

@@ -5,9 +5,9 @@
  *
  * Two ways of drawing the same noise:
  *
- *   sources  every ciphertext is encrypted with noise, every keyswitch, modulus switch and bootstrap
- *            adds its own, and linear operations carry it on, as in FHE: results that share inputs
- *            share their noise. Torus execution only (torus_run.h).
+ *   sources  every ciphertext is encrypted with noise, every keyswitch, modulus switch and
+ *            bootstrap adds its own, and linear operations carry it on, as in FHE: results that
+ *            share inputs share their noise. Torus execution only (torus_run.h).
  *   lookups  words are exact; each look-up draws once, with the variance of all noise that has come
  *            together in it. The same distribution for each look-up by itself; noise that two
  *            look-ups would share is drawn twice. Fast (clear.h).
@@ -63,8 +63,9 @@ typedef struct {
     LutraNoiseSettings settings;
     uint32_t operation_count;
     LutraNoisyOperation *operations; /* (operation_count), owned */
-    uint32_t log2_poly;              /* sources; like the rest: deviations, fractions of the torus */
-    bool is_centered;                /* kind of modulus switch: cells are not half a tick low */
+    /* sources; deviations are fractions of the torus */
+    uint32_t log2_poly;
+    bool is_centered; /* kind of modulus switch: cells are not half a tick low */
     double fresh_deviation;
     double keyswitch_deviation;
     double modulus_switch_deviation;

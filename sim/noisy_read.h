@@ -24,8 +24,8 @@ typedef struct {
     uint32_t bits;    /* p, 0 .. 61 */
     double deviation; /* of e, Gaussian, fraction of the torus; 0: no noise */
     double bias;      /* fraction of the torus */
-    double wrong;     /* if > 0, instead of all that: probability of reading a neighbour, either side
-                         with half of it */
+    double wrong;     /* if > 0, instead of all that: probability of reading a neighbour, half of it
+                         for either side */
 } LutraNoisyRead;
 
 /**

@@ -28,7 +28,7 @@ typedef struct {
  */
 LutraCrt lutra_crt_of_bits(uint32_t bits);
 
-/** words (crt->count): floor((value mod m) 2^64 / m), value taken modulo the product, either sign. */
+/** words (crt->count): floor((value mod m) 2^64 / m); value of either sign. */
 void lutra_crt_encode(uint64_t *words, const LutraCrt *crt, int64_t value);
 
 /** Nearest residues, put together; signed results from half the product on are negative. */

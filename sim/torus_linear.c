@@ -16,7 +16,7 @@ void lutra_words_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_
     }
 }
 
-/** y += factor * x. Few processors multiply vectors of 64-bit words, so 1 and -1 go by themselves. */
+/** y += factor * x. Few processors multiply vectors of 64-bit words: 1 and -1 go by themselves. */
 static void add_scaled(uint64_t *y, const uint64_t *x, uint64_t factor, size_t count) {
     if (factor == 1) {
         for (size_t i = 0; i < count; i++) {

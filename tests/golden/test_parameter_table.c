@@ -3,6 +3,7 @@
  * norm of 2^0 to 2^31, and where the table ends. The file names its source. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/parameters.h"

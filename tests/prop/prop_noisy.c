@@ -33,8 +33,8 @@ static uint32_t cases(void) {
     return 60u * (scale > 0 ? (uint32_t)scale : 1u);
 }
 
-/** Parameters under which the keyswitch alone has about this deviation; 2^-38 as noise of the big key
- * makes bootstraps loud enough for decryption to fail now and then. */
+/** Parameters under which the keyswitch alone has about this deviation; 2^-38 as noise of the big
+ * key makes bootstraps loud enough for decryption to fail now and then. */
 static LutraCryptoParameters noisy_set(double deviation, LutraModulusSwitch kind,
                                        double big_key_std) {
     LutraCryptoParameters set = {.lwe_dim = 800,

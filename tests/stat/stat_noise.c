@@ -30,9 +30,10 @@ static void check_rate(uint64_t hits, uint64_t count, double probability, const 
     }
 }
 
-/* --- draws -------------------------------------------------------------------------------------- */
+/* --- draws ------------------------------------------------------------------------------------ */
 
-/* n = 400,000: mean, variance, and the tails beyond 3 and 4 deviations (expected 1,080 and 25.3). */
+/* n = 400,000: mean, variance, skew, and the tails beyond 3 and 4 deviations (expected 1,080 and
+ * 25.3). */
 static void gaussian_words_have_their_moments(void **state) {
     (void)state;
     enum { COUNT = 400000 };
@@ -88,7 +89,7 @@ static void displacements_invert_the_distribution(void **state) {
     assert_int_equal(lutra_noisy_displacement(&plain, 0, UINT64_C(3) << 62), 1);
 }
 
-/* --- look-ups ------------------------------------------------------------------------------------ */
+/* --- look-ups -------------------------------------------------------------------- */
 
 enum { COLUMNS = 8, ROWS = 100, ELEMENTS = COLUMNS * ROWS };
 
@@ -278,7 +279,7 @@ static void error_rates_are_those_promised(void **state) {
     }
 }
 
-/* --- circuits ------------------------------------------------------------------------------------- */
+/* --- circuits -------------------------------------------------------------------- */
 
 /** Two ternary convolutions and a linear layer, no borders. */
 static void build_network(LutraCircuit *circuit) {
