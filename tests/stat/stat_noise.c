@@ -93,8 +93,7 @@ static void displacements_invert_the_distribution(void **state) {
 
 enum { COLUMNS = 8, ROWS = 100, ELEMENTS = COLUMNS * ROWS };
 
-/** Columns hold the codes first .. first + 7 of 8 bits, or of `bits` bits if nothing is dropped; the
- * table is the identity. */
+/** Input codes of `bits` bits, a rounding if bits are dropped, and the identity as table. */
 static void build_columns(LutraCircuit *circuit, uint32_t bits, uint32_t dropped,
                           const LutraCryptoParameters *set) {
     CircuitBuilder builder;
@@ -284,7 +283,7 @@ static void error_rates_are_those_promised(void **state) {
 /** Two ternary convolutions and a linear layer, no borders. */
 static void build_network(LutraCircuit *circuit) {
     CircuitBuilder builder;
-    const LutraEncoding wide = {7, true}; /* of ternary codes: room for the sums of the next layer */
+    const LutraEncoding wide = {7, true}; /* room for the sums of the next layer */
     builder_start(&builder, check_key(4), CIRCUIT_TERNARY);
     uint32_t x = builder_input(&builder, (LutraShape){2, 10, 10}, (LutraEncoding){12, true}, -100,
                                100);
