@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bridge/encoding.h"
 #include "bridge/linear.h"
 #include "sim/operations.h"
+#include "sim/torus_rounding.h"
 
 /* What is known of one operation's result: in the clear, encrypted, or both. */
 typedef struct {
@@ -30,12 +30,6 @@ typedef struct {
     uint64_t bytes_alive;
     LutraError *error;
 } Run;
-
-uint32_t lutra_encrypted_bits_left(const LutraOperation *op) {
-    const bool leaves = lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
-                        op->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
-    return leaves ? op->u.round.dropped_bits : 0;
-}
 
 static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOperation *op) {
     return &circuit->operations[op->inputs[0]];
@@ -89,7 +83,7 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
         }
         for (uint32_t k = 0; k < op->input_count; k++) {
             const LutraOperation *const x = &circuit->operations[op->inputs[k]];
-            if (lutra_encrypted_bits_left(x) > 0 && op->kind != LUTRA_OPERATION_TABLE) {
+            if (lutra_operation_bits_left(x) > 0 && op->kind != LUTRA_OPERATION_TABLE) {
                 return lutra_error_set(error, LUTRA_EUNAVAILABLE,
                                        "'%s' reads the approximately rounded '%s', but only a "
                                        "table can: use exact rounding",
@@ -272,7 +266,7 @@ static void add_per_channel(Run *run, uint32_t index, uint64_t *ciphertexts, uin
     }
     for (uint32_t c = 0; c < op->shape.channels; c++) {
         lutra_ciphertexts_add_constant(ciphertexts + c * plane * run->words,
-                                       lutra_torus_round_constant(&round, c, bits) + constant,
+                                       lutra_word_round_constant(&round, c, bits) + constant,
                                        plane, run->words);
     }
 }

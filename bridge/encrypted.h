@@ -51,9 +51,6 @@ typedef struct {
     uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
 } LutraEncryptedReport;
 
-/** Low bits that an approximate rounding leaves in the word for the table to drop; else 0. */
-uint32_t lutra_encrypted_bits_left(const LutraOperation *op);
-
 /**
  * Whether lutra_encrypted_run can run this circuit with this parameter set.
  *

@@ -4,25 +4,25 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "bridge/encoding.h"
 #include "bridge/verify_priv.h"
 #include "sim/operations.h"
+#include "sim/torus_rounding.h"
 
 /** What values[index] is encoded with: finer than the result's encoding if bits were left in. */
 static uint32_t word_bits(const LutraCircuit *circuit, uint32_t index) {
     const LutraOperation *const op = &circuit->operations[index];
-    return op->encoding.bits + lutra_encrypted_bits_left(op);
+    return op->encoding.bits + lutra_operation_bits_left(op);
 }
 
 /** Half a finest step that approximate rounding adds. */
 static uint64_t word_shift(const LutraCircuit *circuit, uint32_t index) {
     const LutraOperation *const op = &circuit->operations[index];
-    if (lutra_encrypted_bits_left(op) == 0) {
+    if (lutra_operation_bits_left(op) == 0) {
         return 0;
     }
     LutraRoundOperation round = op->u.round;
     round.offsets = NULL;
-    return lutra_torus_round_constant(&round, 0, word_bits(circuit, index));
+    return lutra_word_round_constant(&round, 0, word_bits(circuit, index));
 }
 
 LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer, const LutraBackend *backend,
@@ -127,32 +127,22 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const LutraCircuit *const circuit = observer->circuit;
     const LutraOperation *const op = &circuit->operations[index];
     const uint32_t input = op->inputs[0];
-    const LutraEncoding encoding = circuit->operations[input].encoding;
-    const uint32_t dropped = lutra_encrypted_bits_left(&circuit->operations[input]);
+    const uint32_t bits = circuit->operations[input].encoding.bits;
     const uint32_t position = observer->positions[input][element];
     const int64_t exact = observer->values[input][element];
-    const int64_t right = lutra_round_half_up(exact, dropped);
-    const int64_t read = value_at(position, encoding.bits, observer->set->log2_poly);
-    const LutraWordTable table =
-        lutra_word_table_of(&op->u.table, channel, encoding, op->encoding);
-    const int64_t value = lutra_prediction_entry(&table, read);
-    const int64_t expected = lutra_prediction_entry(&table, right);
-    const uint64_t word =
-        lutra_word_encode(exact, encoding.bits + dropped) + word_shift(circuit, input);
-    const LutraPrediction *const prediction = observer->prediction;
-    const double total = prediction->var_t2[input][element] + prediction->lookup_var_t2;
-    const bool standard = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD;
-    const LutraPredictedLookup lookup = {
-        .table = table,
-        .index = right,
-        .off_centre = lutra_torus_deviation(word, right, encoding.bits),
-        .var_t2 = total,
-        .bias = standard ? ldexp(0.25, -(int)observer->set->log2_poly) : 0.0};
+    const LutraPredictedLookup lookup = lutra_prediction_lookup(
+        observer->prediction, circuit, index, channel, element, exact);
     const LutraLookupRisk risk = lutra_prediction_risk(&lookup);
+    const int64_t right = lookup.index;
+    const int64_t read = value_at(position, bits, observer->set->log2_poly);
+    const int64_t value = lutra_prediction_entry(&lookup.table, read);
+    const int64_t expected = lutra_prediction_entry(&lookup.table, right);
+    const uint64_t word =
+        lutra_word_encode(exact, word_bits(circuit, input)) + word_shift(circuit, input);
     const double deviation = position_deviation(observer, position, word);
     LutraVerifyLayer *const layer = &observer->layers[index];
     LutraVerifySums *const sums = &observer->sums[index];
-    const uint64_t codes = (UINT64_C(2) << encoding.bits) - 1;
+    const uint64_t codes = (UINT64_C(2) << bits) - 1;
 
     layer->lookups++;
     layer->wrong_boxes += (((uint64_t)read - (uint64_t)right) & codes) != 0;
@@ -161,7 +151,7 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     layer->expected_wrong_boxes += risk.wrong_box;
     layer->expected_mismatches += risk.wrong_value;
     sums->lookup_squares += deviation * deviation;
-    sums->lookup_predicted += total;
+    sums->lookup_predicted += lookup.var_t2;
     observer->values[index][element] = (int32_t)value;
 }
 
@@ -226,7 +216,7 @@ static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uin
     LutraVerifySums *const sums = &observer->sums[index];
     for (size_t i = 0; i < count; i++) {
         const double deviation =
-            lutra_torus_deviation(words[i] - shift, observer->values[index][i], bits);
+            lutra_word_deviation(words[i] - shift, observer->values[index][i], bits);
         const double limit = LUTRA_VERIFY_STRAY_DEVIATIONS * sqrt(var_t2[i]);
         layer->strays += !(fabs(deviation) <= limit);
         sums->noise_squares += deviation * deviation;
@@ -253,7 +243,7 @@ static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const ui
         LUTRA_TRY(need_values(observer, index, error));
         if (op->kind == LUTRA_OPERATION_TABLE) {
             judge_table(observer, index);
-        } else if (lutra_encrypted_bits_left(op) > 0) {
+        } else if (lutra_operation_bits_left(op) > 0) {
             keep_unrounded(observer, index);
         } else if (op->kind == LUTRA_OPERATION_ROUND) {
             judge_exact_rounding(observer, index, words, count);

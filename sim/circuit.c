@@ -96,6 +96,13 @@ bool lutra_operation_is_encrypted(const LutraOperation *operation) {
            operation->kind != LUTRA_OPERATION_OUTPUT;
 }
 
+uint32_t lutra_operation_bits_left(const LutraOperation *operation) {
+    const bool leaves = lutra_operation_is_encrypted(operation) &&
+                        operation->kind == LUTRA_OPERATION_ROUND &&
+                        operation->u.round.mode == LUTRA_ROUNDING_APPROXIMATE;
+    return leaves ? operation->u.round.dropped_bits : 0;
+}
+
 uint64_t lutra_operation_pbs(const LutraOperation *operation) {
     if (operation->in_clear) {
         return 0;

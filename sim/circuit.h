@@ -220,6 +220,10 @@ const char *lutra_operation_kind_name(LutraOperationKind kind);
 /** Whether an operation runs on ciphertexts; inputs and outputs do not. */
 bool lutra_operation_is_encrypted(const LutraOperation *operation);
 
+/** Low bits that an encrypted approximate rounding leaves in its words for the table that reads
+ * them to drop; 0 for any other operation. */
+uint32_t lutra_operation_bits_left(const LutraOperation *operation);
+
 /** Look-ups (PBS) of one operation per image: table elements; exact rounding: t per element.
  * Operations in the clear have none. */
 uint64_t lutra_operation_pbs(const LutraOperation *operation);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "sim/operations.h"
+#include "sim/torus_rounding.h"
 
 enum { NEIGHBOURS = 5 };
 
@@ -132,7 +133,10 @@ LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircui
     *prediction = (LutraPrediction){
         .operation_count = circuit->operation_count,
         .bootstrap_var_t2 = lutra_noise_bootstrap_of(set, model),
-        .lookup_var_t2 = lutra_noise_of_lookup(set, model, 0.0, 0).total_var_t2};
+        .lookup_var_t2 = lutra_noise_of_lookup(set, model, 0.0, 0).total_var_t2,
+        .lookup_bias = set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD
+                           ? ldexp(0.25, -(int)set->log2_poly)
+                           : 0.0};
     const double fresh_var_t2 = lutra_noise_fresh(set);
     LutraStatus status = lutra_alloc(&prediction->var_t2, circuit->operation_count,
                                      sizeof *prediction->var_t2, error);
@@ -176,6 +180,27 @@ static double gaussian_between(double low, double high, double deviation) {
 
 int64_t lutra_prediction_entry(const LutraWordTable *table, int64_t index) {
     return lutra_word_look_up(table, lutra_word_encode(index, table->bits), 0).value;
+}
+
+LutraPredictedLookup lutra_prediction_lookup(const LutraPrediction *prediction,
+                                             const LutraCircuit *circuit, uint32_t table,
+                                             uint32_t channel, size_t element, int64_t exact) {
+    const LutraOperation *const op = &circuit->operations[table];
+    const LutraOperation *const x = &circuit->operations[op->inputs[0]];
+    const uint32_t dropped = lutra_operation_bits_left(x);
+    const uint32_t bits = x->encoding.bits;
+    uint64_t word = lutra_word_encode(exact, bits + dropped);
+    if (dropped > 0) { /* the offset is part of `exact` */
+        const LutraRoundOperation round = {.dropped_bits = dropped};
+        word += lutra_word_round_constant(&round, 0, bits + dropped);
+    }
+    const int64_t right = lutra_round_half_up(exact, dropped);
+    return (LutraPredictedLookup){
+        .table = lutra_word_table_of(&op->u.table, channel, x->encoding, op->encoding),
+        .index = right,
+        .off_centre = lutra_word_deviation(word, right, bits),
+        .var_t2 = prediction->var_t2[op->inputs[0]][element] + prediction->lookup_var_t2,
+        .bias = prediction->lookup_bias};
 }
 
 LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {

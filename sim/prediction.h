@@ -19,6 +19,8 @@ typedef struct {
                         and are read by none that is encrypted */
     double bootstrap_var_t2;
     double lookup_var_t2; /* what keyswitch and modulus switch add to a look-up's input */
+    double lookup_bias;   /* by how much cells lie too low: 1 / (4 N) for the standard modulus
+                             switch, 0 for the centred */
 } LutraPrediction;
 
 /**
@@ -45,9 +47,20 @@ typedef struct {
     int64_t index;        /* what the table should read: any integer, taken modulo the torus */
     double off_centre;    /* exact value minus the centre of its cell, fraction of the torus */
     double var_t2;        /* all noise up to the blind rotation */
-    double bias;          /* by how much cells lie too low: 1 / (4 N) for the standard modulus
-                             switch, 0 for the centred */
+    double bias;          /* LutraPrediction.lookup_bias */
 } LutraPredictedLookup;
+
+/**
+ * One element's look-up in an encrypted table.
+ *
+ * @param table    operation index; its input has a variance in `prediction`
+ * @param element  of the table's shape, for the noise; `channel` is its channel
+ * @param exact    integer in the words that the table reads: after an approximate rounding the
+ *                 value before it, plus the channel's offset
+ */
+LutraPredictedLookup lutra_prediction_lookup(const LutraPrediction *prediction,
+                                             const LutraCircuit *circuit, uint32_t table,
+                                             uint32_t channel, size_t element, int64_t exact);
 
 typedef struct {
     double wrong_box;   /* probability of reading any other entry */

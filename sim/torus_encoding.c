@@ -2,6 +2,8 @@
 /* Words of the torus; see torus_encoding.h. */
 #include "sim/torus_encoding.h"
 
+#include <math.h>
+
 uint64_t lutra_word_encode(int64_t value, uint32_t bits) {
     LUTRA_ASSERT(bits <= LUTRA_WORD_MAX_BITS);
     return (uint64_t)value << (63 - bits);
@@ -21,6 +23,12 @@ int64_t lutra_word_decode(uint64_t word, LutraEncoding encoding) {
         return steps;
     }
     return steps < 2 * half ? steps - 2 * half : steps - 4 * half;
+}
+
+double lutra_word_deviation(uint64_t word, int64_t value, uint32_t bits) {
+    const uint64_t distance = word - lutra_word_encode(value, bits);
+    const double magnitude = distance >> 63 != 0 ? -(double)(0 - distance) : (double)distance;
+    return ldexp(magnitude, -64);
 }
 
 uint64_t lutra_word_multiply(uint64_t word, int64_t factor) {

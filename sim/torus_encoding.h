@@ -38,6 +38,9 @@ uint64_t lutra_word_steps(uint64_t word, uint32_t bits);
  */
 int64_t lutra_word_decode(uint64_t word, LutraEncoding encoding);
 
+/** Signed distance of a word from a value's codeword, as a fraction of the torus, [-1/2, 1/2). */
+double lutra_word_deviation(uint64_t word, int64_t value, uint32_t bits);
+
 /** word * factor modulo 2^64, for clear factors of either sign. */
 uint64_t lutra_word_multiply(uint64_t word, int64_t factor);
 

@@ -130,6 +130,19 @@ uint64_t lutra_word_round_approximate(uint64_t word, const LutraWordRounding *ro
     return rounding->reduced_precision ? lutra_word_multiply(word, 2) : word;
 }
 
+uint64_t lutra_word_round_constant(const LutraRoundOperation *round, uint32_t channel,
+                                   uint32_t bits) {
+    const int64_t offset = round->offsets == NULL ? 0 : round->offsets[channel];
+    const uint64_t constant = lutra_word_encode(offset, bits);
+    if (round->dropped_bits == 0) {
+        return constant;
+    }
+    LutraWordRounding rounding;
+    lutra_word_rounding_default(&rounding, (LutraEncoding){.bits = bits}, round->dropped_bits,
+                                false);
+    return lutra_word_round_approximate(constant, &rounding);
+}
+
 void lutra_word_rounding_table(int32_t *physical, const int32_t *table,
                                const LutraWordRounding *rounding) {
     const LutraEncoding read = lutra_word_rounding_result(rounding);

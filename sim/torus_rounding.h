@@ -84,6 +84,15 @@ uint32_t lutra_word_rounding_lookups(const LutraWordRounding *rounding);
 uint64_t lutra_word_round_approximate(uint64_t word, const LutraWordRounding *rounding);
 
 /**
+ * What a circuit's approximate rounding adds to each word of one channel before the table: the
+ * channel's offset and, if bits are dropped, what lutra_word_round_approximate adds to any word.
+ *
+ * @param bits  message bits of the rounding's input
+ */
+uint64_t lutra_word_round_constant(const LutraRoundOperation *round, uint32_t channel,
+                                   uint32_t bits);
+
+/**
  * The following table as it must be built.
  *
  * @param[out] physical  (2^bits of lutra_word_rounding_result)

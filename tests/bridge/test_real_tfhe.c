@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "bridge/backend.h"
-#include "bridge/encoding.h"
 #include "bridge/tfhe/lutra_tfhe.h"
 #include "sim/noise.h"
+#include "sim/torus_rounding.h"
 #include "tests/bridge/support.h"
 #include "tests/support/check.h"
 
@@ -261,7 +261,7 @@ static void lookups_are_negacyclic(void **state) {
         for (size_t i = 0; i < COUNT; i++) {
             const int64_t entry = entries[i % (COUNT / 2)];
             const int64_t want = i < COUNT / 2 ? entry : -entry;
-            const double off = lutra_torus_deviation(found[i], want, 4);
+            const double off = lutra_word_deviation(found[i], want, 4);
             check_close(off, 0.0, 1e-3);
         }
         free(ciphertexts);
@@ -316,7 +316,7 @@ static void positions_tell_what_lookups_read(void **state) {
         for (size_t i = 0; i < COUNT; i++) {
             const int64_t entry = (positions[i] + width / 2) / width % 32;
             const int64_t want = entry < 16 ? entry : -(entry - 16);
-            check_close(lutra_torus_deviation(found[i], want, BITS), 0.0, 1e-3);
+            check_close(lutra_word_deviation(found[i], want, BITS), 0.0, 1e-3);
             /* and it lies where the word does, within the noise of the switches */
             const double off = (double)positions[i] / 2048 - ldexp((double)words[i], -64);
             check_close(off - round(off), 0.0, 0.01);
@@ -374,7 +374,7 @@ static void noise_has_the_predicted_variance(void **state) {
                                                            COUNT, &error),
                      LUTRA_OK, &error);
         for (size_t i = 0; i < COUNT; i++) {
-            deviations[i] = lutra_torus_deviation(found[i], (int64_t)(i % 4), BITS);
+            deviations[i] = lutra_word_deviation(found[i], (int64_t)(i % 4), BITS);
         }
         double variance = second_moment(deviations, COUNT, &mean);
         const double keyswitch = lutra_noise_keyswitch(LUTRA_NOISE_TFHE_RS, big, set->ks_level,
@@ -387,7 +387,7 @@ static void noise_has_the_predicted_variance(void **state) {
         look_up(&backend, ciphertexts, COUNT, table, 1, BITS, NULL);
         decrypt(&backend, found, ciphertexts, COUNT);
         for (size_t i = 0; i < COUNT; i++) {
-            deviations[i] = lutra_torus_deviation(found[i], (int64_t)(i % 4), BITS);
+            deviations[i] = lutra_word_deviation(found[i], (int64_t)(i % 4), BITS);
             assert_true(fabs(deviations[i]) < 0.0625); /* no look-up went wrong */
         }
         variance = second_moment(deviations, COUNT, &mean);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "bridge/encoding.h"
+#include "sim/torus_rounding.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
@@ -68,12 +68,12 @@ static void risks_follow_the_published_formulas(void **state) {
         const LutraRoundOperation round = {.dropped_bits = 5};
         const int64_t rounded = (x + 16) >> 5;
         const uint64_t word = lutra_word_encode(x, BITS + 5) +
-                              lutra_torus_round_constant(&round, 0, BITS + 5);
+                              lutra_word_round_constant(&round, 0, BITS + 5);
         const LutraNoiseRounding rounding = {BITS + 5, 5, true, 10, LUTRA_MODULUS_SWITCH_STANDARD};
         lookup = (LutraPredictedLookup){.table = table,
                                         .index = rounded,
                                         .off_centre =
-                                            lutra_torus_deviation(word, rounded, BITS),
+                                            lutra_word_deviation(word, rounded, BITS),
                                         .var_t2 = 0.002 * 0.002,
                                         .bias = 1.0 / 4096};
         const double both = lutra_prediction_risk(&lookup).wrong_box;

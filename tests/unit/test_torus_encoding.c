@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bridge/encoding.h"
+#include "sim/torus_encoding.h"
 
 #include "sim/operations.h"
+#include "sim/torus_rounding.h"
 #include "tests/support/check.h"
 
 static const LutraEncoding unsigned7 = {7, false};
@@ -49,8 +50,8 @@ static void noise_below_half_a_step_is_rounded_away(void **state) {
     assert_int_equal(lutra_word_decode(word - half, signed7), -5);
     assert_int_equal(lutra_word_decode(word - half - 1, signed7), -6);
     assert_int_equal(lutra_word_decode((uint64_t)0 - half, unsigned7), 0);
-    check_close(lutra_torus_deviation(word + half, -5, 7), 1.0 / 512, 0.0);
-    check_close(lutra_torus_deviation(word - half, -5, 7), -1.0 / 512, 0.0);
+    check_close(lutra_word_deviation(word + half, -5, 7), 1.0 / 512, 0.0);
+    check_close(lutra_word_deviation(word - half, -5, 7), -1.0 / 512, 0.0);
 }
 
 /* Viewed with fewer bits, the shifted word decodes to the rounded value, for every x, as long as
@@ -62,7 +63,7 @@ static void approximate_rounding_is_rounding_at_decoding(void **state) {
             int32_t offset = 1;
             const LutraRoundOperation round = {.dropped_bits = dropped, .offsets = &offset};
             const LutraEncoding kept = {bits - dropped, true};
-            const uint64_t constant = lutra_torus_round_constant(&round, 0, bits);
+            const uint64_t constant = lutra_word_round_constant(&round, 0, bits);
             const uint64_t jitter = (UINT64_C(1) << (62 - bits)) - 3;
             for (int64_t x = -(1 << (bits - 1)); x < (1 << (bits - 1)); x++) {
                 const uint64_t word = lutra_word_encode(x, bits) + constant;
@@ -85,5 +86,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-    return cmocka_run_group_tests_name("bridge/encoding", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sim/torus_encoding", tests, NULL, NULL);
 }
