@@ -93,4 +93,19 @@ LUTRA_MUST_CHECK bool lutra_clear_run_noisy(const LutraClearProgram *program, fl
                                             LutraOperationStatistics *statistics,
                                             const uint8_t *pixels, uint64_t image, void *scratch);
 
+/** Sees results of operations during a run. */
+typedef struct {
+    /** @param pixel   row * width + column
+     *  @param values  (channels) of `operation`'s result there; valid during the call */
+    void (*see)(void *user, uint32_t operation, size_t pixel, const int32_t *values);
+    void *user;
+    const bool *wanted; /* (operation_count); never seen: the output, and a rounding that only one
+                           table reads, for it has no result of its own */
+} LutraClearObserver;
+
+/** lutra_clear_run, and shows every wanted result, operations and pixels in order. */
+void lutra_clear_run_observed(const LutraClearProgram *program, float *logits,
+                              LutraOperationStatistics *statistics, const uint8_t *pixels,
+                              void *scratch, const LutraClearObserver *observer);
+
 #endif

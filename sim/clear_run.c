@@ -180,53 +180,56 @@ static void observe(LutraOperationStatistics *statistics, LutraRange observed, c
     statistics->elements += (uint64_t)y->pixels * y->channels;
 }
 
+/** @return false as lutra_clear_table_run */
+static bool run_stage(const LutraClearProgram *program, const ClearStage *stage, float *logits,
+                      LutraOperationStatistics *statistics, const uint8_t *pixels,
+                      uint64_t image, uint8_t *block) {
+    int32_t *const row0 = (int32_t *)(void *)(block + program->rows_offset);
+    int32_t *const row1 = row0 + program->max_lanes;
+    const uint32_t index = stage->operation;
+    const LutraOperation *const op = &program->circuit->operations[index];
+    const ClearValue *const y = &program->values[index];
+    const ClearValue *const x = op->input_count > 0 ? &program->values[op->inputs[0]] : NULL;
+    switch (op->kind) {
+        case LUTRA_OPERATION_INPUT:
+            run_input(op, y, &statistics[index], pixels, block);
+            return true;
+        case LUTRA_OPERATION_LINEAR:
+        case LUTRA_OPERATION_CONV:
+            lutra_clear_dot_run(&stage->dot, y, x, block, &program->kernels);
+            break;
+        case LUTRA_OPERATION_SUM_POOL:
+            run_pool(&op->u.sum_pool, y, x, block, row0, row1);
+            break;
+        case LUTRA_OPERATION_ADD:
+            run_add(y, x, &program->values[op->inputs[1]], block, row0, row1);
+            break;
+        case LUTRA_OPERATION_ROUND: run_round(&op->u.round, y, x, block, row0); break;
+        case LUTRA_OPERATION_TABLE:
+            return lutra_clear_table_run(program, stage, statistics, image, block);
+        case LUTRA_OPERATION_OUTPUT:
+            lutra_clear_load_row(row0, x, block, 0);
+            if (program->plan != NULL &&
+                !lutra_clear_noise_decrypt(program, op, &statistics[index], image, row0)) {
+                return false;
+            }
+            run_output(op, x, logits, &statistics[index], row0);
+            return true;
+    }
+    if (!stage->observed_later) {
+        observe(&statistics[index], op->observed_range, y, block, row0);
+    }
+    return true;
+}
+
 static bool run_image(const LutraClearProgram *program, float *logits,
                       LutraOperationStatistics *statistics, const uint8_t *pixels,
                       uint64_t image, void *scratch) {
-    uint8_t *const block = scratch;
-    int32_t *const row0 = (int32_t *)(void *)(block + program->rows_offset);
-    int32_t *const row1 = row0 + program->max_lanes;
-    for (uint32_t s = 0; s < program->stage_count; s++) {
-        const ClearStage *const stage = &program->stages[s];
-        const uint32_t index = stage->operation;
-        const LutraOperation *const op = &program->circuit->operations[index];
-        const ClearValue *const y = &program->values[index];
-        const ClearValue *const x =
-            op->input_count > 0 ? &program->values[op->inputs[0]] : NULL;
-        switch (op->kind) {
-            case LUTRA_OPERATION_INPUT:
-                run_input(op, y, &statistics[index], pixels, block);
-                continue;
-            case LUTRA_OPERATION_LINEAR:
-            case LUTRA_OPERATION_CONV:
-                lutra_clear_dot_run(&stage->dot, y, x, block, &program->kernels);
-                break;
-            case LUTRA_OPERATION_SUM_POOL:
-                run_pool(&op->u.sum_pool, y, x, block, row0, row1);
-                break;
-            case LUTRA_OPERATION_ADD:
-                run_add(y, x, &program->values[op->inputs[1]], block, row0, row1);
-                break;
-            case LUTRA_OPERATION_ROUND: run_round(&op->u.round, y, x, block, row0); break;
-            case LUTRA_OPERATION_TABLE:
-                if (!lutra_clear_table_run(program, stage, statistics, image, block)) {
-                    return false;
-                }
-                continue;
-            case LUTRA_OPERATION_OUTPUT:
-                lutra_clear_load_row(row0, x, block, 0);
-                if (program->plan != NULL &&
-                    !lutra_clear_noise_decrypt(program, op, &statistics[index], image, row0)) {
-                    return false;
-                }
-                run_output(op, x, logits, &statistics[index], row0);
-                continue;
-        }
-        if (!stage->observed_later) {
-            observe(&statistics[index], op->observed_range, y, block, row0);
-        }
+    bool runs = true;
+    for (uint32_t s = 0; s < program->stage_count && runs; s++) {
+        runs = run_stage(program, &program->stages[s], logits, statistics, pixels, image, scratch);
     }
-    return true;
+    return runs;
 }
 
 void lutra_clear_run(const LutraClearProgram *program, float *logits,
@@ -240,4 +243,28 @@ bool lutra_clear_run_noisy(const LutraClearProgram *program, float *logits,
                            uint64_t image, void *scratch) {
     LUTRA_ASSERT(program->plan != NULL);
     return run_image(program, logits, statistics, pixels, image, scratch);
+}
+
+static void show(const LutraClearObserver *observer, const LutraClearProgram *program,
+                 uint32_t operation, uint8_t *block) {
+    const ClearValue *const y = &program->values[operation];
+    int32_t *const row = (int32_t *)(void *)(block + program->rows_offset);
+    if (!observer->wanted[operation] || y->format == VALUE_NONE) {
+        return;
+    }
+    for (size_t p = 0; p < y->pixels; p++) {
+        lutra_clear_load_row(row, y, block, p);
+        observer->see(observer->user, operation, p, row);
+    }
+}
+
+void lutra_clear_run_observed(const LutraClearProgram *program, float *logits,
+                              LutraOperationStatistics *statistics, const uint8_t *pixels,
+                              void *scratch, const LutraClearObserver *observer) {
+    LUTRA_ASSERT(program->plan == NULL);
+    for (uint32_t s = 0; s < program->stage_count; s++) {
+        const ClearStage *const stage = &program->stages[s];
+        (void)run_stage(program, stage, logits, statistics, pixels, 0, scratch);
+        show(observer, program, stage->operation, scratch);
+    }
 }
