@@ -127,6 +127,23 @@ static LutraStatus need_variance(LutraPrediction *prediction, const LutraCircuit
     return LUTRA_OK;
 }
 
+const LutraCryptoParameters *lutra_prediction_parameters(const LutraCircuit *circuit) {
+    const LutraCryptoParameters *set = NULL;
+    for (uint32_t i = 0; i < circuit->operation_count && circuit->parameter_count > 0; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (!lutra_operation_is_encrypted(op) || op->kind != LUTRA_OPERATION_TABLE) {
+            continue;
+        }
+        const LutraCryptoParameters *const own =
+            &circuit->parameters[op->u.table.parameter_index];
+        if (set != NULL && set != own) {
+            return NULL;
+        }
+        set = own;
+    }
+    return set;
+}
+
 LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircuit *circuit,
                                   const LutraCryptoParameters *set, LutraNoiseModel model,
                                   LutraError *error) {

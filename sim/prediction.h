@@ -23,6 +23,9 @@ typedef struct {
                              switch, 0 for the centred */
 } LutraPrediction;
 
+/** The set that every encrypted table of a circuit uses; NULL if there is none or several. */
+const LutraCryptoParameters *lutra_prediction_parameters(const LutraCircuit *circuit);
+
 /**
  * Variance of every encrypted value: fresh for encrypted inputs, the bootstrap's for table
  * results, sums of w^2 * var in between.

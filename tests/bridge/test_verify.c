@@ -2,9 +2,11 @@
 /* The bookkeeping of a verification, on toy ciphertexts that err on demand. */
 #include "bridge/verify.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/layer_statistics.h"
 #include "sim/torus_encoding.h"
 #include "tests/bridge/fake_backend.h"
 #include "tests/support/check.h"
@@ -240,6 +242,94 @@ static void a_wrong_table_breaks_the_verdict(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+static const LutraVerifyLayer *layer_of(const LutraVerifyResult *result, uint32_t operation) {
+    for (uint32_t i = 0; i < result->layer_count; i++) {
+        if (result->layers[i].operation == operation) {
+            return &result->layers[i];
+        }
+    }
+    fail_msg("operation %u was not verified", operation);
+    return NULL;
+}
+
+static void check_relative(double actual, double expected) {
+    check_close(actual, expected, 1e-12 + 1e-9 * fabs(expected));
+}
+
+/** Histograms of the simulation and the look-ups of encrypted runs expect the same errors, as long
+ * as no value leaves its range: the one saturates there, the other wraps.
+ * Adds to the errors expected of tables and of exact roundings. */
+static void compare_expectations(double sums[2], const LutraVerifyResult *result,
+                                 const LutraCircuit *circuit, uint8_t *pixels, uint32_t count) {
+    uint16_t labels[8] = {0};
+    const LutraImages images = {.pixels = pixels,
+                                .labels = labels,
+                                .count = count,
+                                .shape = circuit->operations[0].shape,
+                                .class_count = circuit->class_count};
+    LutraSimulateSettings simulate;
+    LutraLayerSettings settings;
+    LutraSimulation simulation;
+    LutraCircuitStatistics statistics;
+    lutra_simulate_default(&simulate);
+    lutra_layer_settings_default(&settings);
+    check_status(lutra_simulate(&simulation, circuit, &images, &simulate, NULL), LUTRA_OK, NULL);
+    check_status(lutra_circuit_statistics(&statistics, circuit, &images, &simulation, &settings,
+                                          NULL),
+                 LUTRA_OK, NULL);
+    for (uint32_t i = 0; i < statistics.layer_count && simulation.out_of_range == 0; i++) {
+        const LutraLayerStatistics *const layer = &statistics.layers[i];
+        if (!layer->is_predicted) {
+            continue;
+        }
+        const LutraVerifyLayer *const verified = layer_of(result, layer->reading.operation);
+        check_relative(layer->expected_displaced * count, verified->expected_wrong_boxes);
+        check_relative(layer->expected_changed * count, verified->expected_mismatches);
+        check_relative(layer->noise_deviation > 0.0, 1.0);
+        sums[0] += layer->expected_changed * count;
+        sums[1] += layer->expected_rounding * count;
+        if (layer->expected_rounding > 0.0) {
+            const uint32_t round = circuit->operations[layer->reading.operation].inputs[0];
+            check_relative(layer->expected_rounding * count,
+                           layer_of(result, round)->expected_mismatches);
+        }
+    }
+    lutra_circuit_statistics_deinit(&statistics);
+    lutra_simulation_deinit(&simulation);
+}
+
+static void simulation_and_verification_expect_the_same(void **state) {
+    (void)state;
+    double sums[2] = {0.0, 0.0};
+    for (uint32_t n = 0; n < 40; n++) {
+        LutraCircuit circuit;
+        if (n % 4 == 0) {
+            build(&circuit, 2);
+            circuit.operations[2].u.round.mode = LUTRA_ROUNDING_EXACT;
+        } else {
+            circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
+            add_parameters(&circuit);
+        }
+        /* Expected, but not there: every look-up is right. Signs fail by the noise of sums. */
+        circuit.parameters[0].lwe_std = n % 4 == 0 ? 1e-9 : 3e-4;
+        circuit.parameters[0].glwe_std = n % 4 == 0 ? 1e-4 : 1e-14;
+        circuit.parameters[0].modulus_switch =
+            n % 2 == 0 ? LUTRA_MODULUS_SWITCH_STANDARD : LUTRA_MODULUS_SWITCH_CENTERED;
+        uint8_t *pixels = circuit_random_pixels(&circuit, check_key(1000 + n), 2);
+        const LutraVerifySettings settings = fake_settings();
+        LutraVerifyResult result;
+        LutraError error = {""};
+        check_status(lutra_verify(&result, &circuit, pixels, 2, &settings, &error), LUTRA_OK,
+                     &error);
+        assert_int_equal(result.mismatches, 0);
+        compare_expectations(sums, &result, &circuit, pixels, 2);
+        lutra_verify_result_deinit(&result);
+        lutra_free(&pixels);
+        lutra_circuit_deinit(&circuit);
+    }
+    assert_true(sums[0] > 1.0 && sums[1] > 1.0);
+}
+
 static void every_failing_call_gives_its_status_and_no_result(void **state) {
     (void)state;
     LutraCircuit circuit;
@@ -304,6 +394,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_wrong_key_of_the_client_breaks_the_verdict),
         cmocka_unit_test(a_wrong_evaluation_key_gives_more_wrong_lookups),
         cmocka_unit_test(a_wrong_table_breaks_the_verdict),
+        cmocka_unit_test(simulation_and_verification_expect_the_same),
         cmocka_unit_test(every_failing_call_gives_its_status_and_no_result),
         cmocka_unit_test(finished_samples_survive_cancelling),
     };

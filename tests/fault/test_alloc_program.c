@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "bridge/verify.h"
 #include "quant/lower.h"
+#include "sim/layer_statistics.h"
 #include "sim/parameters.h"
 #include "sim/simulate.h"
 #include "tests/bridge/fake_backend.h"
@@ -276,6 +277,33 @@ static LutraStatus simulate(LutraError *error) {
     return status;
 }
 
+static LutraStatus gather_statistics(LutraError *error) {
+    LutraOperationStatistics seen[16];
+    LutraCircuitStatistics statistics;
+    LutraLayerSettings settings;
+    const LutraImages images = {.pixels = shared.images,
+                                .labels = shared.labels,
+                                .count = IMAGES,
+                                .shape = {1, SIDE, SIDE},
+                                .class_count = CLASSES};
+    assert_true(shared.circuit.operation_count <= 16);
+    for (uint32_t i = 0; i < shared.circuit.operation_count; i++) {
+        const LutraRange range = shared.circuit.operations[i].static_range;
+        seen[i] = (LutraOperationStatistics){.min = range.min, .max = range.max};
+    }
+    const LutraSimulation simulation = {.images = IMAGES, .operations = seen};
+    fill(&statistics, sizeof statistics);
+    lutra_layer_settings_default(&settings);
+    const LutraStatus status = lutra_circuit_statistics(&statistics, &shared.circuit, &images,
+                                                        &simulation, &settings, error);
+    check_untouched(status, &statistics, sizeof statistics);
+    if (status == LUTRA_OK) {
+        assert_true(statistics.layers[0].is_predicted);
+        lutra_circuit_statistics_deinit(&statistics);
+    }
+    return status;
+}
+
 static LutraStatus simulate_one(LutraError *error) {
     LutraImageValues values;
     fill(&values, sizeof values);
@@ -527,6 +555,7 @@ static void simulation(void **state) {
     (void)state;
     allocfail_each(simulate);
     allocfail_each(simulate_one);
+    allocfail_each(gather_statistics);
 }
 
 static void verification(void **state) {
