@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of `lutra simulate`. */
+#ifndef LUTRA_CLI_SIMULATE_H
+#define LUTRA_CLI_SIMULATE_H
+
+#include "cli/cli.h"
+#include "datasets/dataset.h"
+#include "sim/simulate.h"
+
+typedef struct {
+    CliCommon common;
+    const char *circuit_path;
+    const char *data_path;
+    const char *logits_path;
+    const char *predictions_path;
+    const char *confusion_path;
+    const char *gallery_path;
+    LutraSimulationMode mode;
+    LutraSplitKind split;
+    uint64_t limit;
+    bool strict;
+} SimulateOptions;
+
+/** Words of --mode by LutraSimulationMode, ended by NULL. */
+extern const char *const simulate_mode_names[];
+
+/** What a run found; nothing is owned. */
+typedef struct {
+    const SimulateOptions *options;
+    const LutraCircuit *circuit;
+    const LutraDataset *dataset;
+    const LutraSimulation *result;
+} SimulateOutcome;
+
+/* ---- files ---- */
+
+/** Whether the files that the options ask for can be written. */
+LUTRA_MUST_CHECK LutraStatus simulate_check_outputs(const SimulateOptions *options,
+                                                    LutraError *error);
+
+/** Writes them. */
+LUTRA_MUST_CHECK LutraStatus simulate_write_files(const SimulateOutcome *outcome,
+                                                  LutraError *error);
+
+/* ---- reports on stdout; they return an exit code ---- */
+
+int simulate_print_json(const SimulateOutcome *outcome);
+int simulate_print_text(const SimulateOutcome *outcome);
+
+#endif
