@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "base/canvas_priv.h"
+#include "base/chart_axis_priv.h"
 #include "base/memory.h"
 
-enum { MAX_TICKS = 40, LABEL_BYTES = 32, MIN_WIDTH = 320, MIN_HEIGHT = 240 };
+enum { MAX_TICKS = 40, MIN_WIDTH = 320, MIN_HEIGHT = 240 };
 
 /* Ordered so that neighbours differ in lightness. */
 static const uint32_t palette[] = {0x0B3C6F, 0xE07B00, 0x7A1F5C, 0x2F9E8F,
@@ -29,7 +30,7 @@ typedef struct {
 
 typedef struct {
     double values[MAX_TICKS];
-    char labels[MAX_TICKS][LABEL_BYTES]; /* "" draws a line without a number */
+    char labels[MAX_TICKS][LUTRA_AXIS_LABEL_BYTES]; /* "" draws a line without a number */
     size_t count;
 } Ticks;
 
@@ -107,34 +108,6 @@ static void data_range(double *low, double *high, const Axis *axis, const LutraS
     }
 }
 
-/* The step 1, 2 or 5 times a power of ten that gives at most `count` steps. */
-static double nice_step(double span, double count) {
-    const double rough = span / fmax(count, 1);
-    const double power = pow(10, floor(log10(rough)));
-    const double lead = rough / power;
-    return power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10);
-}
-
-/* "-12,345.50" with a true minus sign. */
-static void fixed_label(char *label, double value, int decimals) {
-    char digits[LABEL_BYTES];
-    (void)snprintf(digits, sizeof digits, "%.*f", decimals, fabs(value));
-    const char *const point = strchr(digits, '.');
-    const size_t whole = point == NULL ? strlen(digits) : (size_t)(point - digits);
-    size_t used = 0;
-    if (value < 0 && strspn(digits, "0.") != strlen(digits)) {
-        memcpy(label, "\xe2\x88\x92", 3);
-        used = 3;
-    }
-    for (size_t i = 0; digits[i] != '\0' && used + 2 < LABEL_BYTES; i++) {
-        if (i > 0 && i < whole && (whole - i) % 3 == 0 && whole > 4) {
-            label[used++] = ',';
-        }
-        label[used++] = digits[i];
-    }
-    label[used] = '\0';
-}
-
 /* "10" with `exponent` in superscript digits. */
 static void power_label(char *label, int exponent) {
     static const char *const digits[] = {
@@ -142,10 +115,10 @@ static void power_label(char *label, int exponent) {
         "\xe2\x81\xb5", "\xe2\x81\xb6", "\xe2\x81\xb7", "\xe2\x81\xb8", "\xe2\x81\xb9"};
     char plain[16];
     (void)snprintf(plain, sizeof plain, "%d", exponent);
-    size_t used = (size_t)snprintf(label, LABEL_BYTES, "10");
+    size_t used = (size_t)snprintf(label, LUTRA_AXIS_LABEL_BYTES, "10");
     for (size_t i = 0; plain[i] != '\0'; i++) {
         const char *const glyph = plain[i] == '-' ? "\xe2\x81\xbb" : digits[plain[i] - '0'];
-        used += (size_t)snprintf(label + used, LABEL_BYTES - used, "%s", glyph);
+        used += (size_t)snprintf(label + used, LUTRA_AXIS_LABEL_BYTES - used, "%s", glyph);
     }
 }
 
@@ -160,10 +133,10 @@ static void linear_ticks(Ticks *ticks, const Axis *axis, double step) {
         }
         ticks->values[i] = value;
         if (largest >= 1e9 || step < 1e-6) {
-            (void)snprintf(ticks->labels[i], LABEL_BYTES, "%.6g",
+            (void)snprintf(ticks->labels[i], LUTRA_AXIS_LABEL_BYTES, "%.6g",
                            fabs(value) < step / 2 ? 0 : value);
         } else {
-            fixed_label(ticks->labels[i], value, decimals);
+            lutra_axis_label(ticks->labels[i], value, decimals);
         }
         ticks->count = (size_t)i + 1;
     }
@@ -181,11 +154,11 @@ static void add_log_tick(Ticks *ticks, const Axis *axis, int lead, int exponent,
     /* One way of writing for the whole axis. */
     const bool plain = axis->low > -3.3 && axis->high < 5.3;
     if (numbered && plain) {
-        fixed_label(label, lead * pow(10, exponent), exponent < 0 ? -exponent : 0);
+        lutra_axis_label(label, lead * pow(10, exponent), exponent < 0 ? -exponent : 0);
     } else if (numbered && lead == 1) {
         power_label(label, exponent);
     } else if (numbered) {
-        (void)snprintf(label, LABEL_BYTES, "%de%d", lead, exponent);
+        (void)snprintf(label, LUTRA_AXIS_LABEL_BYTES, "%de%d", lead, exponent);
     }
 }
 
@@ -220,7 +193,7 @@ static void make_ticks(Ticks *ticks, const Axis *axis, double count, bool whole)
     if (axis->log10) {
         log_ticks(ticks, axis, count);
     } else {
-        const double step = nice_step(axis->high - axis->low, count);
+        const double step = lutra_axis_step(axis->high - axis->low, count);
         linear_ticks(ticks, axis, whole ? fmax(step, 1) : step);
     }
 }
@@ -235,7 +208,7 @@ static void fix_range(Axis *axis, double data_low, double data_high, double wish
         /* Values never cross zero only because of the margin. */
         axis->low = data_low >= 0 ? fmax(axis->low, 0) : axis->low;
         axis->high = data_high <= 0 ? fmin(axis->high, 0) : axis->high;
-        const double step = nice_step(axis->high - axis->low, tick_count);
+        const double step = lutra_axis_step(axis->high - axis->low, tick_count);
         axis->low = step * floor(axis->low / step + 1e-9);
         axis->high = step * ceil(axis->high / step - 1e-9);
     }

@@ -69,4 +69,36 @@ LUTRA_MUST_CHECK LutraStatus lutra_chart_write_grid(const char *title, const Lut
                                                     uint32_t width, const char *path, bool force,
                                                     LutraError *error);
 
+/** One panel of a picture of histograms. Bars stand at first, first + 1, ... */
+typedef struct {
+    const char *title;
+    const char *note;     /* one line below the title; may be NULL */
+    double first;
+    size_t count;         /* >= 1 */
+    const double *shares; /* (count) of all values, drawn upwards */
+    const double *edges;  /* (count) 0 .. 1, drawn downwards, each just below its bar; or NULL */
+    double bucket;        /* width of a bucket in steps; NAN: none is shown */
+    double deviation;     /* of noise in steps; NAN: none is shown */
+} LutraHistogramPanel;
+
+typedef struct {
+    const char *title;
+    const char *subtitle;    /* may be NULL */
+    const char *x_label;     /* with unit */
+    const char *shares_label; /* what bars upwards mean */
+    const char *edges_label;  /* what bars downwards mean */
+    uint32_t columns;        /* of panels, >= 1 */
+} LutraHistogramPage;
+
+/**
+ * A page of histograms, row by row. Bars that would be narrower than a pixel are put together, and
+ * both kinds keep their sums; each panel has its own axes.
+ *
+ * @errors LUTRA_EINVAL no panel, or more than one picture can hold
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_chart_write_histograms(const LutraHistogramPage *page,
+                                                          const LutraHistogramPanel *panels,
+                                                          size_t panel_count, const char *path,
+                                                          bool force, LutraError *error);
+
 #endif

@@ -117,6 +117,14 @@ LutraStatus lutra_file_read(LutraBytes *bytes, const char *path, size_t max_byte
     return LUTRA_OK;
 }
 
+LutraStatus lutra_file_path_in(char **path, const char *folder, const char *name,
+                               LutraError *error) {
+    const size_t bytes = strlen(folder) + strlen(name) + 2;
+    LUTRA_TRY(lutra_alloc(path, bytes, 1, error));
+    (void)snprintf(*path, bytes, "%s/%s", folder, name);
+    return LUTRA_OK;
+}
+
 bool lutra_file_exists(const char *path) {
     struct stat info;
     return lstat(path, &info) == 0;

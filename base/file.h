@@ -42,6 +42,10 @@ LUTRA_MUST_CHECK LutraStatus lutra_file_partial_name(char **partial, const char 
 LUTRA_MUST_CHECK LutraStatus lutra_file_publish(const char *partial, const char *path, bool force,
                                                 LutraError *error);
 
+/** "FOLDER/NAME". Heap, free with lutra_free. */
+LUTRA_MUST_CHECK LutraStatus lutra_file_path_in(char **path, const char *folder, const char *name,
+                                                LutraError *error);
+
 /** Whether something exists at `path`. */
 bool lutra_file_exists(const char *path);
 

@@ -16,6 +16,7 @@ enum {
     KEY_PREDICTIONS,
     KEY_CONFUSION,
     KEY_GALLERY,
+    KEY_LAYERS,
     KEY_STRICT
 };
 
@@ -33,6 +34,8 @@ static const struct argp_option option_table[] = {
     {"predictions", KEY_PREDICTIONS, "FILE.csv", 0, "write label and answer of every image", 3},
     {"confusion", KEY_CONFUSION, "FILE.png", 0, "draw the confusion matrix", 3},
     {"gallery", KEY_GALLERY, "FILE.png", 0, "draw the first images with their answers", 3},
+    {"layers", KEY_LAYERS, "DIR", 0,
+     "histograms of what tables read, in the clear: layers.csv, layers.h5, layers.png", 3},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -52,6 +55,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_PREDICTIONS: options->predictions_path = argument; return 0;
         case KEY_CONFUSION: options->confusion_path = argument; return 0;
         case KEY_GALLERY: options->gallery_path = argument; return 0;
+        case KEY_LAYERS: options->layers_folder = argument; return 0;
         case KEY_STRICT: options->strict = true; return 0;
         case ARGP_KEY_ARG:
             if (options->circuit_path != NULL) {
@@ -108,26 +112,52 @@ static int report(const SimulateOutcome *outcome) {
     return code;
 }
 
-static LutraStatus run(LutraSimulation *result, const SimulateOptions *options,
-                       const LutraDataset *dataset, const LutraCircuit *circuit,
-                       LutraError *error) {
+static LutraImages images_of(const SimulateOptions *options, const LutraDataset *dataset) {
     const LutraSplit *const split = &dataset->splits[options->split];
-    const LutraImages images = {.pixels = split->images,
-                                .labels = split->labels,
-                                .count = split->count,
-                                .shape = {dataset->channels, dataset->height, dataset->width},
-                                .class_count = dataset->class_count};
+    return (LutraImages){.pixels = split->images,
+                         .labels = split->labels,
+                         .count = split->count,
+                         .shape = {dataset->channels, dataset->height, dataset->width},
+                         .class_count = dataset->class_count};
+}
+
+static LutraStatus run(LutraSimulation *result, const SimulateOptions *options,
+                       LutraSimulationMode mode, const LutraImages *images,
+                       const LutraCircuit *circuit, LutraError *error) {
     LutraSimulateSettings settings;
     CliProgress progress;
     lutra_simulate_default(&settings);
-    settings.mode = options->mode;
+    settings.mode = mode;
     settings.threads = options->common.threads;
     settings.cpu_flags = options->common.cpu_flags;
     settings.keep_logits = options->logits_path != NULL;
     cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;
-    const LutraStatus status = lutra_simulate(result, circuit, &images, &settings, error);
+    const LutraStatus status = lutra_simulate(result, circuit, images, &settings, error);
     cli_progress_stop(&progress);
+    return status;
+}
+
+/** Statistics of layers are those of clear values, whatever the mode was. */
+static LutraStatus run_layers(LutraCircuitStatistics *layers, const SimulateOptions *options,
+                              const LutraSimulation *result, const LutraImages *images,
+                              const LutraCircuit *circuit, LutraError *error) {
+    LutraLayerSettings settings;
+    LutraSimulation clear = {0};
+    CliProgress progress;
+    LutraStatus status = LUTRA_OK;
+    if (options->mode != LUTRA_MODE_CLEAR) {
+        LUTRA_TRY(run(&clear, options, LUTRA_MODE_CLEAR, images, circuit, error));
+    }
+    lutra_layer_settings_default(&settings);
+    settings.threads = options->common.threads;
+    settings.cpu_flags = options->common.cpu_flags;
+    cli_progress_start(&progress, &options->common);
+    settings.progress = &progress.progress;
+    status = lutra_circuit_statistics(layers, circuit, images,
+                                      clear.images > 0 ? &clear : result, &settings, error);
+    cli_progress_stop(&progress);
+    lutra_simulation_deinit(&clear);
     return status;
 }
 
@@ -136,6 +166,7 @@ int cmd_simulate(int argc, char **argv) {
     LutraCircuit circuit = {0};
     LutraDataset dataset = {0};
     LutraSimulation result = {0};
+    LutraCircuitStatistics layers = {0};
     LutraError error = {""};
     LutraStatus status = LUTRA_OK;
     int code = CLI_EXIT_DONE;
@@ -144,15 +175,21 @@ int cmd_simulate(int argc, char **argv) {
     LUTRA_TRY_GOTO(status, lutra_circuit_read(&circuit, options.circuit_path, &error));
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&dataset, options.data_path, 1u << options.split,
                                               options.limit, &error));
-    status = run(&result, &options, &dataset, &circuit, &error);
+    const LutraImages images = images_of(&options, &dataset);
+    status = run(&result, &options, options.mode, &images, &circuit, &error);
+    if (status == LUTRA_OK && options.layers_folder != NULL) {
+        status = run_layers(&layers, &options, &result, &images, &circuit, &error);
+    }
     if (result.images > 0) { /* Ctrl-C keeps what is finished */
-        const SimulateOutcome outcome = {&options, &circuit, &dataset, &result};
+        const SimulateOutcome outcome = {&options, &circuit, &dataset, &result,
+                                         layers.layer_count > 0 ? &layers : NULL};
         code = report(&outcome);
     }
 done:
     if (status != LUTRA_OK) {
         code = cli_fail(COMMAND, status, &error);
     }
+    lutra_circuit_statistics_deinit(&layers);
     lutra_simulation_deinit(&result);
     lutra_dataset_deinit(&dataset);
     lutra_circuit_deinit(&circuit);

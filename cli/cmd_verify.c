@@ -103,13 +103,6 @@ static const struct argp argp = {
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static LutraStatus path_in(char **path, const char *folder, const char *name, LutraError *error) {
-    const size_t bytes = strlen(folder) + strlen(name) + 2;
-    LUTRA_TRY(lutra_alloc(path, bytes, 1, error));
-    (void)snprintf(*path, bytes, "%s/%s", folder, name);
-    return LUTRA_OK;
-}
-
 static void print_samples(FILE *out, const Options *options, const LutraVerifyResult *result,
                           const LutraSplit *split) {
     fputs(
@@ -164,7 +157,7 @@ static LutraStatus write_table(const Options *options, const char *name,
                                LutraError *error) {
     CliCsv csv;
     char *path = NULL;
-    LUTRA_TRY(path_in(&path, options->folder, name, error));
+    LUTRA_TRY(lutra_file_path_in(&path, options->folder, name, error));
     LutraStatus status = cli_csv_open(&csv, error);
     if (status == LUTRA_OK) {
         if (split != NULL) {
@@ -186,7 +179,7 @@ static LutraStatus check_folder(const Options *options, LutraError *error) {
     LUTRA_TRY(lutra_folder_create(options->folder, error));
     for (size_t i = 0; i < 2; i++) {
         char *path = NULL;
-        LUTRA_TRY(path_in(&path, options->folder, names[i], error));
+        LUTRA_TRY(lutra_file_path_in(&path, options->folder, names[i], error));
         const LutraStatus status = lutra_file_check_output(path, options->common.force, error);
         lutra_free(&path);
         LUTRA_TRY(status);

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "datasets/dataset.h"
+#include "sim/layer_statistics.h"
 #include "sim/simulate.h"
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     const char *predictions_path;
     const char *confusion_path;
     const char *gallery_path;
+    const char *layers_folder;
     LutraSimulationMode mode;
     LutraSplitKind split;
     uint64_t limit;
@@ -30,6 +32,7 @@ typedef struct {
     const LutraCircuit *circuit;
     const LutraDataset *dataset;
     const LutraSimulation *result;
+    const LutraCircuitStatistics *layers; /* NULL without --layers */
 } SimulateOutcome;
 
 /* ---- files ---- */
@@ -41,6 +44,26 @@ LUTRA_MUST_CHECK LutraStatus simulate_check_outputs(const SimulateOptions *optio
 /** Writes them. */
 LUTRA_MUST_CHECK LutraStatus simulate_write_files(const SimulateOutcome *outcome,
                                                   LutraError *error);
+
+/* ---- what tables and the output read ---- */
+
+/** Whether layers.csv, layers.h5 and layers.png can be written; creates the folder. */
+LUTRA_MUST_CHECK LutraStatus simulate_check_layers(const SimulateOptions *options,
+                                                   LutraError *error);
+
+/** Writes them. */
+LUTRA_MUST_CHECK LutraStatus simulate_write_layers(const SimulateOutcome *outcome,
+                                                   LutraError *error);
+
+/** A table on stdout. */
+void simulate_print_layers(const SimulateOutcome *outcome);
+
+/** The same as members of an operation's object; nothing if the operation reads nothing. */
+void simulate_set_layer(LutraJson *object, const LutraCircuitStatistics *layers,
+                        uint32_t operation);
+
+/** Look-ups per image that noise is expected to change, over all layers; NAN if not predicted. */
+double simulate_expected_changed(const LutraCircuitStatistics *layers);
 
 /* ---- reports on stdout; they return an exit code ---- */
 

@@ -59,6 +59,9 @@ LutraStatus simulate_write_files(const SimulateOutcome *outcome, LutraError *err
                                     result->images, options->gallery_path, options->common.force,
                                     error));
     }
+    if (outcome->layers != NULL) {
+        LUTRA_TRY(simulate_write_layers(outcome, error));
+    }
     return LUTRA_OK;
 }
 
@@ -70,5 +73,5 @@ LutraStatus simulate_check_outputs(const SimulateOptions *options, LutraError *e
             LUTRA_TRY(lutra_file_check_output(paths[i], options->common.force, error));
         }
     }
-    return LUTRA_OK;
+    return options->layers_folder == NULL ? LUTRA_OK : simulate_check_layers(options, error);
 }

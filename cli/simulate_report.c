@@ -40,6 +40,9 @@ static void add_layers(LutraJson *json, const SimulateOutcome *outcome) {
         } else {
             lutra_json_set_null(layer, "sparsity");
         }
+        if (outcome->layers != NULL) {
+            simulate_set_layer(layer, outcome->layers, i);
+        }
     }
 }
 
@@ -73,6 +76,10 @@ int simulate_print_json(const SimulateOutcome *outcome) {
         for (uint32_t c = 0; c < result->class_count; c++) {
             lutra_json_add_i64(row, (int64_t)result->confusion[r * result->class_count + c]);
         }
+    }
+    if (outcome->layers != NULL) {
+        lutra_json_set_f64(json, "expected_changed_lookups_per_image",
+                           simulate_expected_changed(outcome->layers));
     }
     add_layers(json, outcome);
     return cli_print_json(COMMAND, &json);
@@ -113,6 +120,9 @@ int simulate_print_text(const SimulateOutcome *outcome) {
             printf(" %5.1f %%", 100.0 * (double)seen->zeros / (double)seen->elements);
         }
         putchar('\n');
+    }
+    if (outcome->layers != NULL) {
+        simulate_print_layers(outcome);
     }
     return cli_end_text("lutra simulate");
 }

@@ -255,11 +255,70 @@ static void equal_charts_are_equal_files(void **state) {
     lutra_bytes_deinit(&bytes[1]);
 }
 
+/* What is drawn in the rows of the picture where `colour` stands: first and last row. */
+static void rows_of(const LutraImage *image, uint32_t colour, uint32_t *first, uint32_t *last) {
+    *first = UINT32_MAX;
+    for (uint32_t y = 0; y < image->height; y++) {
+        for (uint32_t x = image->width / 8; x < image->width; x++) {
+            if (y > 80 && colour_at(image, x, y) == colour) { /* below the legend */
+                *first = *first == UINT32_MAX ? y : *first;
+                *last = y;
+            }
+        }
+    }
+}
+
+static void histograms_stand_above_their_edges(void **state) {
+    (void)state;
+    enum { COUNT = 2000 };
+    static double shares[COUNT];
+    static double edges[COUNT];
+    LutraError error;
+    const char *const path = check_temporary("histograms.png");
+    const LutraHistogramPage page = {"title", NULL, "x", "up", "down", 2};
+    LutraHistogramPanel panels[] = {
+        {.title = "wide", .note = "note", .first = -900, .count = COUNT},
+        {.title = "one value", .first = 5, .count = 1},
+        {.title = "no edges", .first = 0, .count = 7}};
+    shares[1999] = 1.0;
+    edges[3] = 0.5;
+    for (size_t i = 0; i < 3; i++) {
+        panels[i].shares = shares + COUNT - panels[i].count;
+        panels[i].edges = i == 2 ? NULL : edges;
+        panels[i].bucket = i == 0 ? 1e9 : (double)NAN;
+        panels[i].deviation = i == 1 ? 0.01 : (double)NAN;
+    }
+    uint32_t widths[2];
+    for (size_t count = 1; count <= 3; count += 2) {
+        LutraImage image = {0};
+        check_status(lutra_chart_write_histograms(&page, panels, count, path, true, &error),
+                     LUTRA_OK, &error);
+        read_back(&image, path);
+        uint32_t up[2] = {0, 0};
+        uint32_t down[2] = {0, 0};
+        rows_of(&image, FIRST, &up[0], &up[1]);
+        rows_of(&image, SECOND, &down[0], &down[1]);
+        if (count == 1) { /* one tall bar, and below it one edge */
+            assert_true(up[1] - up[0] > 60);
+            assert_true(down[1] - down[0] > 25);
+            assert_true(up[1] <= down[0]);
+        }
+        widths[count / 2] = image.width;
+        lutra_image_deinit(&image);
+    }
+    assert_true(widths[1] > widths[0]);
+    check_status(lutra_chart_write_histograms(&page, panels, 0, path, true, &error), LUTRA_EINVAL,
+                 &error);
+    check_status(lutra_chart_write_histograms(&page, panels, 100000, path, true, &error),
+                 LUTRA_EINVAL, &error);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(histograms_stand_above_their_edges),
         cmocka_unit_test(curves_and_intervals_are_drawn),
         cmocka_unit_test(whole_x_have_whole_ticks),
         cmocka_unit_test(odd_data_still_give_a_picture),
