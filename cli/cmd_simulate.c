@@ -26,7 +26,7 @@ static const struct argp_option option_table[] = {
     {"split", KEY_SPLIT, "NAME", 0, "train or test (default test)", 1},
     {"limit", KEY_LIMIT, "N", 0, "only the first N images (default: all)", 1},
     {NULL, 0, NULL, 0, "Run:", 2},
-    {"mode", KEY_MODE, "MODE", 0, "clear (default): exact integers; torus: 64-bit words that wrap",
+    {"mode", KEY_MODE, "MODE", 0, "clear (default): exact integers; torus: 64-bit words that wrap; noisy: words with noise",
      2},
     {"strict", KEY_STRICT, NULL, 0, "exit with 1 if any value left its range", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
@@ -41,7 +41,10 @@ static const struct argp_option option_table[] = {
 static error_t parse(int key, char *argument, struct argp_state *state) {
     SimulateOptions *const options = state->input;
     switch (key) {
-        case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+        case ARGP_KEY_INIT:
+            state->child_inputs[0] = &options->common;
+            state->child_inputs[1] = &options->noise;
+            return 0;
         case KEY_DATA: options->data_path = argument; return 0;
         case KEY_MODE:
             options->mode =
@@ -71,12 +74,18 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             if (options->data_path == NULL) {
                 argp_failure(state, CLI_EXIT_USAGE, 0, "needs --data FILE");
             }
+            if (options->noise.is_given && options->mode != LUTRA_MODE_NOISY) {
+                argp_failure(state, CLI_EXIT_USAGE, 0,
+                             "--noise, --noise-model, --noise-rounding and --repeats need --mode "
+                             "noisy");
+            }
             return 0;
         default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&cli_common_argp, 0, NULL, 0}, {&cli_noise_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     option_table,
     parse,
@@ -86,7 +95,8 @@ static const struct argp argp = {
     "\vExamples:\n"
     "  lutra simulate small.circuit.h5 --data fashion-mnist.h5\n"
     "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --limit 1000 --json \\\n"
-    "      --predictions answers.csv --confusion confusion.png\n\n"
+    "      --predictions answers.csv --confusion confusion.png\n"
+    "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --mode noisy --repeats 10\n\n"
     "Exit codes: 0 done; 1 done, but with --strict a value left its range; 2 usage; 3 bad input "
     "data; 4 environment; 5 bug in lutra; 130 interrupted.",
     children,
@@ -121,23 +131,6 @@ static LutraImages images_of(const SimulateOptions *options, const LutraDataset 
                          .class_count = dataset->class_count};
 }
 
-static LutraStatus run(LutraSimulation *result, const SimulateOptions *options,
-                       LutraSimulationMode mode, const LutraImages *images,
-                       const LutraCircuit *circuit, LutraError *error) {
-    LutraSimulateSettings settings;
-    CliProgress progress;
-    lutra_simulate_default(&settings);
-    settings.mode = mode;
-    settings.threads = options->common.threads;
-    settings.cpu_flags = options->common.cpu_flags;
-    settings.keep_logits = options->logits_path != NULL;
-    cli_progress_start(&progress, &options->common);
-    settings.progress = &progress.progress;
-    const LutraStatus status = lutra_simulate(result, circuit, images, &settings, error);
-    cli_progress_stop(&progress);
-    return status;
-}
-
 /** Statistics of layers are those of clear values, whatever the mode was. */
 static LutraStatus run_layers(LutraCircuitStatistics *layers, const SimulateOptions *options,
                               const LutraSimulation *result, const LutraImages *images,
@@ -147,7 +140,7 @@ static LutraStatus run_layers(LutraCircuitStatistics *layers, const SimulateOpti
     CliProgress progress;
     LutraStatus status = LUTRA_OK;
     if (options->mode != LUTRA_MODE_CLEAR) {
-        LUTRA_TRY(run(&clear, options, LUTRA_MODE_CLEAR, images, circuit, error));
+        LUTRA_TRY(simulate_run_clear(&clear, options, images, circuit, error));
     }
     lutra_layer_settings_default(&settings);
     settings.threads = options->common.threads;
@@ -165,23 +158,24 @@ int cmd_simulate(int argc, char **argv) {
     SimulateOptions options = {.split = LUTRA_SPLIT_TEST, .mode = LUTRA_MODE_CLEAR};
     LutraCircuit circuit = {0};
     LutraDataset dataset = {0};
-    LutraSimulation result = {0};
+    SimulateRuns runs = {0};
     LutraCircuitStatistics layers = {0};
     LutraError error = {""};
     LutraStatus status = LUTRA_OK;
     int code = CLI_EXIT_DONE;
     cli_parse(&argp, argc, argv, &options);
+    options.noise.settings.seed = options.common.seed;
     LUTRA_TRY_GOTO(status, simulate_check_outputs(&options, &error));
     LUTRA_TRY_GOTO(status, lutra_circuit_read(&circuit, options.circuit_path, &error));
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&dataset, options.data_path, 1u << options.split,
                                               options.limit, &error));
     const LutraImages images = images_of(&options, &dataset);
-    status = run(&result, &options, options.mode, &images, &circuit, &error);
+    status = simulate_run(&runs, &options, &images, &circuit, &error);
     if (status == LUTRA_OK && options.layers_folder != NULL) {
-        status = run_layers(&layers, &options, &result, &images, &circuit, &error);
+        status = run_layers(&layers, &options, &runs.result, &images, &circuit, &error);
     }
-    if (result.images > 0) { /* Ctrl-C keeps what is finished */
-        const SimulateOutcome outcome = {&options, &circuit, &dataset, &result,
+    if (runs.count > 0) { /* Ctrl-C keeps what is finished */
+        const SimulateOutcome outcome = {&options, &circuit, &dataset, &runs.result, &runs,
                                          layers.layer_count > 0 ? &layers : NULL};
         code = report(&outcome);
     }
@@ -190,7 +184,7 @@ done:
         code = cli_fail(COMMAND, status, &error);
     }
     lutra_circuit_statistics_deinit(&layers);
-    lutra_simulation_deinit(&result);
+    simulate_runs_deinit(&runs);
     lutra_dataset_deinit(&dataset);
     lutra_circuit_deinit(&circuit);
     return code;

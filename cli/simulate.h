@@ -4,12 +4,14 @@
 #define LUTRA_CLI_SIMULATE_H
 
 #include "cli/cli.h"
+#include "cli/noise_options.h"
 #include "datasets/dataset.h"
 #include "sim/layer_statistics.h"
 #include "sim/simulate.h"
 
 typedef struct {
     CliCommon common;
+    CliNoise noise;
     const char *circuit_path;
     const char *data_path;
     const char *logits_path;
@@ -26,12 +28,41 @@ typedef struct {
 /** Words of --mode by LutraSimulationMode, ended by NULL. */
 extern const char *const simulate_mode_names[];
 
-/** What a run found; nothing is owned. */
+/* ---- runs ---- */
+
+/** What one run found, or several whose noise was drawn anew. */
+typedef struct {
+    LutraSimulation result;  /* images, answers and logits of the first, all else summed; owned */
+    uint32_t count;          /* finished */
+    uint64_t *top1_hits;     /* (repeats asked for) of each, owned */
+    uint64_t top1_hits_sum;
+    uint64_t top5_hits_sum;
+} SimulateRuns;
+
+/**
+ * Runs the circuit as often as the options say.
+ *
+ * @param[in,out] runs  zeroed before; deinit it also on error
+ * @errors those of lutra_simulate; after LUTRA_ECANCELLED runs holds what was finished
+ */
+LUTRA_MUST_CHECK LutraStatus simulate_run(SimulateRuns *runs, const SimulateOptions *options,
+                                          const LutraImages *images, const LutraCircuit *circuit,
+                                          LutraError *error);
+void simulate_runs_deinit(SimulateRuns *runs);
+
+/** Once, in clear mode, whatever the options say. */
+LUTRA_MUST_CHECK LutraStatus simulate_run_clear(LutraSimulation *result,
+                                                const SimulateOptions *options,
+                                                const LutraImages *images,
+                                                const LutraCircuit *circuit, LutraError *error);
+
+/** What was found; nothing is owned. */
 typedef struct {
     const SimulateOptions *options;
     const LutraCircuit *circuit;
     const LutraDataset *dataset;
-    const LutraSimulation *result;
+    const LutraSimulation *result; /* of runs */
+    const SimulateRuns *runs;
     const LutraCircuitStatistics *layers; /* NULL without --layers */
 } SimulateOutcome;
 

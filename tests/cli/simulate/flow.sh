@@ -35,6 +35,21 @@ if [ "$(key out_of_range torus.txt)" = 0 ]; then cmp l1.csv lt.csv; fi
 "$LUTRA" simulate c.h5 --data d.h5 --mode noisy --threads 1 --cpu ref --logits lm.csv > /dev/null
 [ "$(key mode noisy.txt)" = '"noisy"' ]
 cmp ln.csv lm.csv
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --repeats 3 --seed 7 --json > repeats.txt
+[ "$(key repeats repeats.txt)" = 3 ]
+[ "$(key kind repeats.txt)" = '"lookups"' ]
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --noise sources --noise-rounding separate \
+    --noise-model concrete --limit 4 > sources.txt
+grep -q '^noise       drawn at every source, rounded separately, concrete model' sources.txt
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --noise p-error=0.25 --json > plain.txt
+awk -v n="$(key displaced_per_image plain.txt)" 'BEGIN {exit n > 1 ? 0 : 1}'
+# without noise: the torus' own answers
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --noise p-error=0 --logits lz.csv > /dev/null
+cmp lt.csv lz.csv
+code=0; "$LUTRA" simulate c.h5 --data d.h5 --noise sources || code=$?
+[ "$code" = 2 ]
+code=0; "$LUTRA" simulate c.h5 --data d.h5 --mode noisy --noise p-error=1.5 || code=$?
+[ "$code" = 2 ]
 code=0; "$LUTRA" simulate d.h5 --data d.h5 || code=$?
 [ "$code" = 3 ]
 code=0; "$LUTRA" simulate missing.h5 --data d.h5 || code=$?
