@@ -59,7 +59,7 @@ LutraStatus simulate_run(SimulateRuns *runs, const SimulateOptions *options,
     for (uint32_t i = 1; status == LUTRA_OK && i < options->noise.repeats; i++) {
         LutraSimulation run = {0};
         status = run_once(&run, options, options->mode, i, images, circuit, error);
-        if (status == LUTRA_OK) { /* a repeat that was stopped has fewer images: it does not count */
+        if (status == LUTRA_OK) { /* one that was stopped has fewer images */
             add_run(&runs->result, &run);
             note_run(runs, &run);
         }
