@@ -16,6 +16,11 @@ typedef enum {
 /** Flags of LutraCpuFlag that this processor and system support. */
 uint32_t lutra_cpu_detect(void);
 
+enum { LUTRA_CPU_MODEL_BYTES = 49 };
+
+/** The processor's own name, such as "AMD EPYC 7763", or "unknown"; cut at the buffer's size. */
+void lutra_cpu_model(char model[LUTRA_CPU_MODEL_BYTES]);
+
 /** Flags named by "ref", "avx2", "avx512" or "native", cut to what is supported; -1 if unknown. */
 int64_t lutra_cpu_flags_of_name(const char *name);
 

@@ -13,4 +13,5 @@ const CliCommand cli_commands[] = {
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
     {"verify", cmd_verify, "runs samples under real FHE and checks every look-up", "Real FHE"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
+    {"bench", cmd_bench, "speed and memory on this machine, against a stored baseline", "Machine"},
     {0}};
