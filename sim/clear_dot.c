@@ -218,11 +218,63 @@ static size_t pixel_bytes_of(DotMethod method, size_t stride) {
     return stride * sizeof(int32_t);
 }
 
-/** Steps of a sum in bytes before it could leave int16. */
-static uint32_t bytes_flush_steps(const LutraOperation *op, const Window *window,
-                                  const ClearValue *x) {
-    const int64_t pair = 2 * (int64_t)largest_weight(op, window) * largest_code(x);
-    return (uint32_t)(pair == 0 ? INT16_MAX : INT16_MAX / pair);
+/**
+ * Whether int16 sums of packed bytes, taken anew every `count` steps, hold whatever the codes are.
+ * Sums inside may wrap and come back: only where they end must they fit.
+ */
+static bool int16_sums_fit(const int8_t *weights, size_t steps, size_t count, int64_t code) {
+    enum { LANES = LUTRA_SIM_STEP_BYTES / 2 }; /* two products each */
+    for (size_t first = 0; first < steps; first += count) {
+        const size_t end = steps - first < count ? steps : first + count;
+        int32_t above[LANES] = {0};
+        int32_t below[LANES] = {0};
+        for (size_t s = first; s < end; s++) {
+            const int8_t *const step = weights + s * LUTRA_SIM_STEP_BYTES;
+            for (size_t i = 0; i < LANES; i++) {
+                const int32_t w0 = step[2 * i];
+                const int32_t w1 = step[2 * i + 1];
+                above[i] += (w0 > 0 ? w0 : 0) + (w1 > 0 ? w1 : 0);
+                below[i] += (w0 < 0 ? w0 : 0) + (w1 < 0 ? w1 : 0);
+            }
+        }
+        for (size_t i = 0; i < LANES; i++) {
+            if (above[i] * code > INT16_MAX || below[i] * code < INT16_MIN) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool all_int16_sums_fit(const ClearDot *dot, size_t blocks, size_t count, int64_t code) {
+    const size_t steps = (size_t)dot->task.rows * dot->task.row_steps;
+    const int8_t *weights = dot->weights;
+    for (size_t b = 0; b < blocks; b++) {
+        if (!int16_sums_fit(weights, steps, count, code)) {
+            return false;
+        }
+        weights += steps * LUTRA_SIM_STEP_BYTES;
+    }
+    return true;
+}
+
+/**
+ * Steps of a sum of packed bytes before it is added to int32. What any weights of this size allow
+ * is the start; these weights mostly allow several times as many.
+ */
+static uint32_t bytes_flush_steps(const ClearDot *dot, size_t blocks, int64_t weight,
+                                  int64_t code) {
+    const size_t steps = (size_t)dot->task.rows * dot->task.row_steps;
+    size_t count = weight * code == 0 ? INT16_MAX : (size_t)(INT16_MAX / (2 * weight * code));
+    size_t more = count;
+    while (count < steps && all_int16_sums_fit(dot, blocks, count + more, code)) {
+        count += more;
+        more = count;
+    }
+    for (more /= 2; count < steps && 8 * more > count; more /= 2) {
+        count += all_int16_sums_fit(dot, blocks, count + more, code) ? more : 0;
+    }
+    return (uint32_t)(count < UINT32_MAX ? count : UINT32_MAX);
 }
 
 LutraStatus lutra_clear_dot_prepare(ClearDot *dot, const ClearValue *y, const ClearValue *x,
@@ -253,13 +305,16 @@ LutraStatus lutra_clear_dot_prepare(ClearDot *dot, const ClearValue *y, const Cl
     if (dot->method == DOT_GENERAL) {
         return pack_general(dot, y, &window, x->stride, error);
     }
-    if (dot->method == DOT_BYTES) {
-        dot->task.flush_steps = bytes_flush_steps(op, &window, x);
-    }
     if (dot->method == DOT_TERNARY) {
         LUTRA_TRY(make_pair_tables(dot, x, error));
     }
-    return pack_weights(dot, y, &window, x->stride, error);
+    LUTRA_TRY(pack_weights(dot, y, &window, x->stride, error));
+    if (dot->method == DOT_BYTES && y->format != VALUE_I16) {
+        dot->task.flush_steps =
+            bytes_flush_steps(dot, y->stride / LUTRA_SIM_DOT_CHANNELS,
+                              largest_weight(op, &window), largest_code(x));
+    }
+    return LUTRA_OK;
 }
 
 void lutra_clear_dot_deinit(ClearDot *dot) {

@@ -13,26 +13,10 @@ static inline void lutra_steps_seen_start(LutraStepsSeen *seen) {
                              .y_min = UINT32_MAX};
 }
 
-/** y of one input; thresholds are read with the given element type. */
-static inline uint32_t lutra_steps_at(const LutraStepsTask *task, size_t channel, int32_t x,
-                                      bool narrow) {
-    int32_t count = 0;
-    for (uint32_t level = 0; level < task->level_count; level++) {
-        const size_t at = level * task->x_stride + channel;
-        const int32_t threshold = narrow ? ((const int16_t *)task->thresholds)[at]
-                                         : ((const int32_t *)task->thresholds)[at];
-        count += x > threshold;
-    }
-    return (uint32_t)(task->base[channel] + task->direction[channel] * count);
-}
-
-/**
- * Folds the extremes of one chunk into `seen`. Tables are monotone, so the extremes of y are at the
- * extremes of x.
- */
+/** Folds the extremes of one chunk, (16) each, into `seen`; lanes beyond the channels are ignored. */
 static inline void lutra_steps_chunk_end(const LutraStepsTask *task, LutraStepsSeen *seen,
                                          size_t first, const int32_t *min, const int32_t *max,
-                                         bool narrow) {
+                                         const uint8_t *y_min, const uint8_t *y_max) {
     const size_t end = first + LUTRA_SIM_LANES < task->channels ? first + LUTRA_SIM_LANES
                                                                 : task->channels;
     bool marked = false;
@@ -41,16 +25,14 @@ static inline void lutra_steps_chunk_end(const LutraStepsTask *task, LutraStepsS
         const int32_t high = max[c - first];
         const int64_t shifted_low = (int64_t)low + task->offsets[c];
         const int64_t shifted_high = (int64_t)high + task->offsets[c];
-        const uint32_t y_low = lutra_steps_at(task, c, low, narrow);
-        const uint32_t y_high = lutra_steps_at(task, c, high, narrow);
-        const uint32_t y_min = y_low < y_high ? y_low : y_high;
-        const uint32_t y_max = y_low < y_high ? y_high : y_low;
+        const uint32_t y_low = y_min[c - first];
+        const uint32_t y_high = y_max[c - first];
         seen->x_min = low < seen->x_min ? low : seen->x_min;
         seen->x_max = high > seen->x_max ? high : seen->x_max;
         seen->shifted_min = shifted_low < seen->shifted_min ? shifted_low : seen->shifted_min;
         seen->shifted_max = shifted_high > seen->shifted_max ? shifted_high : seen->shifted_max;
-        seen->y_min = y_min < seen->y_min ? y_min : seen->y_min;
-        seen->y_max = y_max > seen->y_max ? y_max : seen->y_max;
+        seen->y_min = y_low < seen->y_min ? y_low : seen->y_min;
+        seen->y_max = y_high > seen->y_max ? y_high : seen->y_max;
         marked = marked || low < task->low[c] || high > task->high[c];
     }
     task->marked[first / LUTRA_SIM_LANES] = marked ? 1 : 0;

@@ -103,6 +103,19 @@ void lutra_sim_dot_words32_ref(const LutraDotTask *task) {
     }
 }
 
+/** y of one input; thresholds are read with the given element type. */
+static inline uint8_t step_code(const LutraStepsTask *task, size_t channel, int32_t x,
+                                bool narrow) {
+    int32_t count = 0;
+    for (uint32_t level = 0; level < task->level_count; level++) {
+        const size_t at = level * task->x_stride + channel;
+        const int32_t threshold = narrow ? ((const int16_t *)task->thresholds)[at]
+                                         : ((const int32_t *)task->thresholds)[at];
+        count += x > threshold;
+    }
+    return (uint8_t)(task->base[channel] + task->direction[channel] * count);
+}
+
 static inline void steps(const LutraStepsTask *task, LutraStepsSeen *seen, bool narrow) {
     lutra_steps_seen_start(seen);
     for (size_t first = 0; first < task->channels; first += LUTRA_SIM_LANES) {
@@ -110,21 +123,28 @@ static inline void steps(const LutraStepsTask *task, LutraStepsSeen *seen, bool 
                                                                     : task->y_stride;
         int32_t min[LUTRA_SIM_LANES];
         int32_t max[LUTRA_SIM_LANES];
+        uint8_t y_min[LUTRA_SIM_LANES];
+        uint8_t y_max[LUTRA_SIM_LANES];
         for (size_t c = first; c < end; c++) {
-            min[c - first] = INT32_MAX;
-            max[c - first] = INT32_MIN;
+            const size_t lane = c - first;
+            min[lane] = INT32_MAX;
+            max[lane] = INT32_MIN;
+            y_min[lane] = UINT8_MAX;
+            y_max[lane] = 0;
             for (size_t p = 0; p < task->pixels; p++) {
                 const size_t at = p * task->x_stride + c;
                 const int32_t x = narrow ? ((const int16_t *)task->x)[at]
                                          : ((const int32_t *)task->x)[at];
-                const uint32_t y = lutra_steps_at(task, c, x, narrow);
-                task->y[p * task->y_stride + c] = (uint8_t)y;
-                min[c - first] = x < min[c - first] ? x : min[c - first];
-                max[c - first] = x > max[c - first] ? x : max[c - first];
+                const uint8_t y = step_code(task, c, x, narrow);
+                task->y[p * task->y_stride + c] = y;
+                min[lane] = x < min[lane] ? x : min[lane];
+                max[lane] = x > max[lane] ? x : max[lane];
+                y_min[lane] = y < y_min[lane] ? y : y_min[lane];
+                y_max[lane] = y > y_max[lane] ? y : y_max[lane];
                 seen->zeros += c < task->channels && y == task->zero;
             }
         }
-        lutra_steps_chunk_end(task, seen, first, min, max, narrow);
+        lutra_steps_chunk_end(task, seen, first, min, max, y_min, y_max);
     }
 }
 

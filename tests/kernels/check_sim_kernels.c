@@ -358,6 +358,72 @@ static void steps_on_int32_agree(void **state) {
     check_steps(false);
 }
 
+/* Thresholds around 2^16 apart, at both ends of int32, and inputs next to them: where thresholds
+ * stop fitting into int16, and where limits of inputs could wrap. */
+static void steps_with_thresholds_far_apart_agree(void **state) {
+    (void)state;
+    enum { LANES = 16, INPUTS = 10, LEVELS = 3 };
+    static const int64_t starts[] = {INT32_MIN, INT32_MIN + 1, -70000, -32768, 0,
+                                     INT32_MAX - 65537, INT32_MAX - 65536, INT32_MAX - 65535,
+                                     INT32_MAX - 65534, INT32_MAX - 1};
+    for (uint32_t i = 0; i < 2 * CASES; i++) {
+        Draw d = {.key = check_key(300000 + i)};
+        int32_t x[INPUTS * LANES];
+        int32_t thresholds[LEVELS * LANES];
+        int16_t direction[LANES];
+        int16_t base[LANES];
+        int32_t offsets[LANES] = {0};
+        int32_t low[LANES];
+        int32_t high[LANES];
+        uint8_t y[2][INPUTS * LANES];
+        uint8_t marked[2];
+        LutraStepsSeen seen[2];
+        const int64_t span = 65530 + draw(&d, 0, 8);
+        for (size_t c = 0; c < LANES; c++) {
+            const int64_t start = starts[draw(&d, 0, 9)];
+            const int64_t end = start + span > INT32_MAX ? INT32_MAX : start + span;
+            const int64_t near[INPUTS] = {start - 1, start,     start + 1, end - 1,   end,
+                                          end + 1,   INT32_MIN, INT32_MAX, start + 7, 0};
+            thresholds[c] = (int32_t)start;
+            thresholds[LANES + c] = (int32_t)end;
+            thresholds[2 * LANES + c] = draw(&d, 0, 1) == 0 ? INT32_MAX : (int32_t)end - 1;
+            direction[c] = draw(&d, 0, 1) == 0 ? 1 : -1;
+            base[c] = 100;
+            low[c] = INT32_MIN;
+            high[c] = INT32_MAX;
+            for (size_t p = 0; p < INPUTS; p++) {
+                x[p * LANES + c] = (int32_t)(near[p] < INT32_MIN   ? INT32_MIN
+                                             : near[p] > INT32_MAX ? INT32_MAX
+                                                                   : near[p]);
+            }
+        }
+        LutraStepsTask task = {.x = x,
+                               .x_stride = LANES,
+                               .y_stride = LANES,
+                               .pixels = INPUTS,
+                               .channels = LANES,
+                               .level_count = LEVELS,
+                               .thresholds = thresholds,
+                               .direction = direction,
+                               .base = base,
+                               .offsets = offsets,
+                               .low = low,
+                               .high = high,
+                               .zero = 101};
+        for (size_t v = 0; v < 2; v++) {
+            LutraSimKernels kernels;
+            lutra_sim_kernels_init(&kernels, v == 0 ? 0 : LUTRA_CPU_ALL);
+            task.y = y[v];
+            task.marked = &marked[v];
+            kernels.steps32(&task, &seen[v]);
+        }
+        if (memcmp(y[0], y[1], sizeof y[0]) != 0 || seen[0].zeros != seen[1].zeros ||
+            seen[0].y_min != seen[1].y_min || seen[0].y_max != seen[1].y_max) {
+            fail_msg("case %u, thresholds %d apart: results differ", i, (int)span);
+        }
+    }
+}
+
 static void pairs_agree(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 630};
@@ -423,6 +489,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(word_dot_products_agree),
         cmocka_unit_test(steps_on_int16_agree),
         cmocka_unit_test(steps_on_int32_agree),
+        cmocka_unit_test(steps_with_thresholds_far_apart_agree),
         cmocka_unit_test(pairs_agree),
     };
     return cmocka_run_group_tests_name("sim_kernels", tests, NULL, NULL);

@@ -198,6 +198,76 @@ static void vgg9_equals_the_reference(void **state) {
     }
 }
 
+enum { SUM_INPUTS = 1600, SUM_OUTPUTS = 16, SUM_CODE = 31 };
+
+/** One linear layer on 5-bit codes; output o has a share of o / 30 of weights of the rare sign. */
+static void build_sums(LutraCircuit *circuit, LutraRandomKey key, bool mostly_positive) {
+    CircuitBuilder builder;
+    builder_start(&builder, key, CIRCUIT_SMALL);
+    const LutraEncoding encoding = {.bits = 20, .is_signed = true};
+    uint32_t x = builder_input(&builder, (LutraShape){1, 40, 40}, encoding, 0, SUM_CODE);
+    int16_t *const codes = builder.circuit.operations[x].u.input.code_of_pixel;
+    for (int16_t pixel = 0; pixel < 256; pixel++) {
+        codes[pixel] = pixel / 8;
+    }
+    x = builder_linear(&builder, x, SUM_OUTPUTS);
+    LutraOperation *const linear = &builder.circuit.operations[x];
+    const int64_t largest = builder_draw(&builder, 1, 15);
+    for (size_t i = 0; i < (size_t)SUM_OUTPUTS * SUM_INPUTS; i++) {
+        const int8_t weight = (int8_t)builder_draw(&builder, builder_draw(&builder, 0, largest),
+                                                   largest);
+        const bool rare = builder_draw(&builder, 1, 30) <= (int64_t)(i / SUM_INPUTS);
+        const bool positive = rare != mostly_positive;
+        linear->u.linear.weights[i] = (int8_t)(positive ? weight : -weight);
+    }
+    const LutraRange input = builder.circuit.operations[0].static_range;
+    linear->static_range =
+        lutra_operation_static_range(linear, builder.circuit.operations[0].shape, &input);
+    (void)builder_output(&builder, x, 0);
+    builder_finish(&builder, circuit);
+}
+
+/* The images that give each output the largest and the smallest sum: narrow sums must not overflow
+ * between two widenings. */
+static void largest_byte_sums_equal_the_reference(void **state) {
+    (void)state;
+    static const uint32_t masks[] = {0, LUTRA_CPU_AVX2, LUTRA_CPU_ALL};
+    for (uint32_t i = 0; i < 4 * SUM_OUTPUTS; i++) {
+        LutraCircuit circuit;
+        build_sums(&circuit, check_key(2000000 + i), i / SUM_OUTPUTS % 2 == 0);
+        const int8_t *const weights =
+            circuit.operations[1].u.linear.weights + (size_t)(i % SUM_OUTPUTS) * SUM_INPUTS;
+        for (uint32_t sign = 0; sign < 2; sign++) {
+            uint8_t pixels[SUM_INPUTS];
+            LutraImageValues values;
+            for (size_t p = 0; p < SUM_INPUTS; p++) {
+                pixels[p] = (weights[p] > 0) == (sign == 0) ? 255 : 0;
+            }
+            check_status(lutra_simulate_image_values(&values, &circuit, pixels, NULL), LUTRA_OK,
+                         NULL);
+            for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
+                LutraClearProgram *program = NULL;
+                void *scratch = NULL;
+                float logits[SUM_OUTPUTS];
+                LutraOperationStatistics statistics[3];
+                check_status(lutra_clear_program_create(&program, &circuit, masks[m], NULL),
+                             LUTRA_OK, NULL);
+                check_status(lutra_alloc(&scratch, lutra_clear_scratch_bytes(program), 1, NULL),
+                             LUTRA_OK, NULL);
+                memset(statistics, 0, sizeof statistics);
+                lutra_clear_run(program, logits, statistics, pixels, scratch);
+                if (memcmp(logits, values.logits, sizeof logits) != 0) {
+                    fail_msg("case %u, mask %u: sums differ", i, masks[m]);
+                }
+                lutra_free(&scratch);
+                lutra_clear_program_destroy(&program);
+            }
+            lutra_image_values_deinit(&values);
+        }
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
@@ -207,6 +277,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(small_circuits_equal_the_reference),
         cmocka_unit_test(wide_circuits_equal_the_reference),
         cmocka_unit_test(vgg9_equals_the_reference),
+        cmocka_unit_test(largest_byte_sums_equal_the_reference),
     };
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }
