@@ -141,12 +141,12 @@ done:
 /** Runs `lutra simulate CIRCUIT --data DATA --limit 1` and waits for its end. */
 static LutraStatus run_process(double *milliseconds, const Files *files, LutraError *error) {
     char program[] = "/proc/self/exe";
-    char command[] = "simulate", data[] = "--data", limit[] = "--limit", one[] = "1";
+    char command[] = "simulate", data[] = "--data", limit[] = "--limit", one[] = "1", quiet[] = "-q";
     char circuit[PATH_BYTES];
     char dataset[PATH_BYTES];
     memcpy(circuit, files->circuit, sizeof circuit);
     memcpy(dataset, files->data, sizeof dataset);
-    char *const arguments[] = {program, command, circuit, data, dataset, limit, one, NULL};
+    char *const arguments[] = {program, command, circuit, data, dataset, limit, one, quiet, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child = 0;
     int state = 0;

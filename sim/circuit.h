@@ -205,7 +205,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_circuit_check(const LutraCircuit *circuit, Lu
 
 /**
  * Smallest range that every result is proved to lie in, given ranges of its inputs: from weights,
- * codes and reachable table entries alone. Sums saturate at +-2^62, far beyond any legal value.
+ * codes and reachable table entries alone. Sums that could pass +-2^61, far beyond any legal value,
+ * are bounded by +-2^62.
  *
  * @param operation  the output gives its input's range
  * @param x_shape    shape of the first input; ignored by the input operation

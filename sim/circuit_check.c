@@ -148,11 +148,15 @@ static LutraStatus check_table(Check *check, const LutraOperation *op, const Lut
                           table->table_of_channel[c], table->table_count);
         }
     }
-    for (size_t i = 0; i < (size_t)table->table_count * table->entry_count; i++) {
-        if (!lutra_encoding_holds(op->encoding, table->entries[i])) {
-            return REFUSE(check, op, "entry %d does not fit in %u bits", table->entries[i],
-                          op->encoding.bits);
-        }
+    int32_t min = table->entries[0];
+    int32_t max = table->entries[0];
+    for (size_t i = 1; i < (size_t)table->table_count * table->entry_count; i++) {
+        min = table->entries[i] < min ? table->entries[i] : min;
+        max = table->entries[i] > max ? table->entries[i] : max;
+    }
+    if (!lutra_encoding_holds(op->encoding, min) || !lutra_encoding_holds(op->encoding, max)) {
+        return REFUSE(check, op, "entry %d does not fit in %u bits",
+                      lutra_encoding_holds(op->encoding, min) ? max : min, op->encoding.bits);
     }
     const uint32_t parameters = check->circuit->parameter_count;
     if (parameters > 0 ? table->parameter_index >= parameters : table->parameter_index != 0) {

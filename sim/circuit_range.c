@@ -2,22 +2,54 @@
 /* Bounds of results from weights, codes and table entries alone. */
 #include "sim/operations.h"
 
-/* Sums of bounds stop here: products of a 2^31 value, a 2^7 weight and 2^26 terms could wrap. */
+/* Bounds stop here: sums of 2^26 products of a 2^31 value and a 2^7 weight could wrap. */
 static const int64_t RANGE_LIMIT = INT64_C(1) << 62;
 
 static int64_t limited(int64_t value) {
     return value > RANGE_LIMIT ? RANGE_LIMIT : value < -RANGE_LIMIT ? -RANGE_LIMIT : value;
 }
 
+/** Sums of the weights of one row above and below 0. */
+typedef struct {
+    int64_t above;
+    int64_t below;
+} RowSums;
+
+static RowSums row_sums(const int8_t *weights, size_t count) {
+    enum { PART = 1 << 20 }; /* int32 sums of so many weights cannot overflow */
+    RowSums sums = {0};
+    for (size_t first = 0; first < count; first += PART) {
+        const size_t end = count - first < PART ? count : first + PART;
+        int32_t all = 0;
+        int32_t above = 0;
+        for (size_t i = first; i < end; i++) {
+            const int32_t w = weights[i];
+            all += w;
+            above += w > 0 ? w : 0;
+        }
+        sums.above += above;
+        sums.below += all - above;
+    }
+    return sums;
+}
+
+/** Whether |sum * x| stays within half the limit, so that two of them can be added. */
+static bool product_fits(int64_t sum, int64_t x) {
+    const int64_t size = sum < 0 ? -sum : sum;
+    const int64_t limit = size == 0 ? INT64_MAX : RANGE_LIMIT / 2 / size;
+    return x >= -limit && x <= limit;
+}
+
 /** Hull over rows of weights of the range of one dot product. */
 static LutraRange dot_range(const int8_t *weights, size_t rows, size_t columns, LutraRange x) {
     LutraRange hull = {.min = INT64_MAX, .max = INT64_MIN};
     for (size_t r = 0; r < rows; r++) {
-        LutraRange sum = {0};
-        for (size_t i = 0; i < columns; i++) {
-            const int64_t w = weights[r * columns + i];
-            sum.min = limited(sum.min + w * (w < 0 ? x.max : x.min));
-            sum.max = limited(sum.max + w * (w < 0 ? x.min : x.max));
+        const RowSums sums = row_sums(weights + r * columns, columns);
+        LutraRange sum = {.min = -RANGE_LIMIT, .max = RANGE_LIMIT};
+        if (product_fits(sums.above, x.min) && product_fits(sums.above, x.max) &&
+            product_fits(sums.below, x.min) && product_fits(sums.below, x.max)) {
+            sum.min = sums.above * x.min + sums.below * x.max;
+            sum.max = sums.above * x.max + sums.below * x.min;
         }
         hull.min = sum.min < hull.min ? sum.min : hull.min;
         hull.max = sum.max > hull.max ? sum.max : hull.max;
@@ -52,15 +84,16 @@ static LutraRange table_range(const LutraTableOperation *table, LutraRange x) {
     int64_t to = x.max - table->first_input;
     from = from < 0 ? 0 : from > last ? last : from;
     to = to < 0 ? 0 : to > last ? last : to;
-    LutraRange range = {.min = INT64_MAX, .max = INT64_MIN};
+    int32_t min = INT32_MAX;
+    int32_t max = INT32_MIN;
     for (size_t t = 0; t < table->table_count; t++) {
-        for (int64_t i = from; i <= to; i++) {
-            const int64_t entry = table->entries[t * table->entry_count + (size_t)i];
-            range.min = entry < range.min ? entry : range.min;
-            range.max = entry > range.max ? entry : range.max;
+        const int32_t *const row = table->entries + t * table->entry_count;
+        for (size_t i = (size_t)from; i <= (size_t)to; i++) {
+            min = row[i] < min ? row[i] : min;
+            max = row[i] > max ? row[i] : max;
         }
     }
-    return range;
+    return (LutraRange){.min = min, .max = max};
 }
 
 LutraRange lutra_operation_static_range(const LutraOperation *operation, LutraShape x_shape,
