@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench start-up: how long until the first prediction. Its parts (reading the circuit, preparing
- * it, one image) inside this process, and all of `lutra simulate --limit 1` as a process of its own.
+ * it, one image) inside this process, and all of `lutra simulate --limit 1` as another process.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -141,7 +141,8 @@ done:
 /** Runs `lutra simulate CIRCUIT --data DATA --limit 1` and waits for its end. */
 static LutraStatus run_process(double *milliseconds, const Files *files, LutraError *error) {
     char program[] = "/proc/self/exe";
-    char command[] = "simulate", data[] = "--data", limit[] = "--limit", one[] = "1", quiet[] = "-q";
+    char command[] = "simulate", data[] = "--data", limit[] = "--limit", one[] = "1";
+    char quiet[] = "-q";
     char circuit[PATH_BYTES];
     char dataset[PATH_BYTES];
     memcpy(circuit, files->circuit, sizeof circuit);

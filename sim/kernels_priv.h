@@ -13,7 +13,7 @@ static inline void lutra_steps_seen_start(LutraStepsSeen *seen) {
                              .y_min = UINT32_MAX};
 }
 
-/** Folds the extremes of one chunk, (16) each, into `seen`; lanes beyond the channels are ignored. */
+/** Folds the extremes of one chunk, (16) each, into `seen`, but for lanes beyond the channels. */
 static inline void lutra_steps_chunk_end(const LutraStepsTask *task, LutraStepsSeen *seen,
                                          size_t first, const int32_t *min, const int32_t *max,
                                          const uint8_t *y_min, const uint8_t *y_max) {

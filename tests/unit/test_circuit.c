@@ -122,6 +122,8 @@ BREAKS(table_entries, op[TABLE].u.table.entry_count = 128)
 BREAKS(table_first, op[TABLE].u.table.first_input = 0)
 BREAKS(table_channel, op[TABLE].u.table.table_of_channel[4] = 5)
 BREAKS(table_entry, op[TABLE].u.table.entries[0] = 32)
+BREAKS(table_entry_low, op[TABLE].u.table.entries[1] = INT32_MIN)
+BREAKS(table_entry_high, op[TABLE].u.table.entries[1] = INT32_MAX)
 BREAKS(table_parameters, op[TABLE].u.table.parameter_index = 1)
 BREAKS(output_scale, op[OUT].u.output.scale = INFINITY)
 BREAKS(output_steps, op[OUT].u.output.step_count = 5)
@@ -181,6 +183,8 @@ static void every_broken_invariant_is_refused(void **state) {
         {"table_first", table_first, "tables"},
         {"table_channel", table_channel, "channel 4"},
         {"table_entry", table_entry, "entry 32"},
+        {"table_entry_low", table_entry_low, "entry -2147483648"},
+        {"table_entry_high", table_entry_high, "entry 2147483647"},
         {"table_parameters", table_parameters, "parameter"},
         {"output_scale", output_scale, "scale"},
         {"output_steps", output_steps, "steps"},
@@ -228,6 +232,47 @@ static void clear_prefixes_and_suffixes_are_allowed(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+static void ranges_of_dot_products_are_the_extremes(void **state) {
+    (void)state;
+    int8_t weights[6] = {3, -2, 0, 1, 1, -128};
+    LutraOperation op = {.kind = LUTRA_OPERATION_LINEAR, .shape = {1, 1, 1}};
+    op.u.linear = (LutraLinearOperation){.in_features = 3, .weights = weights};
+    const LutraShape x_shape = {3, 1, 1};
+    const LutraRange mixed = {.min = -1, .max = 4};
+    LutraRange range = lutra_operation_static_range(&op, x_shape, &mixed);
+    assert_int_equal(range.min, 3 * -1 - 2 * 4);
+    assert_int_equal(range.max, 3 * 4 - 2 * -1);
+    op.shape.channels = 2;
+    range = lutra_operation_static_range(&op, x_shape, &mixed);
+    assert_int_equal(range.min, -1 - 1 - 128 * 4);
+    assert_int_equal(range.max, 4 + 4 - 128 * -1);
+    const LutraRange positive = {.min = 2, .max = 5};
+    range = lutra_operation_static_range(&op, x_shape, &positive);
+    assert_int_equal(range.min, 2 + 2 - 128 * 5);
+    assert_int_equal(range.max, 3 * 5 - 2 * 2);
+}
+
+/* 2^24 weights of 127 on inputs of 32 bits: sums of partial sums, and bounds that stop. */
+static void ranges_of_huge_dot_products_are_bounded(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 24 };
+    int8_t *weights = NULL;
+    check_status(lutra_alloc(&weights, COUNT, 1, NULL), LUTRA_OK, NULL);
+    memset(weights, 127, COUNT);
+    LutraOperation op = {.kind = LUTRA_OPERATION_LINEAR, .shape = {1, 1, 1}};
+    op.u.linear = (LutraLinearOperation){.in_features = COUNT, .weights = weights};
+    const LutraShape x_shape = {COUNT, 1, 1};
+    const LutraRange small = {.min = -3, .max = 5};
+    LutraRange range = lutra_operation_static_range(&op, x_shape, &small);
+    assert_true(range.min == -3 * INT64_C(127) * COUNT);
+    assert_true(range.max == 5 * INT64_C(127) * COUNT);
+    const LutraRange wide = {.min = INT32_MIN, .max = INT32_MAX};
+    range = lutra_operation_static_range(&op, x_shape, &wide);
+    assert_true(range.min == -(INT64_C(1) << 62));
+    assert_true(range.max == INT64_C(1) << 62);
+    lutra_free(&weights);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
@@ -237,6 +282,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(vgg9_costs_what_was_published),
         cmocka_unit_test(exact_rounding_costs_one_look_up_per_bit),
         cmocka_unit_test(every_broken_invariant_is_refused),
+        cmocka_unit_test(ranges_of_dot_products_are_the_extremes),
+        cmocka_unit_test(ranges_of_huge_dot_products_are_bounded),
         cmocka_unit_test(clear_prefixes_and_suffixes_are_allowed),
     };
     return cmocka_run_group_tests_name("circuit", tests, NULL, NULL);
