@@ -7,7 +7,8 @@
 
 enum {
     MAX_PAIR_LEVELS = 11, /* 2 * 11^2 pair indexes fit in a byte */
-    MAX_PAIR_SUM = 24     /* |w0 x0 + w1 x1|: at least 5 steps between two widenings */
+    MAX_PAIR_SUM = 24,    /* |w0 x0 + w1 x1|: at least 5 steps between two widenings */
+    TWO_ZEROS = 4         /* index of the pair of weights (0, 0) */
 };
 
 typedef struct {
@@ -66,37 +67,48 @@ DotMethod lutra_clear_dot_method(const ClearValue *x, const LutraOperation *op,
     return x->format == VALUE_I32 ? DOT_GENERAL : DOT_WORDS;
 }
 
-/** Weight of output channel o at lane `lane` of window row a; 0 where there is none. */
-static int8_t weight_at(const Window *window, uint32_t outputs, size_t stride, size_t o, size_t a,
-                        size_t lane) {
-    const size_t b = lane / stride;
-    const size_t i = lane % stride;
-    if (o >= outputs || i >= window->in_channels || b >= window->width) {
-        return 0;
+/**
+ * Puts the weights of one place of the window into the step that holds it, for up to one block of
+ * channels; the others there stay 0.
+ *
+ * @param place  of the code among those of the step
+ * @param w      of the first channel; those of the next are `fan_in` further
+ */
+static void put_weights(uint8_t *step, DotMethod method, size_t place, const int8_t *w,
+                        size_t fan_in, size_t channels) {
+    switch (method) {
+        case DOT_TERNARY: /* 3 * (w0 + 1) + (w1 + 1) */
+            for (size_t c = 0; c < channels; c++) {
+                step[c] = (uint8_t)(step[c] + (place == 0 ? 3 : 1) * w[c * fan_in]);
+            }
+            break;
+        case DOT_BYTES:
+            for (size_t c = 0; c < channels; c++) {
+                ((int8_t *)step)[4 * c + place] = w[c * fan_in];
+            }
+            break;
+        case DOT_WORDS:
+            for (size_t c = 0; c < channels; c++) {
+                ((int16_t *)(void *)step)[2 * c + place] = w[c * fan_in];
+            }
+            break;
+        case DOT_GENERAL: break;
     }
-    return window->weights[((o * window->in_channels + i) * window->height + a) * window->width +
-                           b];
 }
 
-/** Weights of one step of 64 bytes, from the first channel of a block. */
-static void pack_step(uint8_t *step, DotMethod method, const Window *window, uint32_t outputs,
-                      size_t stride, size_t first, size_t a, size_t s) {
-    if (method == DOT_TERNARY) {
-        for (size_t c = 0; c < LUTRA_SIM_TERNARY_CHANNELS; c++) {
-            const int w0 = weight_at(window, outputs, stride, first + c, a, 2 * s);
-            const int w1 = weight_at(window, outputs, stride, first + c, a, 2 * s + 1);
-            step[c] = (uint8_t)(3 * (w0 + 1) + (w1 + 1));
-        }
-        return;
-    }
-    for (size_t c = 0; c < LUTRA_SIM_DOT_CHANNELS; c++) {
-        const size_t count = method == DOT_BYTES ? 4 : 2;
-        for (size_t i = 0; i < count; i++) {
-            const int8_t w = weight_at(window, outputs, stride, first + c, a, count * s + i);
-            if (method == DOT_BYTES) {
-                ((int8_t *)step)[4 * c + i] = w;
-            } else {
-                ((int16_t *)(void *)step)[2 * c + i] = w;
+/** One block of output channels from `first` on; `w` walks through the window as it is stored. */
+static void pack_block(const ClearDot *dot, uint8_t *packed, const Window *window,
+                       size_t x_stride, size_t first, size_t channels) {
+    const size_t log2_lanes = dot->method == DOT_BYTES ? 2 : 1; /* of one step */
+    const size_t fan_in = window_weights(window);
+    const int8_t *w = window->weights + first * fan_in;
+    for (size_t i = 0; i < window->in_channels; i++) {
+        for (size_t a = 0; a < window->height; a++) {
+            for (size_t b = 0; b < window->width; b++) {
+                const size_t lane = b * x_stride + i;
+                const size_t step = a * dot->task.row_steps + (lane >> log2_lanes);
+                put_weights(packed + step * LUTRA_SIM_STEP_BYTES, dot->method,
+                            lane & (((size_t)1 << log2_lanes) - 1), w++, fan_in, channels);
             }
         }
     }
@@ -111,14 +123,13 @@ static LutraStatus pack_weights(ClearDot *dot, const ClearValue *y, const Window
     size_t total = 0;
     LUTRA_TRY(lutra_size_mul(&total, blocks, steps));
     LUTRA_TRY(lutra_alloc(&dot->weights, total, LUTRA_SIM_STEP_BYTES, error));
-    uint8_t *step = dot->weights;
-    for (size_t first = 0; first < blocks * block; first += block) {
-        for (size_t a = 0; a < dot->task.rows; a++) {
-            for (size_t s = 0; s < dot->task.row_steps; s++) {
-                pack_step(step, dot->method, window, y->channels, x_stride, first, a, s);
-                step += LUTRA_SIM_STEP_BYTES;
-            }
-        }
+    if (dot->method == DOT_TERNARY) {
+        memset(dot->weights, TWO_ZEROS, total * LUTRA_SIM_STEP_BYTES);
+    }
+    for (size_t first = 0; first < y->channels; first += block) {
+        pack_block(dot, (uint8_t *)dot->weights + first / block * steps * LUTRA_SIM_STEP_BYTES,
+                   window, x_stride, first,
+                   y->channels - first < block ? y->channels - first : block);
     }
     dot->task.weights = dot->weights;
     return LUTRA_OK;
@@ -129,11 +140,14 @@ static LutraStatus pack_general(ClearDot *dot, const ClearValue *y, const Window
                                 size_t x_stride, LutraError *error) {
     const size_t lanes = window->width * x_stride;
     LUTRA_TRY(lutra_alloc(&dot->weights, (size_t)y->channels * window->height, lanes, error));
-    int8_t *at = dot->weights;
+    const int8_t *w = window->weights;
     for (size_t o = 0; o < y->channels; o++) {
-        for (size_t a = 0; a < window->height; a++) {
-            for (size_t lane = 0; lane < lanes; lane++) {
-                *at++ = weight_at(window, y->channels, x_stride, o, a, lane);
+        int8_t *const rows = (int8_t *)dot->weights + o * window->height * lanes;
+        for (size_t i = 0; i < window->in_channels; i++) {
+            for (size_t a = 0; a < window->height; a++) {
+                for (size_t b = 0; b < window->width; b++) {
+                    rows[a * lanes + b * x_stride + i] = *w++;
+                }
             }
         }
     }
