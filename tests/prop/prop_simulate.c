@@ -198,6 +198,34 @@ static void vgg9_equals_the_reference(void **state) {
     }
 }
 
+/* Sums that linear layers read without a table between: too wide for all but the general loops. */
+static void sums_of_sums_equal_the_reference(void **state) {
+    (void)state;
+    static const uint32_t masks[] = {0, LUTRA_CPU_AVX2, LUTRA_CPU_ALL};
+    for (uint32_t i = 0; i < cases(); i++) {
+        CircuitBuilder builder;
+        LutraCircuit circuit;
+        builder_start(&builder, check_key(3000000 + i), CIRCUIT_WIDE);
+        const LutraShape shape = {.channels = (uint32_t)builder_draw(&builder, 1, 3),
+                                  .height = (uint32_t)builder_draw(&builder, 4, 9),
+                                  .width = (uint32_t)builder_draw(&builder, 4, 9)};
+        uint32_t x = builder_input(&builder, shape, (LutraEncoding){31, true}, -128, 127);
+        x = builder_conv(&builder, x, (uint32_t)builder_draw(&builder, 1, 5),
+                         (uint32_t)builder_draw(&builder, 2, 3), 1,
+                         (uint32_t)builder_draw(&builder, 0, 1));
+        builder.style = CIRCUIT_TERNARY; /* or results would leave 32 bits */
+        x = builder_conv(&builder, x, (uint32_t)builder_draw(&builder, 1, 3), 2,
+                         (uint32_t)builder_draw(&builder, 1, 2), 0);
+        x = builder_sum_pool(&builder, x, 1, 1);
+        (void)builder_output(&builder, builder_linear(&builder, x, 3), 0);
+        builder_finish(&builder, &circuit);
+        for (size_t m = 0; m < sizeof masks / sizeof masks[0]; m++) {
+            compare(&circuit, 3000000 + i, masks[m]);
+        }
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
 enum { SUM_INPUTS = 1600, SUM_OUTPUTS = 16, SUM_CODE = 31 };
 
 /** One linear layer on 5-bit codes; output o has a share of o / 30 of weights of the rare sign. */
@@ -277,6 +305,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(small_circuits_equal_the_reference),
         cmocka_unit_test(wide_circuits_equal_the_reference),
         cmocka_unit_test(vgg9_equals_the_reference),
+        cmocka_unit_test(sums_of_sums_equal_the_reference),
         cmocka_unit_test(largest_byte_sums_equal_the_reference),
     };
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);

@@ -22,8 +22,8 @@ code=0; "$LUTRA" bench kernels $small --cpu ref --baseline fast.csv > slow.txt |
 grep -q '^kernels.pairs.ref .* slower$' slow.txt
 # smaller is better for times and memory
 "$LUTRA" bench simulate start-up --circuit c.h5 $small --threads 2 --csv s.csv
-grep -q '^simulate.file.threads-1,images/s,more,' s.csv
-grep -q '^simulate.file.threads-2,images/s,more,' s.csv
+grep -q '^simulate.file.clear.threads-1,images/s,more,' s.csv
+grep -q '^simulate.file.clear.threads-2,images/s,more,' s.csv
 for item in read prepare predict process; do grep -q "^start-up.$item,ms,less," s.csv; done
 awk -F, -v OFS=, 'NR > 1 && $3 == "less" {$4 /= 1e6} NR > 1 && $3 == "more" {$4 /= 1e3} {print}' \
     s.csv > other.csv
