@@ -14,6 +14,7 @@
 #include "quant/lower.h"
 #include "sim/layer_statistics.h"
 #include "sim/parameters.h"
+#include "sim/random_circuit.h"
 #include "sim/simulate.h"
 #include "tests/bridge/fake_backend.h"
 #include "tests/support/allocfail.h"
@@ -230,6 +231,28 @@ static LutraStatus read_circuit(LutraError *error) {
     LutraCircuit circuit;
     fill(&circuit, sizeof circuit);
     const LutraStatus status = lutra_circuit_read(&circuit, shared.circuit_path, error);
+    check_untouched(status, &circuit, sizeof circuit);
+    if (status == LUTRA_OK) {
+        lutra_circuit_deinit(&circuit);
+    }
+    return status;
+}
+
+static LutraStatus draw_circuit(LutraError *error) {
+    static const LutraRandomLayer layers[] = {{LUTRA_OPERATION_CONV, 3, 3, 1, 1},
+                                              {LUTRA_OPERATION_SUM_POOL, 0, 2, 2, 0},
+                                              {LUTRA_OPERATION_LINEAR, CLASSES, 1, 1, 0}};
+    static const LutraRandomNetwork network = {.name = "drawn",
+                                               .input = {1, SIDE, SIDE},
+                                               .input_codes = {-8, 7},
+                                               .codes = {0, 7},
+                                               .largest_weight = 3,
+                                               .rounding_bits = 4,
+                                               .layers = layers,
+                                               .layer_count = 3};
+    LutraCircuit circuit;
+    fill(&circuit, sizeof circuit);
+    const LutraStatus status = lutra_random_circuit_create(&circuit, &network, 1, error);
     check_untouched(status, &circuit, sizeof circuit);
     if (status == LUTRA_OK) {
         lutra_circuit_deinit(&circuit);
@@ -546,6 +569,7 @@ static void lowering(void **state) {
 static void circuits(void **state) {
     (void)state;
     allocfail_each(check_circuit);
+    allocfail_each(draw_circuit);
     allocfail_each(read_circuit);
     allocfail_each(write_circuit);
     allocfail_each(find_parameters);
