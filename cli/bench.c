@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+const BenchSet bench_sets[BENCH_SETS] = {
+    {"ref", 0}, {"avx2", LUTRA_CPU_AVX2}, {"avx512", LUTRA_CPU_ALL}};
+
 void bench_items_deinit(BenchItems *items) {
     lutra_free(&items->items);
     memset(items, 0, sizeof *items);

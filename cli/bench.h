@@ -42,6 +42,15 @@ typedef struct {
     CliProgress *progress;
 } Bench;
 
+/** Instruction sets to measure kernels in; each contains those before it. */
+typedef struct {
+    const char *name;
+    uint32_t mask; /* of LutraCpuFlag */
+} BenchSet;
+
+enum { BENCH_SETS = 3 };
+extern const BenchSet bench_sets[BENCH_SETS];
+
 void bench_items_deinit(BenchItems *items);
 
 /** The item of that name, or NULL. */
@@ -71,6 +80,7 @@ LUTRA_MUST_CHECK LutraStatus bench_add(Bench *bench, const char *name, const cha
 
 /** The groups. */
 LUTRA_MUST_CHECK LutraStatus bench_kernels(Bench *bench, LutraError *error);
+LUTRA_MUST_CHECK LutraStatus bench_noise(Bench *bench, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus bench_simulate(Bench *bench, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus bench_start_up(Bench *bench, LutraError *error);
 

@@ -19,16 +19,6 @@ enum {
     PAIRS = 1 << 14
 };
 
-typedef struct {
-    const char *name;
-    uint32_t mask;
-} InstructionSet;
-
-/* Every set contains those before it. */
-static const InstructionSet sets[] = {
-    {"ref", 0}, {"avx2", LUTRA_CPU_AVX2}, {"avx512", LUTRA_CPU_ALL}};
-enum { SETS = sizeof sets / sizeof sets[0] };
-
 /** Input for every kernel: any bits that keep its conditions. */
 typedef struct {
     LutraSimKernels kernels;
@@ -229,7 +219,7 @@ static LutraStatus measure(Bench *bench, const char *kernel, const char *set, co
     return bench_rate(bench, name, unit, work, function, data, error);
 }
 
-static LutraStatus measure_set(Bench *bench, const InstructionSet *set,
+static LutraStatus measure_set(Bench *bench, const BenchSet *set,
                                const LutraSimKernels *below, Data *data, LutraError *error) {
     const LutraSimKernels *const kernels = &data->kernels;
     const double values = (double)IMAGE * IMAGE * CHANNELS;
@@ -264,10 +254,10 @@ LutraStatus bench_kernels(Bench *bench, LutraError *error) {
     LutraSimKernels below = {0};
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, data_init(&data, error));
-    for (size_t i = 0; i < SETS; i++) {
-        lutra_sim_kernels_init(&data.kernels, sets[i].mask & bench->common->cpu_flags);
+    for (size_t i = 0; i < BENCH_SETS; i++) {
+        lutra_sim_kernels_init(&data.kernels, bench_sets[i].mask & bench->common->cpu_flags);
         LUTRA_TRY_GOTO(status,
-                       measure_set(bench, &sets[i], i == 0 ? NULL : &below, &data, error));
+                       measure_set(bench, &bench_sets[i], i == 0 ? NULL : &below, &data, error));
         below = data.kernels;
     }
 done:

@@ -17,7 +17,10 @@ typedef struct {
 } Group;
 
 static const Group groups[] = {
-    {"kernels", bench_kernels}, {"simulate", bench_simulate}, {"start-up", bench_start_up}};
+    {"kernels", bench_kernels},
+    {"noise", bench_noise},
+    {"simulate", bench_simulate},
+    {"start-up", bench_start_up}};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 typedef struct {
@@ -46,9 +49,9 @@ static const struct argp_option option_table[] = {
     {0}};
 
 static const char documentation[] =
-    "Measures kernels (every simulation kernel in every instruction set), simulate (whole "
-    "networks with random weights: images a second and memory) and start-up (time to the first "
-    "prediction); all groups unless some are named."
+    "Measures kernels (every simulation kernel in every instruction set), noise (the same for "
+    "noisy simulation), simulate (whole networks with random weights: images a second and memory) "
+    "and start-up (time to the first prediction); all groups unless some are named."
     "\v"
     "Examples:\n"
     "  lutra bench --csv today.csv\n"
@@ -66,7 +69,7 @@ static void want_group(Options *options, const char *name, struct argp_state *st
         }
     }
     argp_failure(state, CLI_EXIT_USAGE, 0,
-                 "unknown group '%s'; should be kernels, simulate or start-up", name);
+                 "unknown group '%s'; should be kernels, noise, simulate or start-up", name);
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state) {

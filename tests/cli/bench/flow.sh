@@ -20,6 +20,8 @@ awk -F, -v OFS=, 'NR > 1 {$4 *= 1e6; $5 *= 1e6; $6 *= 1e6} {print}' b.csv > fast
 code=0; "$LUTRA" bench kernels $small --cpu ref --baseline fast.csv > slow.txt || code=$?
 [ "$code" = 1 ]
 grep -q '^kernels.pairs.ref .* slower$' slow.txt
+"$LUTRA" bench noise $small --cpu ref --csv n.csv
+[ "$(grep -c '^noise\.[a-z0-9-]*\.ref,Mvalues/s,more,' n.csv)" = 3 ]
 # smaller is better for times and memory
 "$LUTRA" bench simulate start-up --circuit c.h5 $small --threads 2 --csv s.csv
 grep -q '^simulate.file.clear.threads-1,images/s,more,' s.csv
