@@ -36,13 +36,37 @@ static double conv_variance_at(const LutraConvOperation *conv, const double *x, 
     return sum;
 }
 
+static bool is_uniform(const double *x, size_t count) {
+    size_t i = 1;
+    while (i < count && !(x[i] < x[0]) && !(x[i] > x[0])) {
+        i++;
+    }
+    return i >= count;
+}
+
+/** Whether a window at `position` has as many taps inside the image, at the same places, as the one
+ * before it. */
+static bool is_as_before(const LutraConvOperation *conv, size_t position, size_t extent) {
+    const int64_t first = (int64_t)(position * conv->stride) - conv->padding;
+    const int64_t end = first + conv->kernel;
+    return position > 0 && first - (int64_t)conv->stride >= 0 && end <= (int64_t)extent;
+}
+
+/** Where all inputs have the same noise, as table results have, windows away from the borders differ
+ * in nothing. */
 static void conv_variance(double *y, const LutraConvOperation *conv, LutraShape shape,
                           const double *x, LutraShape x_shape) {
-    size_t at = 0;
+    const bool uniform = is_uniform(x, lutra_shape_elements(x_shape));
     for (size_t o = 0; o < shape.channels; o++) {
-        for (size_t r = 0; r < shape.height; r++) {
+        for (size_t r = 0; r < shape.height; r++, y += shape.width) {
+            if (uniform && is_as_before(conv, r, x_shape.height)) {
+                memcpy(y, y - shape.width, shape.width * sizeof *y);
+                continue;
+            }
             for (size_t c = 0; c < shape.width; c++) {
-                y[at++] = conv_variance_at(conv, x, x_shape, o, r, c);
+                y[c] = uniform && is_as_before(conv, c, x_shape.width)
+                           ? y[c - 1]
+                           : conv_variance_at(conv, x, x_shape, o, r, c);
             }
         }
     }
