@@ -17,6 +17,7 @@ enum {
     KEY_CONFUSION,
     KEY_GALLERY,
     KEY_LAYERS,
+    KEY_EXPLAIN,
     KEY_STRICT
 };
 
@@ -36,7 +37,30 @@ static const struct argp_option option_table[] = {
     {"gallery", KEY_GALLERY, "FILE.png", 0, "draw the first images with their answers", 3},
     {"layers", KEY_LAYERS, "DIR", 0,
      "histograms of what tables read, in the clear: layers.csv, layers.h5, layers.png", 3},
+    {"explain", KEY_EXPLAIN, "IMAGE", 0,
+     "print one image's way through the circuit instead; the first is 0", 3},
     {0}};
+
+/** --explain is a report of its own. */
+static void check_explain(struct argp_state *state, const SimulateOptions *options) {
+    const struct {
+        bool given;
+        const char *name;
+    } others[] = {{options->limit != 0, "--limit"},
+                  {options->logits_path != NULL, "--logits"},
+                  {options->predictions_path != NULL, "--predictions"},
+                  {options->confusion_path != NULL, "--confusion"},
+                  {options->gallery_path != NULL, "--gallery"},
+                  {options->layers_folder != NULL, "--layers"},
+                  {options->mode != LUTRA_MODE_CLEAR, "--mode"},
+                  {options->strict, "--strict"}};
+    for (size_t i = 0; options->explains && i < sizeof others / sizeof others[0]; i++) {
+        if (others[i].given) {
+            argp_failure(state, CLI_EXIT_USAGE, 0,
+                         "--explain shows one image in the clear: leave %s out", others[i].name);
+        }
+    }
+}
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
     SimulateOptions *const options = state->input;
@@ -59,6 +83,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_CONFUSION: options->confusion_path = argument; return 0;
         case KEY_GALLERY: options->gallery_path = argument; return 0;
         case KEY_LAYERS: options->layers_folder = argument; return 0;
+        case KEY_EXPLAIN:
+            options->explained_image = cli_parse_u64(state, "--explain", argument, 0, UINT32_MAX);
+            options->explains = true;
+            return 0;
         case KEY_STRICT: options->strict = true; return 0;
         case ARGP_KEY_ARG:
             if (options->circuit_path != NULL) {
@@ -79,6 +107,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
                              "--noise, --noise-model, --noise-rounding and --repeats need --mode "
                              "noisy");
             }
+            check_explain(state, options);
             return 0;
         default: return ARGP_ERR_UNKNOWN;
     }
@@ -96,7 +125,9 @@ static const struct argp argp = {
     "  lutra simulate small.circuit.h5 --data fashion-mnist.h5\n"
     "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --limit 1000 --json \\\n"
     "      --predictions answers.csv --confusion confusion.png\n"
-    "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --mode noisy --repeats 10\n\n"
+    "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --mode noisy --repeats 10\n"
+    "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --layers layers\n"
+    "  lutra simulate vgg9.circuit.h5 --data cifar10.h5 --explain 42\n\n"
     "Exit codes: 0 done; 1 done, but with --strict a value left its range; 2 usage; 3 bad input "
     "data; 4 environment; 5 bug in lutra; 130 interrupted.",
     children,
@@ -167,8 +198,13 @@ int cmd_simulate(int argc, char **argv) {
     options.noise.settings.seed = options.common.seed;
     LUTRA_TRY_GOTO(status, simulate_check_outputs(&options, &error));
     LUTRA_TRY_GOTO(status, lutra_circuit_read(&circuit, options.circuit_path, &error));
+    const uint64_t limit = options.explains ? options.explained_image + 1 : options.limit;
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&dataset, options.data_path, 1u << options.split,
-                                              options.limit, &error));
+                                              limit, &error));
+    if (options.explains) {
+        code = simulate_explain(&options, &circuit, &dataset);
+        goto done;
+    }
     const LutraImages images = images_of(&options, &dataset);
     status = simulate_run(&runs, &options, &images, &circuit, &error);
     if (status == LUTRA_OK && options.layers_folder != NULL) {

@@ -23,6 +23,8 @@ typedef struct {
     LutraSplitKind split;
     uint64_t limit;
     bool strict;
+    bool explains; /* one image instead of the split */
+    uint64_t explained_image;
 } SimulateOptions;
 
 /** Words of --mode by LutraSimulationMode, ended by NULL. */
@@ -95,6 +97,12 @@ void simulate_set_layer(LutraJson *object, const LutraCircuitStatistics *layers,
 
 /** Look-ups per image that noise is expected to change, over all layers; NAN if not predicted. */
 double simulate_expected_changed(const LutraCircuitStatistics *layers);
+
+/* ---- one image ---- */
+
+/** Prints one image's way through the circuit; returns an exit code. */
+int simulate_explain(const SimulateOptions *options, const LutraCircuit *circuit,
+                     const LutraDataset *dataset);
 
 /* ---- reports on stdout; they return an exit code ---- */
 

@@ -62,10 +62,9 @@ double simulate_expected_changed(const LutraCircuitStatistics *layers) {
 void simulate_print_layers(const SimulateOutcome *outcome) {
     const LutraCircuitStatistics *const layers = outcome->layers;
     const double changed = simulate_expected_changed(layers);
-    puts("\nWhat tables read, in steps of the accumulator before rounding. edges: where a\n"
-         "channel's table changes; near: look-ups at most half a bucket from an edge; noise: its\n"
-         "standard deviation at the look-up; changed: look-ups per image that it is expected to\n"
-         "change\n");
+    puts("\nWhat tables read, in steps of the accumulator before rounding. edges: where a table\n"
+         "changes, per channel; near: look-ups at most half a bucket from an edge; noise: its\n"
+         "standard deviation at the look-up; changed: look-ups per image that it should change\n");
     printf("%-16s %-10s %6s %9s %9s %6s %7s %7s %7s %10s\n", "table", "reads", "bucket", "mean",
            "deviation", "edges", "near", "entropy", "noise", "changed");
     for (uint32_t i = 0; i < layers->layer_count; i++) {

@@ -71,26 +71,18 @@ static void mark_edges(LutraLayerStatistics *layer, uint32_t channels) {
     layer->edges_per_channel = (double)edges / channels;
 }
 
-/** Root mean square over elements, in accumulator steps, and the risk of an exact rounding. */
 static void predict_elements(LutraLayerStatistics *layer, const LutraPrediction *prediction) {
     const LutraCircuit *const circuit = layer->reading.circuit;
-    const LutraOperation *const op = &circuit->operations[layer->reading.operation];
-    const LutraOperation *const x = &circuit->operations[op->inputs[0]];
-    const size_t elements = lutra_shape_elements(op->shape);
-    const uint32_t dropped = layer->reading.dropped_bits;
-    const bool rounds = dropped > 0 && layer->reading.round->mode == LUTRA_ROUNDING_EXACT &&
-                        lutra_operation_is_encrypted(x);
-    double sum = 0.0;
+    const uint32_t table = layer->reading.operation;
+    const size_t elements = lutra_shape_elements(circuit->operations[table].shape);
+    double squares = 0.0;
     for (size_t i = 0; i < elements; i++) {
-        sum += prediction->var_t2[op->inputs[0]][i] + prediction->lookup_var_t2;
-        if (rounds) {
-            layer->expected_rounding += lutra_prediction_exact_rounding(
-                prediction, prediction->var_t2[layer->reading.source][i],
-                x->encoding.bits + dropped, dropped);
-        }
+        const double deviation = lutra_prediction_deviation_steps(prediction, circuit, table, i);
+        squares += deviation * deviation;
     }
-    layer->noise_deviation =
-        ldexp(sqrt(sum / (double)elements), (int)(x->encoding.bits + dropped + 1));
+    layer->noise_deviation = sqrt(squares / (double)elements);
+    layer->expected_rounding = lutra_prediction_roundings(
+        prediction, circuit, circuit->operations[table].inputs[0]);
 }
 
 static LutraStatus init_layer(LutraLayerStatistics *layer, const LutraCountedLayer *counted,

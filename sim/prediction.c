@@ -275,3 +275,31 @@ double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double
     }
     return sum;
 }
+
+double lutra_prediction_roundings(const LutraPrediction *prediction, const LutraCircuit *circuit,
+                                  uint32_t operation) {
+    const LutraOperation *const op = &circuit->operations[operation];
+    if (op->kind != LUTRA_OPERATION_ROUND || !lutra_operation_is_encrypted(op) ||
+        op->u.round.mode != LUTRA_ROUNDING_EXACT) {
+        return 0.0;
+    }
+    const uint32_t dropped = op->u.round.dropped_bits;
+    const size_t elements = lutra_shape_elements(op->shape);
+    double sum = 0.0;
+    for (size_t i = 0; i < elements; i++) {
+        sum += lutra_prediction_exact_rounding(prediction, prediction->var_t2[op->inputs[0]][i],
+                                               op->encoding.bits + dropped, dropped);
+    }
+    return sum;
+}
+
+double lutra_prediction_deviation_steps(const LutraPrediction *prediction,
+                                        const LutraCircuit *circuit, uint32_t table,
+                                        size_t element) {
+    const uint32_t input = circuit->operations[table].inputs[0];
+    const LutraOperation *const x = &circuit->operations[input];
+    const uint32_t dropped =
+        x->kind == LUTRA_OPERATION_ROUND ? x->u.round.dropped_bits : 0;
+    const double var_t2 = prediction->var_t2[input][element] + prediction->lookup_var_t2;
+    return ldexp(sqrt(var_t2), (int)(x->encoding.bits + dropped + 1));
+}

@@ -81,4 +81,14 @@ LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup);
 double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double var_t2,
                                        uint32_t bits, uint32_t dropped_bits);
 
+/** The same, over all elements of an encrypted exact rounding; 0 for any other operation. */
+double lutra_prediction_roundings(const LutraPrediction *prediction, const LutraCircuit *circuit,
+                                  uint32_t operation);
+
+/** Standard deviation of the noise in one element's look-up of an encrypted table, in steps of the
+ * accumulator: of what is read before a rounding, if there is one. */
+double lutra_prediction_deviation_steps(const LutraPrediction *prediction,
+                                        const LutraCircuit *circuit, uint32_t table,
+                                        size_t element);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "sim/image_reading.h"
 #include "sim/prediction.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
@@ -285,10 +286,67 @@ static void stopping_leaves_the_result_alone(void **state) {
     case_deinit(&test);
 }
 
+/* One image, read look-up by look-up, is a split of one image. */
+static void one_image_agrees_with_its_statistics(void **state) {
+    (void)state;
+    for (uint32_t n = 0; n < 12; n++) {
+        Case test;
+        case_init(&test, n, n % 2 == 1);
+        test.simulation.images = 1;
+        const LutraLayerSettings settings = default_settings();
+        LutraCircuitStatistics statistics = statistics_of(&test, &settings);
+        LutraPrediction prediction = {0};
+        LutraImageValues values;
+        if (n % 2 == 1) {
+            check_status(lutra_prediction_init(&prediction, &test.circuit,
+                                               &test.circuit.parameters[0], settings.noise_model,
+                                               NULL),
+                         LUTRA_OK, NULL);
+        }
+        check_status(lutra_simulate_image_values(&values, &test.circuit, test.pixels, NULL),
+                     LUTRA_OK, NULL);
+        for (uint32_t i = 0; i < statistics.layer_count; i++) {
+            const LutraLayerStatistics *const layer = &statistics.layers[i];
+            if (layer->reading.table == NULL) {
+                continue;
+            }
+            const int32_t *const x = values.values[layer->reading.source];
+            const LutraShape shape = test.circuit.operations[layer->reading.operation].shape;
+            const LutraImageReading seen = lutra_image_reading(
+                &layer->reading, x, layer->is_predicted ? &prediction : NULL);
+            assert_int_equal(seen.near_edge, layer->near_edge);
+            check_close(seen.expected_displaced, layer->expected_displaced, 1e-9);
+            check_close(seen.expected_changed, layer->expected_changed, 1e-9);
+            check_close(seen.expected_rounding, layer->expected_rounding, 0.0);
+            assert_true(layer->is_predicted || seen.within_deviation == 0);
+            if (seen.has_edges) {
+                const size_t plane = (size_t)shape.height * shape.width;
+                const uint32_t channel = (uint32_t)(seen.closest / plane);
+                check_close(seen.closest_distance,
+                            lutra_reading_edge_distance(&layer->reading, channel,
+                                                        x[seen.closest]),
+                            0.0);
+                for (size_t e = 0; e < shape.channels * plane; e++) {
+                    assert_true(layer->is_predicted ||
+                                lutra_reading_edge_distance(&layer->reading, (uint32_t)(e / plane),
+                                                            x[e]) >= seen.closest_distance);
+                }
+                assert_int_equal(seen.within_deviation > 0,
+                                 seen.closest_distance <= seen.closest_deviation);
+            }
+        }
+        lutra_image_values_deinit(&values);
+        lutra_prediction_deinit(&prediction);
+        lutra_circuit_statistics_deinit(&statistics);
+        case_deinit(&test);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_of_every_image),
         cmocka_unit_test(threads_passes_and_instruction_sets_do_not_matter),
+        cmocka_unit_test(one_image_agrees_with_its_statistics),
         cmocka_unit_test(stopping_leaves_the_result_alone),
     };
     if (argc > 1) {
