@@ -36,7 +36,9 @@ static const struct argp_option option_table[] = {
     {"confusion", KEY_CONFUSION, "FILE.png", 0, "draw the confusion matrix", 3},
     {"gallery", KEY_GALLERY, "FILE.png", 0, "draw the first images with their answers", 3},
     {"layers", KEY_LAYERS, "DIR", 0,
-     "histograms of what tables read, in the clear: layers.csv, layers.h5, layers.png", 3},
+     "histograms of what tables read, in the clear; with --mode noisy also what the noise of each "
+     "alone does: layers.csv, layers.h5, layers.png",
+     3},
     {"explain", KEY_EXPLAIN, "IMAGE", 0,
      "print one image's way through the circuit instead; the first is 0", 3},
     {0}};
@@ -162,35 +164,12 @@ static LutraImages images_of(const SimulateOptions *options, const LutraDataset 
                          .class_count = dataset->class_count};
 }
 
-/** Statistics of layers are those of clear values, whatever the mode was. */
-static LutraStatus run_layers(LutraCircuitStatistics *layers, const SimulateOptions *options,
-                              const LutraSimulation *result, const LutraImages *images,
-                              const LutraCircuit *circuit, LutraError *error) {
-    LutraLayerSettings settings;
-    LutraSimulation clear = {0};
-    CliProgress progress;
-    LutraStatus status = LUTRA_OK;
-    if (options->mode != LUTRA_MODE_CLEAR) {
-        LUTRA_TRY(simulate_run_clear(&clear, options, images, circuit, error));
-    }
-    lutra_layer_settings_default(&settings);
-    settings.threads = options->common.threads;
-    settings.cpu_flags = options->common.cpu_flags;
-    cli_progress_start(&progress, &options->common);
-    settings.progress = &progress.progress;
-    status = lutra_circuit_statistics(layers, circuit, images,
-                                      clear.images > 0 ? &clear : result, &settings, error);
-    cli_progress_stop(&progress);
-    lutra_simulation_deinit(&clear);
-    return status;
-}
-
 int cmd_simulate(int argc, char **argv) {
     SimulateOptions options = {.split = LUTRA_SPLIT_TEST, .mode = LUTRA_MODE_CLEAR};
     LutraCircuit circuit = {0};
     LutraDataset dataset = {0};
     SimulateRuns runs = {0};
-    LutraCircuitStatistics layers = {0};
+    SimulateLayers layers = {0};
     LutraError error = {""};
     LutraStatus status = LUTRA_OK;
     int code = CLI_EXIT_DONE;
@@ -208,18 +187,18 @@ int cmd_simulate(int argc, char **argv) {
     const LutraImages images = images_of(&options, &dataset);
     status = simulate_run(&runs, &options, &images, &circuit, &error);
     if (status == LUTRA_OK && options.layers_folder != NULL) {
-        status = run_layers(&layers, &options, &runs.result, &images, &circuit, &error);
+        status = simulate_run_layers(&layers, &options, &runs.result, &images, &circuit, &error);
     }
     if (runs.count > 0) { /* Ctrl-C keeps what is finished */
         const SimulateOutcome outcome = {&options, &circuit, &dataset, &runs.result, &runs,
-                                         layers.layer_count > 0 ? &layers : NULL};
+                                         layers.statistics.layer_count > 0 ? &layers : NULL};
         code = report(&outcome);
     }
 done:
     if (status != LUTRA_OK) {
         code = cli_fail(COMMAND, status, &error);
     }
-    lutra_circuit_statistics_deinit(&layers);
+    simulate_layers_deinit(&layers);
     simulate_runs_deinit(&runs);
     lutra_dataset_deinit(&dataset);
     lutra_circuit_deinit(&circuit);

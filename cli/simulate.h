@@ -52,11 +52,45 @@ LUTRA_MUST_CHECK LutraStatus simulate_run(SimulateRuns *runs, const SimulateOpti
                                           LutraError *error);
 void simulate_runs_deinit(SimulateRuns *runs);
 
+/** Once, with noise in one operation only. */
+LUTRA_MUST_CHECK LutraStatus simulate_run_alone(LutraSimulation *result,
+                                                const SimulateOptions *options,
+                                                uint32_t operation, const LutraImages *images,
+                                                const LutraCircuit *circuit, LutraError *error);
+
 /** Once, in clear mode, whatever the options say. */
 LUTRA_MUST_CHECK LutraStatus simulate_run_clear(LutraSimulation *result,
                                                 const SimulateOptions *options,
                                                 const LutraImages *images,
                                                 const LutraCircuit *circuit, LutraError *error);
+
+/** What noise in one operation alone does to the answers. */
+typedef struct {
+    bool was_run;
+    uint64_t top1_hits;
+    uint64_t answers_changed; /* images with another answer than in clear mode */
+} SimulateAlone;
+
+/** What --layers adds. */
+typedef struct {
+    LutraCircuitStatistics statistics; /* of clear values, whatever the mode was */
+    uint64_t clear_top1_hits;
+    SimulateAlone *alone; /* (operation_count), owned; NULL: not noisy mode, or noise that cannot be
+                             drawn for one operation alone */
+} SimulateLayers;
+
+/**
+ * Counts what tables read; in noisy mode also runs the images once for every table, alone noisy.
+ *
+ * @param[in,out] layers  zeroed before; deinit it also on error
+ * @param         result  of the mode that the options say
+ */
+LUTRA_MUST_CHECK LutraStatus simulate_run_layers(SimulateLayers *layers,
+                                                 const SimulateOptions *options,
+                                                 const LutraSimulation *result,
+                                                 const LutraImages *images,
+                                                 const LutraCircuit *circuit, LutraError *error);
+void simulate_layers_deinit(SimulateLayers *layers);
 
 /** What was found; nothing is owned. */
 typedef struct {
@@ -65,7 +99,7 @@ typedef struct {
     const LutraDataset *dataset;
     const LutraSimulation *result; /* of runs */
     const SimulateRuns *runs;
-    const LutraCircuitStatistics *layers; /* NULL without --layers */
+    const SimulateLayers *layers; /* NULL without --layers */
 } SimulateOutcome;
 
 /* ---- files ---- */
@@ -92,8 +126,7 @@ LUTRA_MUST_CHECK LutraStatus simulate_write_layers(const SimulateOutcome *outcom
 void simulate_print_layers(const SimulateOutcome *outcome);
 
 /** The same as members of an operation's object; nothing if the operation reads nothing. */
-void simulate_set_layer(LutraJson *object, const LutraCircuitStatistics *layers,
-                        uint32_t operation);
+void simulate_set_layer(LutraJson *object, const SimulateOutcome *outcome, uint32_t operation);
 
 /** Look-ups per image that noise is expected to change, over all layers; NAN if not predicted. */
 double simulate_expected_changed(const LutraCircuitStatistics *layers);

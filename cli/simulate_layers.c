@@ -57,10 +57,41 @@ double simulate_expected_changed(const LutraCircuitStatistics *layers) {
     return any ? sum : (double)NAN;
 }
 
+/** Runs with noise in this layer alone; NULL if there are none. */
+static const SimulateAlone *alone_of(const SimulateOutcome *outcome,
+                                     const LutraLayerStatistics *layer) {
+    const SimulateAlone *const alone = outcome->layers->alone;
+    return alone == NULL || !alone[layer->reading.operation].was_run
+               ? NULL
+               : &alone[layer->reading.operation];
+}
+
+static double share_of(const SimulateOutcome *outcome, uint64_t images) {
+    return (double)images / (double)outcome->result->images;
+}
+
 /* --- report ----------------------------------------------------------------------------------- */
 
+/** Noise in one layer at a time. */
+static void print_alone(const SimulateOutcome *outcome) {
+    const LutraCircuitStatistics *const layers = &outcome->layers->statistics;
+    const double clear = share_of(outcome, outcome->layers->clear_top1_hits);
+    printf("\nOnly one layer noisy, the others exact; top-1 without noise %.2f %%\n\n",
+           100.0 * clear);
+    printf("%-16s %8s %9s %16s\n", "table", "top-1", "lost", "answers changed");
+    for (uint32_t i = 0; i < layers->layer_count; i++) {
+        const SimulateAlone *const alone = alone_of(outcome, &layers->layers[i]);
+        if (alone != NULL) {
+            const double top1 = share_of(outcome, alone->top1_hits);
+            printf("%-16s %6.2f %% %7.2f %% %14.2f %%\n", operation_of(&layers->layers[i])->name,
+                   100.0 * top1, 100.0 * (clear - top1),
+                   100.0 * share_of(outcome, alone->answers_changed));
+        }
+    }
+}
+
 void simulate_print_layers(const SimulateOutcome *outcome) {
-    const LutraCircuitStatistics *const layers = outcome->layers;
+    const LutraCircuitStatistics *const layers = &outcome->layers->statistics;
     const double changed = simulate_expected_changed(layers);
     puts("\nWhat tables read, in steps of the accumulator before rounding. edges: where a table\n"
          "changes, per channel; near: look-ups at most half a bucket from an edge; noise: its\n"
@@ -84,6 +115,10 @@ void simulate_print_layers(const SimulateOutcome *outcome) {
     if (isfinite(changed)) {
         printf("\nexpected    %.3g look-ups per image with another result\n", changed);
     }
+    if (outcome->layers->alone != NULL) {
+        print_alone(outcome);
+        putchar('\n');
+    }
     printf("files       %s in %s\n", "layers.csv, layers.h5, layers.png",
            outcome->options->layers_folder);
 }
@@ -92,8 +127,8 @@ static void set_if(LutraJson *object, const char *key, bool known, double value)
     lutra_json_set_f64(object, key, known ? value : (double)NAN);
 }
 
-void simulate_set_layer(LutraJson *object, const LutraCircuitStatistics *layers,
-                        uint32_t operation) {
+void simulate_set_layer(LutraJson *object, const SimulateOutcome *outcome, uint32_t operation) {
+    const LutraCircuitStatistics *const layers = &outcome->layers->statistics;
     for (uint32_t i = 0; i < layers->layer_count; i++) {
         const LutraLayerStatistics *const layer = &layers->layers[i];
         if (layer->reading.operation != operation) {
@@ -116,6 +151,12 @@ void simulate_set_layer(LutraJson *object, const LutraCircuitStatistics *layers,
                layer->expected_changed);
         set_if(object, "expected_wrong_roundings_per_image", layer->is_predicted,
                layer->expected_rounding);
+        const SimulateAlone *const alone = alone_of(outcome, layer);
+        if (alone != NULL) {
+            lutra_json_set_f64(object, "top1_alone", share_of(outcome, alone->top1_hits));
+            lutra_json_set_f64(object, "answers_changed_alone",
+                               share_of(outcome, alone->answers_changed));
+        }
     }
 }
 
@@ -127,10 +168,11 @@ static LutraStatus write_csv(const SimulateOutcome *outcome, const char *path, L
     fputs("name,kind,reads,values_read,bucket_steps,read_min_steps,read_max_steps,mean_steps,"
           "deviation_steps,zero_share,result_entropy_bits,edges_per_channel,near_edge_share,"
           "noise_deviation_steps,expected_displaced_per_image,expected_changed_per_image,"
-          "expected_wrong_roundings_per_image\n",
+          "expected_wrong_roundings_per_image,top1_alone,answers_changed_alone\n",
           csv.out);
-    for (uint32_t i = 0; i < outcome->layers->layer_count; i++) {
-        const LutraLayerStatistics *const layer = &outcome->layers->layers[i];
+    for (uint32_t i = 0; i < outcome->layers->statistics.layer_count; i++) {
+        const LutraLayerStatistics *const layer = &outcome->layers->statistics.layers[i];
+        const SimulateAlone *const alone = alone_of(outcome, layer);
         fprintf(csv.out,
                 "%s,%s,%s,%" PRIu64 ",%" PRIu32 ",%" PRId64 ",%" PRId64 ",%.9g,%.9g",
                 operation_of(layer)->name, lutra_operation_kind_name(operation_of(layer)->kind),
@@ -143,10 +185,16 @@ static LutraStatus write_csv(const SimulateOutcome *outcome, const char *path, L
             fputs(",,,,", csv.out);
         }
         if (layer->is_predicted) {
-            fprintf(csv.out, ",%.9g,%.9g,%.9g,%.9g\n", layer->noise_deviation,
+            fprintf(csv.out, ",%.9g,%.9g,%.9g,%.9g", layer->noise_deviation,
                     layer->expected_displaced, layer->expected_changed, layer->expected_rounding);
         } else {
-            fputs(",,,,\n", csv.out);
+            fputs(",,,,", csv.out);
+        }
+        if (alone != NULL) {
+            fprintf(csv.out, ",%.9g,%.9g\n", share_of(outcome, alone->top1_hits),
+                    share_of(outcome, alone->answers_changed));
+        } else {
+            fputs(",,\n", csv.out);
         }
     }
     return cli_csv_close(&csv, path, outcome->options->common.force, error);
@@ -220,9 +268,10 @@ static LutraStatus write_h5(const SimulateOutcome *outcome, const char *path, Lu
     LUTRA_TRY_GOTO(status, lutra_h5_write_text(file, "", "split",
                                                lutra_split_name(options->split), error));
     LUTRA_TRY_GOTO(status, lutra_h5_write_i64(file, "", "images",
-                                              (int64_t)outcome->layers->images, error));
-    for (uint32_t i = 0; i < outcome->layers->layer_count; i++) {
-        LUTRA_TRY_GOTO(status, write_group(file, &outcome->layers->layers[i], i, error));
+                                              (int64_t)outcome->layers->statistics.images, error));
+    for (uint32_t i = 0; i < outcome->layers->statistics.layer_count; i++) {
+        LUTRA_TRY_GOTO(status,
+                       write_group(file, &outcome->layers->statistics.layers[i], i, error));
     }
     status = lutra_h5_commit(&file, error);
 done:
@@ -278,7 +327,7 @@ static LutraStatus init_panel(Panel *panel, const LutraLayerStatistics *layer,
 }
 
 static LutraStatus write_png(const SimulateOutcome *outcome, const char *path, LutraError *error) {
-    const LutraCircuitStatistics *const layers = outcome->layers;
+    const LutraCircuitStatistics *const layers = &outcome->layers->statistics;
     const uint32_t count = layers->layer_count < MOST_PANELS ? layers->layer_count : MOST_PANELS;
     LutraStatus status = LUTRA_OK;
     char title[256];

@@ -112,7 +112,7 @@ static void add_layers(LutraJson *json, const SimulateOutcome *outcome) {
             lutra_json_set_null(layer, "sparsity");
         }
         if (outcome->layers != NULL) {
-            simulate_set_layer(layer, outcome->layers, i);
+            simulate_set_layer(layer, outcome, i);
         }
     }
 }
@@ -153,7 +153,7 @@ int simulate_print_json(const SimulateOutcome *outcome) {
     }
     if (outcome->layers != NULL) {
         lutra_json_set_f64(json, "expected_changed_lookups_per_image",
-                           simulate_expected_changed(outcome->layers));
+                           simulate_expected_changed(&outcome->layers->statistics));
     }
     add_layers(json, outcome);
     return cli_print_json(COMMAND, &json);

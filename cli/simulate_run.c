@@ -3,18 +3,26 @@
 #include "base/memory.h"
 #include "cli/simulate.h"
 
-static LutraStatus run_once(LutraSimulation *result, const SimulateOptions *options,
-                            LutraSimulationMode mode, uint32_t repeat, const LutraImages *images,
-                            const LutraCircuit *circuit, LutraError *error) {
+/** Mode and noise of one run. */
+typedef struct {
+    LutraSimulationMode mode;
+    uint32_t repeat;
+    uint32_t only_operation; /* UINT32_MAX: all */
+} RunKind;
+
+static LutraStatus run_once(LutraSimulation *result, const SimulateOptions *options, RunKind kind,
+                            const LutraImages *images, const LutraCircuit *circuit,
+                            LutraError *error) {
     LutraSimulateSettings settings;
     CliProgress progress;
     lutra_simulate_default(&settings);
-    settings.mode = mode;
+    settings.mode = kind.mode;
     settings.threads = options->common.threads;
     settings.cpu_flags = options->common.cpu_flags;
     settings.keep_logits = options->logits_path != NULL;
     settings.noise = options->noise.settings;
-    settings.noise.repeat = repeat;
+    settings.noise.repeat = kind.repeat;
+    settings.noise.only_operation = kind.only_operation;
     cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;
     const LutraStatus status = lutra_simulate(result, circuit, images, &settings, error);
@@ -25,7 +33,15 @@ static LutraStatus run_once(LutraSimulation *result, const SimulateOptions *opti
 LutraStatus simulate_run_clear(LutraSimulation *result, const SimulateOptions *options,
                                const LutraImages *images, const LutraCircuit *circuit,
                                LutraError *error) {
-    return run_once(result, options, LUTRA_MODE_CLEAR, 0, images, circuit, error);
+    const RunKind kind = {LUTRA_MODE_CLEAR, 0, UINT32_MAX};
+    return run_once(result, options, kind, images, circuit, error);
+}
+
+LutraStatus simulate_run_alone(LutraSimulation *result, const SimulateOptions *options,
+                               uint32_t operation, const LutraImages *images,
+                               const LutraCircuit *circuit, LutraError *error) {
+    const RunKind kind = {LUTRA_MODE_NOISY, 0, operation};
+    return run_once(result, options, kind, images, circuit, error);
 }
 
 /** Adds what `from` counted; answers and logits stay those of the first run. */
@@ -51,14 +67,15 @@ LutraStatus simulate_run(SimulateRuns *runs, const SimulateOptions *options,
                          const LutraImages *images, const LutraCircuit *circuit,
                          LutraError *error) {
     LUTRA_TRY(lutra_alloc(&runs->top1_hits, options->noise.repeats, sizeof(uint64_t), error));
-    LutraStatus status =
-        run_once(&runs->result, options, options->mode, 0, images, circuit, error);
+    RunKind kind = {options->mode, 0, UINT32_MAX};
+    LutraStatus status = run_once(&runs->result, options, kind, images, circuit, error);
     if (runs->result.images > 0) { /* also after Ctrl-C: what is finished counts */
         note_run(runs, &runs->result);
     }
     for (uint32_t i = 1; status == LUTRA_OK && i < options->noise.repeats; i++) {
         LutraSimulation run = {0};
-        status = run_once(&run, options, options->mode, i, images, circuit, error);
+        kind.repeat = i;
+        status = run_once(&run, options, kind, images, circuit, error);
         if (status == LUTRA_OK) { /* one that was stopped has fewer images */
             add_run(&runs->result, &run);
             note_run(runs, &run);

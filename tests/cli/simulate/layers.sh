@@ -25,6 +25,17 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' one.json; 
 awk -v csv="$(column expected_changed_per_image 2)" \
     -v json="$(key expected_changed_lookups_per_image | tail -2 | head -1)" \
     'BEGIN {d = csv - json; exit d * d <= 1e-16 * json * json ? 0 : 1}'
+# with noise the histograms stay those of clear values; the only table alone is all the noise
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --layers noisy --json > noisy.json
+"$LUTRA" simulate c.h5 --data d.h5 --mode noisy --threads 2 --layers noisy2 -q > /dev/null
+cmp one/layers.h5 noisy/layers.h5
+cmp one/layers.png noisy/layers.png
+cmp noisy/layers.csv noisy2/layers.csv
+cut -d, -f1-17 one/layers.csv > one.csv
+cut -d, -f1-17 noisy/layers.csv | cmp one.csv -
+value() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' noisy.json; }
+[ -n "$(value top1_alone)" ] && [ "$(value top1_alone)" = "$(value top1)" ]
+awk -v changed="$(value answers_changed_alone)" 'BEGIN {exit changed > 0 && changed <= 1 ? 0 : 1}'
 code=0; "$LUTRA" simulate c.h5 --data d.h5 --layers one || code=$?
 [ "$code" = 2 ]
 "$LUTRA" simulate c.h5 --data d.h5 --limit 5 --layers one --force -q > /dev/null
