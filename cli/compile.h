@@ -9,8 +9,8 @@
 #include "base/progress.h"
 #include "datasets/dataset.h"
 #include "quant/lower.h"
-#include "quant/norm.h"
 #include "sim/circuit.h"
+#include "sim/weight_norm.h"
 
 /* ---- calibration ---- */
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "quant/lower.h"
-#include "quant/norm.h"
 #include "sim/operations.h"
+#include "sim/weight_norm.h"
 #include "tests/support/check.h"
 #include "tests/support/run_circuit.h"
 
@@ -120,5 +120,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-    return cmocka_run_group_tests_name("norm", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("weight_norm", tests, NULL, NULL);
 }

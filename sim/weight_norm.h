@@ -7,8 +7,8 @@
  * The w_i are those of the whole way: a pool over a convolution adds up the weights that fall on
  * the same x_i before they are squared.
  */
-#ifndef LUTRA_QUANT_NORM_H
-#define LUTRA_QUANT_NORM_H
+#ifndef LUTRA_SIM_WEIGHT_NORM_H
+#define LUTRA_SIM_WEIGHT_NORM_H
 
 #include <stdbool.h>
 
@@ -26,7 +26,7 @@ typedef struct {
  * @assumes the image is large: borders, where fewer weights count, are not looked at; the two
  *          inputs of an add are independent
  * @errors LUTRA_ENOMEM
- * @checked tests/unit/test_norm.c (by hand, and against impulse responses)
+ * @checked tests/unit/test_weight_norm.c (by hand, and against impulse responses)
  */
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_norm(LutraWeightNorm *norm, const LutraCircuit *circuit,
                                                 uint32_t index, LutraError *error);

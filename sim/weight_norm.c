@@ -4,7 +4,7 @@
  * element that the walk has reached, how often it counts. Windows grow as the walk goes back; where
  * they leave the image their elements count too, which can only enlarge the norm.
  */
-#include "quant/norm.h"
+#include "sim/weight_norm.h"
 
 #include <math.h>
 
