@@ -32,7 +32,7 @@ typedef struct {
     const char *output;
     uint32_t rounding[MAX_ROUNDINGS];
     LutraLowerSettings lower;
-    CompileTarget target;
+    LutraParametersTarget target;
     bool error_given; /* the user asked for a p_error: then there must be parameters */
     uint64_t calibration;
     char clear_from[LUTRA_NAME_BYTES]; /* "" = none */
@@ -244,11 +244,11 @@ typedef struct {
     LutraDataset data;
     LutraCalibration calibration;
     LutraCircuit circuit;
-    CompileChoice choice;
+    LutraParametersChoice choice;
 } Compilation;
 
 static void compilation_deinit(Compilation *work) {
-    compile_choice_deinit(&work->choice);
+    lutra_parameters_choice_deinit(&work->choice);
     lutra_circuit_deinit(&work->circuit);
     lutra_calibration_deinit(&work->calibration);
     lutra_dataset_deinit(&work->data);
@@ -276,13 +276,13 @@ static LutraStatus compile(Compilation *work, const Options *options, const Lutr
         LUTRA_TRY(
             compile_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
     }
-    return compile_choose(&work->choice, &work->circuit, &options->target, error);
+    return lutra_circuit_choose_parameters(&work->choice, &work->circuit, &options->target, error);
 }
 
 /* Tells what stands in the way of crypto parameters. */
 static LutraStatus check_feasible(const Compilation *work, const Options *options,
                                   LutraError *error) {
-    const CompileChoice *choice = &work->choice;
+    const LutraParametersChoice *choice = &work->choice;
     char advice[64] = "";
     if (choice->feasible || choice->widest_bits == 0) {
         return LUTRA_OK;
@@ -326,11 +326,12 @@ int cmd_compile(int argc, char **argv) {
     static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {OPTIONS,  parse_option, "MODEL.h5", DOCUMENTATION,
                                      children, NULL,         NULL};
-    Options options = {.target = {.global_p_error = 0.01, .security_bits = 132}};
+    Options options = {0};
     Compilation work = {0};
     CliProgress progress;
     LutraError error = {""};
     lutra_lower_default(&options.lower);
+    lutra_parameters_target_default(&options.target);
     cli_parse(&argp, argc, argv, &options);
     cli_progress_start(&progress, &options.common);
     LutraStatus status = compile(&work, &options, &progress.progress, &error);

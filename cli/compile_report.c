@@ -53,7 +53,7 @@ static bool rounds_approximately(const LutraCircuit *circuit) {
     return false;
 }
 
-static void print_errors(const LutraCircuit *circuit, const CompileChoice *choice) {
+static void print_errors(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
     printf("errors      %.3g wrong look-ups expected an image; p_error %.3g at decryption\n",
            circuit->parameters[0].p_error * (double)choice->lookups, choice->output_p_error);
     if (rounds_approximately(circuit)) {
@@ -66,7 +66,7 @@ static void print_errors(const LutraCircuit *circuit, const CompileChoice *choic
     }
 }
 
-void compile_print(const LutraCircuit *circuit, const CompileChoice *choice) {
+void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
     char lookups[32];
     char macs[32];
     printf("%-16s %17s %6s %4s %7s %5s %9s %6s %7s\n", "layer", "sums", "static", "bits", "dropped",
@@ -120,7 +120,8 @@ static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *no
     lutra_json_set_bool(object, "in_clear", row->table->in_clear);
 }
 
-void compile_set_json(LutraJson *object, const LutraCircuit *circuit, const CompileChoice *choice) {
+void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
+                      const LutraParametersChoice *choice) {
     LutraJson *layers = lutra_json_set_array(object, "layers");
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         Row row;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a lowered circuit to crypto parameters. */
+/* The look-ups of a circuit as patterns for the search in parameters.h. */
+#include "sim/circuit_parameters.h"
+
 #include <math.h>
-#include <string.h>
 
 #include "base/memory.h"
-#include "cli/compile.h"
 #include "sim/parameters.h"
 
 enum { FEWEST_ADVISED_BITS = 2, MOST_NORM_STEPS = 40 };
@@ -87,7 +87,7 @@ static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Pat
  * Sums that are decrypted without a last look-up stand at their full width: what comes out of the
  * bootstraps must be quiet enough for them. If it is not, asks for a larger norm until it is.
  */
-static LutraStatus improve_output(LutraCryptoParameters *set, CompileChoice *choice,
+static LutraStatus improve_output(LutraCryptoParameters *set, LutraParametersChoice *choice,
                                   Patterns *patterns, const LutraCircuit *circuit,
                                   const LutraParametersSettings *settings, LutraError *error) {
     const LutraWeightNorm *norm = &choice->norms[circuit->operation_count - 1];
@@ -97,6 +97,7 @@ static LutraStatus improve_output(LutraCryptoParameters *set, CompileChoice *cho
         LutraCryptoParameters better;
         for (size_t k = 0; k < patterns->count; k++) {
             patterns->items[k].var_factor *= 2.0;
+            patterns->items[k].fresh_factor *= 2.0; /* all there is before a first table */
         }
         LUTRA_TRY(try_choose(&better, &found, patterns, settings, error));
         if (!found) {
@@ -118,7 +119,7 @@ static double worst_error(const LutraCryptoParameters *set, const Patterns *patt
     return worst;
 }
 
-static LutraStatus find_enough_rounding(CompileChoice *choice, Patterns *patterns,
+static LutraStatus find_enough_rounding(LutraParametersChoice *choice, Patterns *patterns,
                                         const LutraCircuit *circuit,
                                         const LutraParametersSettings *settings,
                                         LutraError *error) {
@@ -135,7 +136,7 @@ static LutraStatus find_enough_rounding(CompileChoice *choice, Patterns *pattern
     return LUTRA_OK;
 }
 
-static LutraStatus measure_norms(CompileChoice *choice, const LutraCircuit *circuit,
+static LutraStatus measure_norms(LutraParametersChoice *choice, const LutraCircuit *circuit,
                                  LutraError *error) {
     LUTRA_TRY(lutra_alloc(&choice->norms, circuit->operation_count, sizeof *choice->norms, error));
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
@@ -153,19 +154,19 @@ static LutraStatus measure_norms(CompileChoice *choice, const LutraCircuit *circ
     return LUTRA_OK;
 }
 
-static LutraStatus put_parameters(LutraCircuit *circuit, const LutraCryptoParameters *set,
-                                  LutraError *error) {
-    LutraCryptoParameters *parameters = NULL;
-    LUTRA_TRY(lutra_alloc(&parameters, 1, sizeof *parameters, error));
-    *parameters = *set;
-    lutra_free(&circuit->parameters);
-    circuit->parameters = parameters;
-    circuit->parameter_count = 1;
+static LutraStatus copy_set(LutraCryptoParameters **copy, const LutraCryptoParameters *set,
+                            LutraError *error) {
+    LUTRA_TRY(lutra_alloc(copy, 1, sizeof **copy, error));
+    **copy = *set;
     return LUTRA_OK;
 }
 
+static bool is_probability(double p) {
+    return p > 0.0 && p < 1.0;
+}
+
 /* Per look-up, so that 1 - (1 - p)^lookups is the global probability. */
-static double local_error(const CompileTarget *target, uint64_t lookups) {
+static double local_error(const LutraParametersTarget *target, uint64_t lookups) {
     if (target->p_error > 0.0) {
         return target->p_error;
     }
@@ -173,14 +174,23 @@ static double local_error(const CompileTarget *target, uint64_t lookups) {
                         : -expm1(log1p(-target->global_p_error) / (double)lookups);
 }
 
-LutraStatus compile_choose(CompileChoice *choice, LutraCircuit *circuit,
-                           const CompileTarget *target, LutraError *error) {
-    CompileChoice built = {.lookups = lutra_circuit_pbs(circuit)};
+void lutra_parameters_target_default(LutraParametersTarget *target) {
+    *target = (LutraParametersTarget){.global_p_error = 0.01, .security_bits = 132};
+}
+
+LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, LutraCircuit *circuit,
+                                            const LutraParametersTarget *target,
+                                            LutraError *error) {
+    LutraParametersChoice built = {.lookups = lutra_circuit_pbs(circuit)};
     LutraParametersSettings settings;
     LutraCryptoParameters set;
+    LutraCryptoParameters *parameters = NULL;
     Patterns patterns = {0};
     LutraStatus status = LUTRA_OK;
-    bool found = false;
+    const double asked = target->p_error != 0.0 ? target->p_error : target->global_p_error;
+    if (!is_probability(asked)) {
+        return lutra_error_set(error, LUTRA_EINVAL, "p_error %g; should lie between 0 and 1", asked);
+    }
     built.p_error = local_error(target, built.lookups);
     lutra_parameters_default(&settings);
     settings.p_error = built.p_error;
@@ -190,29 +200,28 @@ LutraStatus compile_choose(CompileChoice *choice, LutraCircuit *circuit,
     LUTRA_TRY_GOTO(status, measure_norms(&built, circuit, error));
     LUTRA_TRY_GOTO(status, list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
     if (patterns.count > 0) {
-        LUTRA_TRY_GOTO(status, try_choose(&set, &found, &patterns, &settings, error));
-        if (found) {
-            LUTRA_TRY_GOTO(status,
-                           improve_output(&set, &built, &patterns, circuit, &settings, error));
-            LUTRA_TRY_GOTO(status,
-                           list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
-            set.p_error = worst_error(&set, &patterns, settings.noise_model);
-            LUTRA_TRY_GOTO(status, put_parameters(circuit, &set, error));
-        } else {
-            LUTRA_TRY_GOTO(status,
-                           find_enough_rounding(&built, &patterns, circuit, &settings, error));
-        }
+        LUTRA_TRY_GOTO(status, try_choose(&set, &built.feasible, &patterns, &settings, error));
     }
-    built.feasible = found;
+    if (built.feasible) {
+        LUTRA_TRY_GOTO(status, improve_output(&set, &built, &patterns, circuit, &settings, error));
+        LUTRA_TRY_GOTO(status, list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
+        set.p_error = worst_error(&set, &patterns, settings.noise_model);
+        LUTRA_TRY_GOTO(status, copy_set(&parameters, &set, error));
+    } else if (patterns.count > 0) {
+        LUTRA_TRY_GOTO(status, find_enough_rounding(&built, &patterns, circuit, &settings, error));
+    }
+    lutra_free(&circuit->parameters);
+    circuit->parameters = parameters;
+    circuit->parameter_count = built.feasible ? 1 : 0;
     *choice = built;
-    built = (CompileChoice){0};
+    built = (LutraParametersChoice){0};
 done:
     lutra_free(&patterns.items);
-    compile_choice_deinit(&built);
+    lutra_parameters_choice_deinit(&built);
     return status;
 }
 
-void compile_choice_deinit(CompileChoice *choice) {
+void lutra_parameters_choice_deinit(LutraParametersChoice *choice) {
     lutra_free(&choice->norms);
-    *choice = (CompileChoice){0};
+    *choice = (LutraParametersChoice){0};
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a circuit to crypto parameters: one set for all of its look-ups. */
+#ifndef LUTRA_SIM_CIRCUIT_PARAMETERS_H
+#define LUTRA_SIM_CIRCUIT_PARAMETERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/circuit.h"
+#include "sim/weight_norm.h"
+
+/** What is asked of the parameters. */
+typedef struct {
+    double p_error;        /* that one look-up is wrong, in (0, 1); 0: from global_p_error */
+    double global_p_error; /* that an image meets any wrong look-up, in (0, 1) */
+    uint32_t security_bits; /* 128 or 132 */
+} LutraParametersTarget;
+
+/** A global p_error of 0.01 at 132 bits of security. */
+void lutra_parameters_target_default(LutraParametersTarget *target);
+
+/** What was chosen, and why. */
+typedef struct {
+    uint64_t lookups;         /* per image, those of exact roundings included */
+    double p_error;           /* per look-up, asked for */
+    bool feasible;            /* the circuit has parameters */
+    double output_p_error;    /* that a decrypted sum is wrong; 0 if not feasible */
+    uint32_t widest;          /* operation index of the widest table; 0 if there is none */
+    uint32_t widest_bits;     /* that it reads */
+    uint32_t enough_rounding; /* if not feasible: bits to round to that would be; 0 = none found */
+    LutraWeightNorm *norms;   /* (operation_count) of tables and the output; owned */
+} LutraParametersChoice;
+
+/** Frees and zeroes. */
+void lutra_parameters_choice_deinit(LutraParametersChoice *choice);
+
+/**
+ * Chooses the cheapest set for a circuit that passed lutra_circuit_check, with tfhe-rs's noise
+ * model and its centred modulus switch, and puts it into the circuit in place of what was there.
+ *
+ * Every look-up keeps the p_error with its own table width and norm of weights: also those that
+ * take off digits in exact roundings. The sums that are decrypted without a last look-up keep it
+ * too where a larger set can do that; choice->output_p_error says what was reached. A circuit
+ * without encrypted tables, or for which there is no set, has none afterwards.
+ *
+ * @param[out] choice  owned by the caller
+ * @errors LUTRA_EINVAL a target outside its ranges; LUTRA_ENOMEM; both outputs are unchanged then.
+ *         That there is no set is no error: see choice->feasible
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice,
+                                                             LutraCircuit *circuit,
+                                                             const LutraParametersTarget *target,
+                                                             LutraError *error);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One set of crypto parameters for a whole circuit: what it keeps, and when there is none. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "sim/circuit_parameters.h"
+#include "sim/noise.h"
+#include "sim/parameters.h"
+#include "tests/support/check.h"
+#include "tests/support/circuits.h"
+
+/* input -> conv -> (round) -> table -> linear -> output; the table reads 12 - dropped bits. */
+static void make(LutraCircuit *circuit, uint32_t dropped_bits) {
+    CircuitBuilder builder;
+    builder_start(&builder, check_key(3), CIRCUIT_WIDE);
+    uint32_t at = builder_input(&builder, (LutraShape){2, 4, 4}, (LutraEncoding){12, true}, -1, 1);
+    at = builder_conv(&builder, at, 3, 2, 1, 0);
+    if (dropped_bits > 0) {
+        at = builder_round(&builder, at, dropped_bits, false);
+        builder.circuit.operations[at].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
+    }
+    at = builder_table(&builder, at, (LutraEncoding){10, true}, -1, 1, true);
+    at = builder_linear(&builder, at, 3);
+    builder_output(&builder, at, 0);
+    builder_finish(&builder, circuit);
+}
+
+static LutraParametersChoice choose(LutraCircuit *circuit, const LutraParametersTarget *target) {
+    LutraParametersChoice choice;
+    LutraError error = {""};
+    check_status(lutra_circuit_choose_parameters(&choice, circuit, target, &error), LUTRA_OK,
+                 &error);
+    return choice;
+}
+
+static void every_look_up_keeps_the_p_error(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    LutraError error = {""};
+    make(&circuit, 7);
+    lutra_parameters_target_default(&target);
+    target.p_error = 1e-6;
+    LutraParametersChoice choice = choose(&circuit, &target);
+    assert_true(choice.feasible);
+    assert_int_equal(choice.lookups, 27);
+    assert_int_equal(choice.widest, 3);
+    assert_int_equal(choice.widest_bits, 5);
+    check_close(choice.p_error, 1e-6, 0.0);
+    assert_int_equal(circuit.parameter_count, 1);
+    LutraWeightNorm norm;
+    check_status(lutra_circuit_norm(&norm, &circuit, 3, &error), LUTRA_OK, &error);
+    check_close(choice.norms[3].from_client, norm.from_client, 0.0);
+    const LutraLookupPattern pattern = {5, norm.from_tables * norm.from_tables,
+                                        norm.from_client * norm.from_client};
+    const LutraCryptoParameters *const set = &circuit.parameters[0];
+    const double reached = lutra_parameters_noise(set, &pattern, LUTRA_NOISE_TFHE_RS).p_error;
+    check_close(set->p_error, reached, 1e-12 * reached);
+    assert_true(reached <= 1e-6);
+    /* the decrypted sums stand at 10 bits, behind weights of this norm */
+    check_status(lutra_circuit_norm(&norm, &circuit, 5, &error), LUTRA_OK, &error);
+    const double variance = norm.from_tables * norm.from_tables *
+                            lutra_noise_bootstrap_of(set, LUTRA_NOISE_TFHE_RS);
+    check_close(choice.output_p_error, lutra_noise_p_error(variance, 10), 1e-12);
+    assert_true(choice.output_p_error <= 1e-6);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+}
+
+static void a_global_p_error_is_shared_out(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    make(&circuit, 7);
+    lutra_parameters_target_default(&target);
+    LutraParametersChoice choice = choose(&circuit, &target);
+    check_close(1.0 - pow(1.0 - choice.p_error, 27.0), 0.01, 1e-12);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+}
+
+static void exact_rounding_is_charged(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    make(&circuit, 7);
+    lutra_parameters_target_default(&target);
+    target.p_error = 1e-6;
+    LutraParametersChoice choice = choose(&circuit, &target);
+    const double approximate = circuit.parameters[0].cost;
+    lutra_parameters_choice_deinit(&choice);
+    circuit.operations[2].u.round.mode = LUTRA_ROUNDING_EXACT;
+    choice = choose(&circuit, &target);
+    assert_true(choice.feasible);
+    assert_int_equal(choice.lookups, 27 * 8);
+    assert_true(circuit.parameters[0].cost > approximate);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+}
+
+static void too_wide_tables_have_no_parameters(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    LutraError error = {""};
+    make(&circuit, 0);
+    lutra_parameters_target_default(&target);
+    target.p_error = 1e-30;
+    /* what stood there would be for another circuit */
+    check_status(lutra_alloc(&circuit.parameters, 1, sizeof *circuit.parameters, &error), LUTRA_OK,
+                 &error);
+    circuit.parameter_count = 1;
+    LutraParametersChoice choice = choose(&circuit, &target);
+    assert_false(choice.feasible);
+    assert_int_equal(circuit.parameter_count, 0);
+    assert_null(circuit.parameters);
+    assert_int_equal(choice.widest_bits, 12);
+    const uint32_t enough = choice.enough_rounding;
+    assert_in_range(enough, 2, 11);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+    /* its advice holds, and one bit more would not */
+    for (uint32_t bits = enough; bits <= enough + 1 && bits < 12; bits++) {
+        make(&circuit, 12 - bits);
+        choice = choose(&circuit, &target);
+        assert_int_equal(choice.feasible, bits == enough);
+        lutra_parameters_choice_deinit(&choice);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
+static void nothing_encrypted_needs_nothing(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    make(&circuit, 7);
+    for (uint32_t i = 1; i + 1 < circuit.operation_count; i++) {
+        circuit.operations[i].in_clear = true;
+    }
+    lutra_parameters_target_default(&target);
+    LutraParametersChoice choice = choose(&circuit, &target);
+    assert_false(choice.feasible);
+    assert_int_equal(choice.lookups, 0);
+    assert_int_equal(choice.widest_bits, 0);
+    assert_int_equal(circuit.parameter_count, 0);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+}
+
+static void impossible_targets_are_refused(void **state) {
+    (void)state;
+    static const LutraParametersTarget targets[] = {
+        {1.0, 0.01, 132}, {-1e-9, 0.01, 132}, {0.0, 0.0, 132}, {0.0, 1.0, 132},
+        {(double)NAN, 0.01, 132}, {1e-6, 0.0, 127}};
+    LutraCircuit circuit;
+    LutraParametersChoice choice;
+    LutraParametersChoice before;
+    LutraError error = {""};
+    make(&circuit, 7);
+    memset(&choice, 0x5A, sizeof choice);
+    memcpy(&before, &choice, sizeof before);
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        check_status(lutra_circuit_choose_parameters(&choice, &circuit, &targets[i], &error),
+                     LUTRA_EINVAL, &error);
+        assert_memory_equal(&choice, &before, sizeof before);
+        assert_int_equal(circuit.parameter_count, 0);
+    }
+    lutra_circuit_deinit(&circuit);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_look_up_keeps_the_p_error),
+        cmocka_unit_test(a_global_p_error_is_shared_out),
+        cmocka_unit_test(exact_rounding_is_charged),
+        cmocka_unit_test(too_wide_tables_have_no_parameters),
+        cmocka_unit_test(nothing_encrypted_needs_nothing),
+        cmocka_unit_test(impossible_targets_are_refused),
+    };
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return cmocka_run_group_tests_name("circuit_parameters", tests, NULL, NULL);
+}
