@@ -20,8 +20,6 @@
 #include "quant/model.h"
 #include "sim/circuit.h"
 
-enum { LUTRA_ROUNDING_NONE = 0, LUTRA_MAX_ROUNDING = LUTRA_MAX_TABLE_BITS };
-
 /** Integer constants added per channel before a rounding. */
 typedef enum {
     LUTRA_OFFSETS_NONE = 0,

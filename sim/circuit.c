@@ -63,7 +63,7 @@ static void output_deinit(LutraOutputOperation *output) {
     }
 }
 
-static void operation_deinit(LutraOperation *op) {
+void lutra_operation_deinit(LutraOperation *op) {
     switch (op->kind) {
         case LUTRA_OPERATION_INPUT: lutra_free(&op->u.input.code_of_pixel); break;
         case LUTRA_OPERATION_LINEAR: lutra_free(&op->u.linear.weights); break;
@@ -81,7 +81,7 @@ static void operation_deinit(LutraOperation *op) {
 
 void lutra_circuit_deinit(LutraCircuit *circuit) {
     for (uint32_t i = 0; circuit->operations != NULL && i < circuit->operation_count; i++) {
-        operation_deinit(&circuit->operations[i]);
+        lutra_operation_deinit(&circuit->operations[i]);
     }
     lutra_free(&circuit->operations);
     lutra_free(&circuit->parameters);

@@ -59,6 +59,9 @@ typedef enum {
     LUTRA_ROUNDING_APPROXIMATE = 1 /* the following PBS rounds by itself */
 } LutraRoundingMode;
 
+/** Bits that a rounding leaves: none, i.e. no rounding, or 1 .. LUTRA_MAX_ROUNDING. */
+enum { LUTRA_ROUNDING_NONE = 0, LUTRA_MAX_ROUNDING = LUTRA_MAX_TABLE_BITS };
+
 typedef struct {
     uint32_t channels;
     uint32_t height;
@@ -184,6 +187,9 @@ typedef struct {
     uint32_t parameter_count;   /* 0: no crypto parameters were chosen */
     LutraCryptoParameters *parameters;
 } LutraCircuit;
+
+/** Frees what the operation's kind owns. */
+void lutra_operation_deinit(LutraOperation *operation);
 
 void lutra_circuit_deinit(LutraCircuit *circuit);
 

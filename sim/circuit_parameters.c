@@ -189,7 +189,8 @@ LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, Lutra
     LutraStatus status = LUTRA_OK;
     const double asked = target->p_error != 0.0 ? target->p_error : target->global_p_error;
     if (!is_probability(asked)) {
-        return lutra_error_set(error, LUTRA_EINVAL, "p_error %g; should lie between 0 and 1", asked);
+        return lutra_error_set(error, LUTRA_EINVAL, "a p_error of %g; should lie between 0 and 1",
+                               asked);
     }
     built.p_error = local_error(target, built.lookups);
     lutra_parameters_default(&settings);
