@@ -198,6 +198,24 @@ static void make_ticks(Ticks *ticks, const Axis *axis, double count, bool whole)
     }
 }
 
+/* Ticks at named positions, as many as stand beside each other on the axis. */
+static void name_ticks(Ticks *ticks, const Pen *pen, const LutraChart *chart, const Axis *axis) {
+    const double room = (axis->pixel_high - axis->pixel_low) / (double)chart->x_name_count;
+    double widest = 0;
+    for (size_t i = 0; i < chart->x_name_count; i++) {
+        widest = fmax(widest, lutra_canvas_text_width(pen->canvas, &pen->text, chart->x_names[i]));
+    }
+    const size_t fitting = (size_t)fmax(1, ceil((widest + 10 * pen->scale) / room));
+    const size_t places = (chart->x_name_count + MAX_TICKS - 1) / MAX_TICKS;
+    const size_t stride = fitting > places ? fitting : places;
+    ticks->count = 0;
+    for (size_t i = 0; i < chart->x_name_count; i += stride) {
+        ticks->values[ticks->count] = (double)i;
+        (void)snprintf(ticks->labels[ticks->count++], LUTRA_AXIS_LABEL_BYTES, "%s",
+                       chart->x_names[i]);
+    }
+}
+
 /* Sets low and high from the data and the caller's wishes (coordinates, NAN = automatic). */
 static void fix_range(Axis *axis, double data_low, double data_high, double wish_low,
                       double wish_high, double tick_count, bool snap) {
@@ -402,6 +420,10 @@ static LutraStatus check_settings(const LutraChart *chart, LutraError *error) {
         return lutra_error_set(error, LUTRA_EINVAL, "the y axis cannot reach from %g to %g",
                                chart->y_min, chart->y_max);
     }
+    if (chart->x_names != NULL && (chart->x_name_count == 0 || chart->x_log10)) {
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "named positions need a name and a linear x axis");
+    }
     if (chart->y_log10 && (chart->y_min <= 0 || chart->y_max <= 0)) {
         return lutra_error_set(error, LUTRA_EINVAL,
                                "a logarithmic y axis cannot reach from %g to %g", chart->y_min,
@@ -434,10 +456,16 @@ static LutraStatus draw_chart(const Pen *pen, const LutraChart *chart, const Lut
     x_axis.pixel_low = 32 * scale + widest_label(pen, &y_ticks) + 12 * scale;
     x_axis.pixel_high = fmax(right, x_axis.pixel_low + 20);
     const double x_count = (x_axis.pixel_high - x_axis.pixel_low) / (76 * scale);
-    data_range(&low, &high, &x_axis, series, series_count, false);
-    fix_range(&x_axis, low, high, (double)NAN, (double)NAN, x_count, false);
     Ticks x_ticks = {.count = 0};
-    make_ticks(&x_ticks, &x_axis, x_count, whole_numbers(series, series_count));
+    if (chart->x_names != NULL) {
+        x_axis.low = -0.5;
+        x_axis.high = (double)chart->x_name_count - 0.5;
+        name_ticks(&x_ticks, pen, chart, &x_axis);
+    } else {
+        data_range(&low, &high, &x_axis, series, series_count, false);
+        fix_range(&x_axis, low, high, (double)NAN, (double)NAN, x_count, false);
+        make_ticks(&x_ticks, &x_axis, x_count, whole_numbers(series, series_count));
+    }
 
     draw_axes(pen, chart, &x_axis, &y_axis, &x_ticks, &y_ticks);
     for (size_t s = 0; s < series_count; s++) {

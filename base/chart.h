@@ -36,6 +36,10 @@ typedef struct {
     double y_max;
     uint32_t width;  /* pixels, at least 320 */
     uint32_t height; /* pixels, at least 240 */
+    /** Names of the positions 0, 1, .. x_name_count - 1 on a linear x axis that has words in place
+     * of numbers; NULL: numbers. Where they would overlap, every second, third .. is written. */
+    const char *const *x_names;
+    size_t x_name_count;
 } LutraChart;
 
 /** Fills defaults: 960 x 640, linear axes, automatic ranges. */

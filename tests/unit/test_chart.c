@@ -313,6 +313,31 @@ static void histograms_stand_above_their_edges(void **state) {
                  LUTRA_EINVAL, &error);
 }
 
+static void named_positions_have_a_line_each_while_they_fit(void **state) {
+    (void)state;
+    static const char *const names[] = {"none", "8", "seven", "6", "5 bits, and a long name", "4"};
+    static const double places[] = {0, 1, 2, 3};
+    const LutraSeries series = {"line", places, y_values, NULL, NULL, 4, true, true};
+    LutraError error;
+    LutraChart chart;
+    const char *const path = check_temporary("names.png");
+    lutra_chart_default(&chart);
+    chart.x_names = names;
+    for (chart.x_name_count = 1; chart.x_name_count <= 4; chart.x_name_count++) {
+        check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_OK, &error);
+        assert_int_equal(grid_columns(path), chart.x_name_count);
+    }
+    chart.x_name_count = 6;
+    chart.width = 500; /* the long name has room for itself if every second is left out */
+    check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_OK, &error);
+    assert_in_range(grid_columns(path), 2, 3);
+    chart.x_log10 = true;
+    check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_EINVAL, &error);
+    chart.x_log10 = false;
+    chart.x_name_count = 0;
+    check_status(lutra_chart_write(&chart, &series, 1, path, true, &error), LUTRA_EINVAL, &error);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
@@ -320,6 +345,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(histograms_stand_above_their_edges),
         cmocka_unit_test(curves_and_intervals_are_drawn),
+        cmocka_unit_test(named_positions_have_a_line_each_while_they_fit),
         cmocka_unit_test(whole_x_have_whole_ticks),
         cmocka_unit_test(odd_data_still_give_a_picture),
         cmocka_unit_test(impossible_requests_are_refused),
