@@ -11,6 +11,7 @@ const CliCommand cli_commands[] = {
     {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
     {"inspect", cmd_inspect, "shows a circuit layer by layer: widths, look-ups, cost", "Circuits"},
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
+    {"sweep", cmd_sweep, "runs many rounding settings of a network, with intervals", "Circuits"},
     {"verify", cmd_verify, "runs samples under real FHE and checks every look-up", "Real FHE"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {"bench", cmd_bench, "speed and memory on this machine, against a stored baseline", "Machine"},

@@ -61,6 +61,7 @@ static LutraStatus copy_simulation(LutraSimulation *copy, const LutraSimulation 
     built.predictions = NULL;
     built.logits = NULL;
     built.operations = NULL;
+    built.seconds = 0.0;
     LUTRA_TRY_GOTO(status, copy_array(&built.confusion, from->confusion, classes * classes,
                                       sizeof *from->confusion, error));
     LUTRA_TRY_GOTO(status, copy_array(&built.predictions, from->predictions, images,
@@ -107,6 +108,11 @@ LutraStatus lutra_simulate_many(LutraSimulation *simulations, const LutraSimulat
     for (uint32_t i = 0; status == LUTRA_OK && i < count; i++) {
         relay.before = each * i;
         status = run_case(results, cases, i, images, settings, &relay, error);
+        if (status == LUTRA_ECANCELLED) {
+            const uint64_t done = relay.before + results[i].images;
+            status = lutra_error_set(error, LUTRA_ECANCELLED, "stopped after %llu of %llu images",
+                                     (unsigned long long)done, (unsigned long long)relay.total);
+        }
         if (status == LUTRA_OK && listener != NULL && listener->finished != NULL) {
             status = listener->finished(listener->user, i, &results[i], error);
         }

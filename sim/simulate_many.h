@@ -23,7 +23,7 @@ typedef struct {
 
 /**
  * lutra_simulate for every case. Circuits that are equal throughout (lutra_circuit_common_prefix)
- * are run once, but for noisy ones: the others get copies of the result.
+ * are run once, but for noisy ones: the others get copies of the result, with 0 seconds.
  *
  * Progress is told over the images of all cases.
  *

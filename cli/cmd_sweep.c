@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lutra sweep: many rounding settings and error rates of one network over the same images. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/sweep.h"
+
+static const char *const COMMAND = "sweep";
+
+enum {
+    KEY_DATA = 1,
+    KEY_SPLIT,
+    KEY_LIMIT,
+    KEY_CALIBRATION,
+    KEY_ROUNDING,
+    KEY_MODE,
+    KEY_OFFSETS,
+    KEY_P_ERROR,
+    KEY_SECURITY,
+    KEY_REPEATS,
+    KEY_LAYERS,
+    KEY_RESUME
+};
+
+static const struct argp_option option_table[] = {
+    {NULL, 0, NULL, 0, "Input:", 1},
+    {"data", KEY_DATA, "FILE", 0, "dataset to run (required)", 1},
+    {"split", KEY_SPLIT, "NAME", 0, "train or test (default test)", 1},
+    {"limit", KEY_LIMIT, "N", 0, "only the first N images (default: all)", 1},
+    {"calibration", KEY_CALIBRATION, "N", 0,
+     "training images to measure a model's ranges on (default: all)", 1},
+    {NULL, 0, NULL, 0, "What to vary, in lists separated by commas:", 2},
+    {"rounding", KEY_ROUNDING, "P,...", 0,
+     "bits of each sum that its table reads: 1 to 16 or none (required)", 2},
+    {"offsets", KEY_OFFSETS, "RULE,...", 0,
+     "constants added before rounding: none (default), align or centre; models only", 2},
+    {"p-error", KEY_P_ERROR, "P,...", 0,
+     "choose crypto parameters for this probability that one look-up is wrong, and simulate their "
+     "noise; none (default) is without noise",
+     2},
+    {"each-layer", KEY_LAYERS, NULL, 0, "round every layer alone, too (without noise)",
+     2},
+    {NULL, 0, NULL, 0, "The same for all:", 3},
+    {"rounding-mode", KEY_MODE, "MODE", 0, "approximate (default) or exact", 3},
+    {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
+     3},
+    {"repeats", KEY_REPEATS, "R", 0, "draws of noise for every image (default 1)", 3},
+    {NULL, 0, NULL, 0, "Output:", 4},
+    {"output", 'o', "DIR", 0, "folder for sweep.csv, sweep.png and layers.png (required)", 4},
+    {"resume", KEY_RESUME, NULL, 0, "keep the rows that are in sweep.csv and run the others", 4},
+    {0}};
+
+/* ---- options ---- */
+
+enum { WORD_BYTES = 32 };
+
+/* Takes the next word off a list; false at its end. An impossible list is a usage error. */
+static bool next_word(char word[WORD_BYTES], const char **rest, const char *option,
+                      const char *text, uint32_t count, struct argp_state *state) {
+    if (*rest == NULL) {
+        return false;
+    }
+    const size_t length = strcspn(*rest, ",");
+    if (length == 0 || length >= WORD_BYTES || count == SWEEP_MOST_VALUES) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "invalid value '%s' for '%s'; should be a list of at most %d values separated "
+                     "by commas",
+                     text, option, SWEEP_MOST_VALUES);
+    }
+    memcpy(word, *rest, length);
+    word[length] = '\0';
+    *rest = (*rest)[length] == ',' ? *rest + length + 1 : NULL;
+    return true;
+}
+
+static void parse_rounding(SweepOptions *options, const char *text, struct argp_state *state) {
+    static const char option[] = "--rounding";
+    char word[WORD_BYTES];
+    const char *rest = text;
+    options->rounding_count = 0;
+    while (next_word(word, &rest, option, text, options->rounding_count, state)) {
+        options->rounding[options->rounding_count++] =
+            strcmp(word, "none") == 0
+                ? LUTRA_ROUNDING_NONE
+                : (uint32_t)cli_parse_u64(state, option, word, 1, LUTRA_MAX_ROUNDING);
+    }
+}
+
+static void parse_offsets(SweepOptions *options, const char *text, struct argp_state *state) {
+    static const char *const rules[] = {"none", "align", "centre", NULL};
+    static const char option[] = "--offsets";
+    char word[WORD_BYTES];
+    const char *rest = text;
+    options->offset_count = 0;
+    while (next_word(word, &rest, option, text, options->offset_count, state)) {
+        options->offsets[options->offset_count++] =
+            (LutraOffsetRule)cli_parse_word(state, option, word, rules);
+    }
+}
+
+static void parse_p_errors(SweepOptions *options, const char *text, struct argp_state *state) {
+    static const char option[] = "--p-error";
+    char word[WORD_BYTES];
+    const char *rest = text;
+    options->p_error_count = 0;
+    while (next_word(word, &rest, option, text, options->p_error_count, state)) {
+        options->p_errors[options->p_error_count++] =
+            strcmp(word, "none") == 0 ? 0.0 : cli_parse_f64(state, option, word, 1e-30, 0.9);
+    }
+}
+
+static void check_arguments(const SweepOptions *options, struct argp_state *state) {
+    const char *const missing = options->source == NULL       ? "a circuit or model file"
+                                : options->data == NULL       ? "--data FILE"
+                                : options->rounding_count == 0 ? "--rounding P,..."
+                                : options->folder == NULL     ? "-o DIR"
+                                                              : NULL;
+    if (missing != NULL) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "needs %s", missing);
+    }
+    if (options->resume && options->common.force) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "'--resume' keeps rows and '--force' replaces them; give one of them");
+    }
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state) {
+    static const char *const modes[] = {"exact", "approximate", NULL};
+    static const char *const levels[] = {"128", "132", NULL};
+    SweepOptions *const options = state->input;
+    switch (key) {
+        case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
+        case KEY_DATA: options->data = argument; return 0;
+        case KEY_SPLIT: options->split = cli_parse_split(state, argument); return 0;
+        case KEY_LIMIT:
+            options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
+            return 0;
+        case KEY_CALIBRATION:
+            options->calibration = cli_parse_u64(state, "--calibration", argument, 1, UINT32_MAX);
+            return 0;
+        case KEY_ROUNDING: parse_rounding(options, argument, state); return 0;
+        case KEY_MODE:
+            options->mode =
+                (LutraRoundingMode)cli_parse_word(state, "--rounding-mode", argument, modes);
+            return 0;
+        case KEY_OFFSETS: parse_offsets(options, argument, state); return 0;
+        case KEY_P_ERROR: parse_p_errors(options, argument, state); return 0;
+        case KEY_SECURITY:
+            options->security_bits =
+                cli_parse_word(state, "--security", argument, levels) == 0 ? 128 : 132;
+            return 0;
+        case KEY_REPEATS:
+            options->repeats = (uint32_t)cli_parse_u64(state, "--repeats", argument, 1, 10000);
+            return 0;
+        case KEY_LAYERS: options->each_layer = true; return 0;
+        case 'o': options->folder = argument; return 0;
+        case KEY_RESUME: options->resume = true; return 0;
+        case ARGP_KEY_ARG:
+            if (options->source != NULL) {
+                argp_failure(state, CLI_EXIT_USAGE, 0, "one circuit or model, but found '%s'",
+                             argument);
+            }
+            options->source = argument;
+            return 0;
+        case ARGP_KEY_END: check_arguments(options, state); return 0;
+        default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    option_table,
+    parse,
+    "CIRCUIT.h5|MODEL.h5",
+    "Runs many settings of one network over the same images and compares each with the circuit "
+    "that is not rounded. A circuit must have been compiled without rounding; a model is "
+    "calibrated and lowered once."
+    "\vExamples:\n"
+    "  lutra sweep vgg9.h5 --data cifar10.h5 --rounding none,8,7,6,5,4 -o sweep\n"
+    "  lutra sweep model.h5 --data fmnist.h5 --rounding none,6,5,4 --each-layer \\\n"
+    "      --offsets none,align --p-error none,1e-2,1e-5 --limit 1000 -o sweep\n\n"
+    "The interval of top-1 is Clopper and Pearson's; that of the loss is Tango's (1998) for pairs, "
+    "from the images that only one of the two circuits answers rightly. With --repeats both are "
+    "those of the mean counts, so rather too wide.\n"
+    "Ctrl-C keeps the rows that are finished; --resume goes on.\n"
+    "Exit codes: 0 done; 2 usage; 3 bad input data; 4 environment; 5 bug in lutra; 130 "
+    "interrupted.",
+    children,
+    NULL,
+    NULL};
+
+/* ---- files ---- */
+
+typedef enum { FILE_CSV = 0, FILE_ACCURACY, FILE_LAYERS, FILES } OutputFile;
+
+static LutraStatus path_in(char **path, const char *folder, OutputFile file, LutraError *error) {
+    static const char *const names[] = {"sweep.csv", "sweep.png", "layers.png"};
+    const size_t bytes = strlen(folder) + strlen(names[file]) + 2;
+    LUTRA_TRY(lutra_alloc(path, bytes, 1, error));
+    (void)snprintf(*path, bytes, "%s/%s", folder, names[file]);
+    return LUTRA_OK;
+}
+
+/* A folder that is there: before long work, and before anything is made. */
+static LutraStatus check_folder(const SweepOptions *options, char *const *paths,
+                                LutraError *error) {
+    const bool replace = options->common.force || options->resume;
+    if (!lutra_file_exists(options->folder)) {
+        return LUTRA_OK;
+    }
+    if (!replace && lutra_file_exists(paths[FILE_CSV])) {
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "'%s' exists; give --resume to go on with it or --force to replace "
+                               "it",
+                               paths[FILE_CSV]);
+    }
+    for (int file = 0; file < FILES; file++) {
+        LUTRA_TRY(lutra_file_check_output(paths[file], replace, error));
+    }
+    return LUTRA_OK;
+}
+
+/* ---- the run ---- */
+
+/* A setting that is run: its circuit, and where its cases are. */
+typedef struct {
+    SweepRow row;
+    LutraCircuit circuit;
+    uint32_t first_case;
+    uint32_t case_count;
+} Member;
+
+typedef struct {
+    const SweepOptions *options;
+    char *paths[FILES];
+    SweepSource source;
+    LutraDataset dataset;
+    SweepSetting *settings;
+    uint32_t setting_count;
+    SweepTable table;
+    Member *members; /* (member_count): the plain circuit first, whether its row is known or not */
+    uint32_t member_count;
+    LutraSimulationCase *cases;
+    LutraSimulation *simulations; /* (case_count), of both */
+    uint32_t case_count;
+    uint32_t next; /* member whose cases are being run */
+    uint8_t *plain_hits; /* (images) whether the plain circuit is right */
+} Sweep;
+
+static void sweep_deinit(Sweep *sweep) {
+    for (uint32_t i = 0; sweep->members != NULL && i < sweep->member_count; i++) {
+        lutra_circuit_deinit(&sweep->members[i].circuit);
+    }
+    for (uint32_t i = 0; sweep->simulations != NULL && i < sweep->case_count; i++) {
+        lutra_simulation_deinit(&sweep->simulations[i]);
+    }
+    lutra_free(&sweep->members);
+    lutra_free(&sweep->cases);
+    lutra_free(&sweep->simulations);
+    lutra_free(&sweep->plain_hits);
+    lutra_free(&sweep->settings);
+    sweep_table_deinit(&sweep->table);
+    lutra_dataset_deinit(&sweep->dataset);
+    sweep_source_deinit(&sweep->source);
+    for (int file = 0; file < FILES; file++) {
+        lutra_free(&sweep->paths[file]);
+    }
+}
+
+static void tell_infeasible(const Sweep *sweep, const Member *member,
+                            const LutraParametersChoice *choice) {
+    char rounding[16];
+    (void)sweep_rounding_text(rounding, member->row.setting.rounding);
+    if (choice->lookups == 0) {
+        cli_note(&sweep->options->common, COMMAND,
+                 "rounding %s: no look-up is encrypted, so there is no p_error", rounding);
+        return;
+    }
+    cli_note(&sweep->options->common, COMMAND,
+             "rounding %s: no crypto parameters for p_error %.3g; the table of '%s' reads %" PRIu32
+             " bits",
+             rounding, member->row.setting.p_error,
+             member->circuit.operations[choice->widest].name, choice->widest_bits);
+}
+
+/* Makes the circuit of a setting; one without crypto parameters is a row, but nothing to run. */
+static LutraStatus add_member(Sweep *sweep, const SweepSetting *setting, LutraError *error) {
+    Member *const member = &sweep->members[sweep->member_count];
+    LutraParametersChoice choice;
+    LUTRA_TRY(sweep_circuit(&member->circuit, &choice, &sweep->source, setting, sweep->options,
+                            error));
+    sweep->member_count++;
+    SweepRow *const row = &member->row;
+    *row = (SweepRow){.setting = *setting,
+                      .feasible = setting->p_error == 0.0 || choice.feasible,
+                      .lookups = lutra_circuit_pbs(&member->circuit)};
+    member->first_case = sweep->case_count;
+    member->case_count = row->feasible ? sweep_row_runs(&sweep->table, row) : 0;
+    sweep->case_count += member->case_count;
+    if (setting->p_error > 0.0 && choice.feasible) {
+        const LutraCryptoParameters *const set = &member->circuit.parameters[0];
+        row->p_error = set->p_error;
+        row->lwe_dim = set->lwe_dim;
+        row->glwe_dim = set->glwe_dim;
+        row->log2_poly = set->log2_poly;
+        row->cost = set->cost;
+    } else if (setting->p_error > 0.0) {
+        tell_infeasible(sweep, member, &choice);
+    }
+    lutra_parameters_choice_deinit(&choice);
+    return LUTRA_OK;
+}
+
+static LutraStatus add_members(Sweep *sweep, LutraError *error) {
+    LUTRA_TRY(lutra_alloc(&sweep->members, sweep->setting_count, sizeof *sweep->members, error));
+    for (uint32_t i = 0; i < sweep->setting_count; i++) {
+        const bool known = sweep_table_find(&sweep->table, &sweep->settings[i]) != NULL;
+        if (i == 0 || !known) {
+            LUTRA_TRY(add_member(sweep, &sweep->settings[i], error));
+        }
+    }
+    if (sweep->member_count == 1 && sweep->table.count > 0 &&
+        sweep_table_find(&sweep->table, &sweep->settings[0]) != NULL) {
+        sweep->case_count = 0; /* all rows are known */
+        sweep->members[0].case_count = 0;
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus make_cases(Sweep *sweep, LutraError *error) {
+    LUTRA_TRY(lutra_alloc(&sweep->cases, sweep->case_count, sizeof *sweep->cases, error));
+    LUTRA_TRY(lutra_alloc(&sweep->simulations, sweep->case_count, sizeof *sweep->simulations,
+                          error));
+    LUTRA_TRY(lutra_alloc(&sweep->plain_hits, (size_t)sweep->table.images, 1, error));
+    for (uint32_t i = 0; i < sweep->member_count; i++) {
+        const Member *const member = &sweep->members[i];
+        for (uint32_t r = 0; r < member->case_count; r++) {
+            LutraSimulationCase *const one = &sweep->cases[member->first_case + r];
+            one->circuit = &member->circuit;
+            one->mode =
+                member->row.setting.p_error > 0.0 ? LUTRA_MODE_NOISY : LUTRA_MODE_CLEAR;
+            lutra_noise_settings_default(&one->noise);
+            one->noise.seed = sweep->options->common.seed;
+            one->noise.repeat = r;
+        }
+    }
+    return LUTRA_OK;
+}
+
+/* Counts one run into its row. */
+static void count_run(Sweep *sweep, SweepRow *row, const LutraSimulation *simulation,
+                      bool is_plain) {
+    const uint16_t *const labels = sweep->dataset.splits[sweep->options->split].labels;
+    for (uint64_t i = 0; i < simulation->images; i++) {
+        const bool hit = simulation->predictions[i] == labels[i];
+        if (is_plain) {
+            sweep->plain_hits[i] = hit;
+        }
+        row->hits += hit;
+        row->worse += !hit && sweep->plain_hits[i];
+        row->better += hit && !sweep->plain_hits[i];
+    }
+    row->out_of_range += simulation->out_of_range;
+    row->seconds += simulation->seconds;
+}
+
+/* Adds the rows of all members whose runs are complete, in their order, and writes the table. */
+static LutraStatus add_finished_rows(Sweep *sweep, uint32_t finished_cases, LutraError *error) {
+    bool added = false;
+    while (sweep->next < sweep->member_count) {
+        const Member *const member = &sweep->members[sweep->next];
+        if (member->first_case + member->case_count > finished_cases) {
+            break;
+        }
+        if (sweep_table_find(&sweep->table, &member->row.setting) == NULL) {
+            LUTRA_TRY(sweep_table_add(&sweep->table, &member->row, error));
+            added = true;
+        }
+        sweep->next++;
+    }
+    return added ? sweep_table_write(&sweep->table, sweep->paths[FILE_CSV], error) : LUTRA_OK;
+}
+
+static LutraStatus on_finished(void *user, uint32_t index, const LutraSimulation *simulation,
+                               LutraError *error) {
+    Sweep *const sweep = user;
+    /* members without cases stand before the one that this case belongs to */
+    while (sweep->next < sweep->member_count && sweep->members[sweep->next].case_count == 0) {
+        LUTRA_TRY(add_finished_rows(sweep, index, error));
+    }
+    count_run(sweep, &sweep->members[sweep->next].row, simulation, index == 0);
+    return add_finished_rows(sweep, index + 1, error);
+}
+
+static LutraStatus run(Sweep *sweep, const LutraProgress *progress, LutraError *error) {
+    const SweepOptions *const options = sweep->options;
+    const LutraDataset *const dataset = &sweep->dataset;
+    const LutraSplit *const split = &dataset->splits[options->split];
+    const LutraImages images = {.pixels = split->images,
+                                .labels = split->labels,
+                                .count = split->count,
+                                .shape = {dataset->channels, dataset->height, dataset->width},
+                                .class_count = dataset->class_count};
+    const LutraSimulationListener listener = {on_finished, sweep};
+    LutraSimulateSettings settings;
+    lutra_simulate_default(&settings);
+    settings.threads = options->common.threads;
+    settings.cpu_flags = options->common.cpu_flags;
+    settings.progress = progress;
+    LUTRA_TRY(add_members(sweep, error));
+    if (sweep->case_count > 0) {
+        LUTRA_TRY(make_cases(sweep, error));
+        LUTRA_TRY(lutra_simulate_many(sweep->simulations, sweep->cases, sweep->case_count, &images,
+                                      &settings, &listener, error));
+    }
+    return add_finished_rows(sweep, sweep->case_count, error);
+}
+
+/* ---- the whole ---- */
+
+static LutraStatus prepare(Sweep *sweep, const LutraProgress *progress, LutraError *error) {
+    const SweepOptions *const options = sweep->options;
+    for (int file = 0; file < FILES; file++) {
+        LUTRA_TRY(path_in(&sweep->paths[file], options->folder, (OutputFile)file, error));
+    }
+    LUTRA_TRY(check_folder(options, sweep->paths, error));
+    LUTRA_TRY(lutra_dataset_read(&sweep->dataset, options->data, 1u << options->split,
+                                 options->limit, error));
+    LUTRA_TRY(sweep_source_read(&sweep->source, options, progress, error));
+    LUTRA_TRY(lutra_folder_create(options->folder, error));
+    LUTRA_TRY(sweep_table_init(&sweep->table, options, &sweep->source, &sweep->dataset, error));
+    if (options->resume && lutra_file_exists(sweep->paths[FILE_CSV])) {
+        LUTRA_TRY(sweep_table_read(&sweep->table, sweep->paths[FILE_CSV], error));
+        cli_note(&options->common, COMMAND, "going on with %" PRIu32 " rows of '%s'",
+                 sweep->table.count, sweep->paths[FILE_CSV]);
+    }
+    return sweep_settings(&sweep->settings, &sweep->setting_count, &sweep->source, options, error);
+}
+
+static bool has_layers(const SweepTable *table) {
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->rows[i].setting.layer[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static LutraStatus draw(const Sweep *sweep, LutraError *error) {
+    LUTRA_TRY(sweep_draw_accuracy(sweep->options, &sweep->source, &sweep->table, &sweep->dataset,
+                                  sweep->paths[FILE_ACCURACY], error));
+    return !has_layers(&sweep->table)
+               ? LUTRA_OK
+               : sweep_draw_layers(sweep->options, &sweep->source, &sweep->table, &sweep->dataset,
+                                   sweep->paths[FILE_LAYERS], error);
+}
+
+/** Draws and prints what was found; returns an exit code. */
+static int report(const Sweep *sweep) {
+    LutraError error = {""};
+    const LutraStatus status = draw(sweep, &error);
+    if (status != LUTRA_OK) {
+        return cli_fail(COMMAND, status, &error);
+    }
+    return sweep->options->common.json
+               ? sweep_print_json(sweep->options, &sweep->source, &sweep->table, &sweep->dataset)
+               : sweep_print(sweep->options, &sweep->source, &sweep->table, &sweep->dataset);
+}
+
+int cmd_sweep(int argc, char **argv) {
+    SweepOptions options = {.split = LUTRA_SPLIT_TEST,
+                            .mode = LUTRA_ROUNDING_APPROXIMATE,
+                            .offset_count = 1,
+                            .p_error_count = 1,
+                            .security_bits = 132,
+                            .repeats = 1};
+    Sweep sweep = {.options = &options};
+    CliProgress progress;
+    LutraError error = {""};
+    int code = CLI_EXIT_DONE;
+    cli_parse(&argp, argc, argv, &options);
+    cli_progress_start(&progress, &options.common);
+    LutraStatus status = prepare(&sweep, &progress.progress, &error);
+    if (status == LUTRA_OK) {
+        status = run(&sweep, &progress.progress, &error);
+    }
+    cli_progress_stop(&progress);
+    if (sweep.table.count > 0 && (status == LUTRA_OK || status == LUTRA_ECANCELLED)) {
+        code = report(&sweep);
+    }
+    if (status != LUTRA_OK) {
+        code = cli_fail(COMMAND, status, &error);
+    }
+    sweep_deinit(&sweep);
+    return code;
+}
