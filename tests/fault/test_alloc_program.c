@@ -13,9 +13,11 @@
 #include "bridge/verify.h"
 #include "quant/lower.h"
 #include "sim/layer_statistics.h"
+#include "sim/circuit_parameters.h"
+#include "sim/circuit_round.h"
 #include "sim/parameters.h"
 #include "sim/random_circuit.h"
-#include "sim/simulate.h"
+#include "sim/simulate_many.h"
 #include "tests/bridge/fake_backend.h"
 #include "tests/support/allocfail.h"
 #include "tests/support/check.h"
@@ -278,6 +280,52 @@ static LutraStatus find_parameters(LutraError *error) {
     return status;
 }
 
+/* The plain circuit of the shared model. */
+static void make_plain(LutraCircuit *plain) {
+    LutraLowerSettings settings;
+    LutraError error = {""};
+    const uint64_t count = allocfail_countdown;
+    (void)allocfail_stop();
+    lutra_lower_default(&settings);
+    check_status(lutra_lower(plain, &shared.model, &shared.calibrations[0], &settings, &error),
+                 LUTRA_OK, &error);
+    allocfail_after(count);
+}
+
+static LutraStatus round_circuit(LutraError *error) {
+    static const uint32_t bits = 3;
+    const LutraRoundSettings settings = {&bits, 1, LUTRA_ROUNDING_APPROXIMATE};
+    LutraCircuit plain;
+    LutraCircuit rounded;
+    make_plain(&plain);
+    fill(&rounded, sizeof rounded);
+    const LutraStatus status = lutra_circuit_round(&rounded, &plain, &settings, error);
+    check_untouched(status, &rounded, sizeof rounded);
+    if (status == LUTRA_OK) {
+        lutra_circuit_deinit(&rounded);
+    }
+    lutra_circuit_deinit(&plain);
+    return status;
+}
+
+static LutraStatus choose_parameters(LutraError *error) {
+    LutraParametersTarget target;
+    LutraParametersChoice choice;
+    LutraCircuit circuit;
+    make_plain(&circuit);
+    fill(&choice, sizeof choice);
+    lutra_parameters_target_default(&target);
+    const LutraStatus status =
+        lutra_circuit_choose_parameters(&choice, &circuit, &target, error);
+    check_untouched(status, &choice, sizeof choice);
+    assert_int_equal(circuit.parameter_count, status == LUTRA_OK);
+    if (status == LUTRA_OK) {
+        lutra_parameters_choice_deinit(&choice);
+    }
+    lutra_circuit_deinit(&circuit);
+    return status;
+}
+
 /* ---- running circuits ---- */
 
 static LutraStatus simulate(LutraError *error) {
@@ -296,6 +344,27 @@ static LutraStatus simulate(LutraError *error) {
     check_untouched(status, &simulation, sizeof simulation);
     if (status == LUTRA_OK) {
         lutra_simulation_deinit(&simulation);
+    }
+    return status;
+}
+
+static LutraStatus simulate_many(LutraError *error) {
+    LutraSimulation simulations[2];
+    LutraSimulateSettings settings;
+    const LutraSimulationCase one = {.circuit = &shared.circuit, .mode = LUTRA_MODE_CLEAR};
+    const LutraSimulationCase cases[2] = {one, one};
+    const LutraImages images = {.pixels = shared.images,
+                                .labels = shared.labels,
+                                .count = IMAGES,
+                                .shape = {1, SIDE, SIDE},
+                                .class_count = CLASSES};
+    fill(simulations, sizeof simulations);
+    lutra_simulate_default(&settings);
+    const LutraStatus status =
+        lutra_simulate_many(simulations, cases, 2, &images, &settings, NULL, error);
+    check_untouched(status, simulations, sizeof simulations);
+    for (int i = 0; status == LUTRA_OK && i < 2; i++) {
+        lutra_simulation_deinit(&simulations[i]);
     }
     return status;
 }
@@ -573,12 +642,15 @@ static void circuits(void **state) {
     allocfail_each(read_circuit);
     allocfail_each(write_circuit);
     allocfail_each(find_parameters);
+    allocfail_each(round_circuit);
+    allocfail_each(choose_parameters);
 }
 
 static void simulation(void **state) {
     (void)state;
     allocfail_each(simulate);
     allocfail_each(simulate_one);
+    allocfail_each(simulate_many);
     allocfail_each(gather_statistics);
 }
 
