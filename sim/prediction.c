@@ -52,8 +52,8 @@ static bool is_as_before(const LutraConvOperation *conv, size_t position, size_t
     return position > 0 && first - (int64_t)conv->stride >= 0 && end <= (int64_t)extent;
 }
 
-/** Where all inputs have the same noise, as table results have, windows away from the borders differ
- * in nothing. */
+/** Where all inputs have the same noise, as table results have, windows away from the borders
+ * differ in nothing. */
 static void conv_variance(double *y, const LutraConvOperation *conv, LutraShape shape,
                           const double *x, LutraShape x_shape) {
     const bool uniform = is_uniform(x, lutra_shape_elements(x_shape));
