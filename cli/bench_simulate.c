@@ -92,12 +92,9 @@ static LutraStatus measure_memory(Bench *bench, const char *name, LutraError *er
     return bench_add(bench, item, "MiB", true, &mebibytes, 1, error);
 }
 
-/**
- * @param peak        whether the peak of memory was reset before the circuit was made
- * @param mode_count  1: clear; 2: noisy, too
- */
+/** `peak`: whether the peak of memory was reset before the circuit was made. */
 static LutraStatus measure_circuit(Bench *bench, const char *name, const LutraCircuit *circuit,
-                                   bool peak, size_t mode_count, LutraError *error) {
+                                   bool peak, LutraError *error) {
     static const LutraSimulationMode modes[] = {LUTRA_MODE_CLEAR, LUTRA_MODE_NOISY};
     uint8_t *pixels = NULL;
     uint16_t *labels = NULL;
@@ -108,7 +105,7 @@ static LutraStatus measure_circuit(Bench *bench, const char *name, const LutraCi
         MOST_IMAGES > IMAGES_PER_THREAD * threads ? MOST_IMAGES : IMAGES_PER_THREAD * threads;
     LUTRA_TRY_GOTO(status, draw_images(&images, &pixels, &labels, circuit, count,
                                        bench->common->seed, error));
-    for (size_t m = 0; m < mode_count; m++) {
+    for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {
         LUTRA_TRY_GOTO(status,
                        measure_threads(bench, name, circuit, &images, modes[m], 1, error));
         if (threads > 1) {
@@ -126,13 +123,12 @@ done:
 }
 
 static LutraStatus measure_network(Bench *bench, const char *name,
-                                   const LutraRandomNetwork *network, size_t mode_count,
-                                   LutraError *error) {
+                                   const LutraRandomNetwork *network, LutraError *error) {
     LutraCircuit circuit = {0};
     (void)malloc_trim(0); /* what earlier items freed is not this one's */
     const bool peak = cli_reset_peak_memory();
     LUTRA_TRY(lutra_random_circuit_create(&circuit, network, bench->common->seed, error));
-    const LutraStatus status = measure_circuit(bench, name, &circuit, peak, mode_count, error);
+    const LutraStatus status = measure_circuit(bench, name, &circuit, peak, error);
     lutra_circuit_deinit(&circuit);
     return status;
 }
@@ -142,7 +138,7 @@ static LutraStatus measure_file(Bench *bench, LutraError *error) {
     (void)malloc_trim(0);
     const bool peak = cli_reset_peak_memory();
     LUTRA_TRY(lutra_circuit_read(&circuit, bench->circuit_path, error));
-    const LutraStatus status = measure_circuit(bench, "file", &circuit, peak, 1, error);
+    const LutraStatus status = measure_circuit(bench, "file", &circuit, peak, error);
     lutra_circuit_deinit(&circuit);
     return status;
 }
@@ -151,7 +147,6 @@ LutraStatus bench_simulate(Bench *bench, LutraError *error) {
     if (bench->circuit_path != NULL) {
         return measure_file(bench, error);
     }
-    LUTRA_TRY(measure_network(bench, "vgg9", &lutra_random_vgg9, 2, error));
-    /* noise that leaves a table is followed word by word: half a second an image here */
-    return measure_network(bench, "vgg11", &lutra_random_vgg11, 1, error);
+    LUTRA_TRY(measure_network(bench, "vgg9", &lutra_random_vgg9, error));
+    return measure_network(bench, "vgg11", &lutra_random_vgg11, error);
 }

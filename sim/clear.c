@@ -44,7 +44,13 @@ static bool is_dot(const LutraOperation *op) {
     return op->kind == LUTRA_OPERATION_LINEAR || op->kind == LUTRA_OPERATION_CONV;
 }
 
-/** Ranges proved from codes, weights and entries: never wider than the stated ones. */
+/** Beyond its ends a table reads negated entries. */
+static void add_negated(LutraRange *range) {
+    const int64_t most = -range->min > range->max ? -range->min : range->max;
+    *range = (LutraRange){.min = -most, .max = most};
+}
+
+/** Ranges proved from codes, weights and entries: without noise never wider than the stated ones. */
 static void prove_ranges(LutraClearProgram *program) {
     const LutraCircuit *const circuit = program->circuit;
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
@@ -59,6 +65,10 @@ static void prove_ranges(LutraClearProgram *program) {
             inputs[0] = (LutraRange){.min = INT32_MIN, .max = INT32_MAX}; /* any entry */
         }
         program->values[i].range = lutra_operation_static_range(op, x_shape, inputs);
+        if (program->plan != NULL && op->kind == LUTRA_OPERATION_TABLE &&
+            lutra_operation_is_encrypted(op)) {
+            add_negated(&program->values[i].range);
+        }
     }
 }
 
@@ -319,6 +329,9 @@ LutraStatus lutra_clear_program_create_noisy(LutraClearProgram **program,
     lutra_displace_kernels_init(&made->displace, cpu_flags);
     count_readers(readers, circuit);
     prove_ranges(made);
+    if (plan != NULL && !lutra_clear_ranges_fit(made)) {
+        goto done; /* an answer, no error: *program stays NULL */
+    }
     set_values(made, readers);
     LUTRA_TRY_GOTO(status, add_stages(made, error));
     LUTRA_TRY_GOTO(status, lay_out(made, error));

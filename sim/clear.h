@@ -58,8 +58,12 @@ LUTRA_MUST_CHECK LutraStatus lutra_clear_program_create(LutraClearProgram **prog
  */
 bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan *plan);
 
-/** The same with noise, for plans to which lutra_clear_noise_applies; the plan must outlive the
- * program. */
+/**
+ * The same with noise, for plans to which lutra_clear_noise_applies; the plan must outlive the
+ * program.
+ *
+ * @param[out] program  NULL without an error if negated entries could make sums too large for int32
+ */
 LUTRA_MUST_CHECK LutraStatus lutra_clear_program_create_noisy(LutraClearProgram **program,
                                                               const LutraCircuit *circuit,
                                                               const LutraNoisePlan *plan,
@@ -83,7 +87,8 @@ void lutra_clear_run(const LutraClearProgram *program, float *logits,
 
 /**
  * Runs one image with the noise of the program's plan: bit for bit what lutra_torus_run computes
- * with the same plan, statistics included, unless a look-up's input was or came outside its table.
+ * with the same plan, statistics included, unless the input of an encrypted look-up that draws no
+ * noise lies outside its table.
  *
  * @param  image  index in the split
  * @return whether it could; if not, logits and statistics are to be thrown away, and

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "sim/clear_priv.h"
 #include "sim/operations.h"
-#include "sim/torus_encoding.h"
+#include "sim/torus_lookup.h"
 #include "sim/torus_rounding.h"
 
 enum {
@@ -47,7 +47,17 @@ bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan
         bool by_client = false;
         const uint32_t readers = count_readers(circuit, i, &by_client);
         if ((noisy->reads != NULL && op->kind != LUTRA_OPERATION_TABLE) ||
-            (noisy->decodes != NULL && by_client) || (is_approximate(op) && readers != 1)) {
+            (lutra_operation_is_encrypted(op) && by_client) || (is_approximate(op) && readers != 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool lutra_clear_ranges_fit(const LutraClearProgram *program) {
+    for (uint32_t i = 0; i < program->circuit->operation_count; i++) {
+        const LutraRange range = program->values[i].range;
+        if (range.min < -INT32_MAX || range.max > INT32_MAX) {
             return false;
         }
     }
@@ -108,7 +118,7 @@ static int32_t limited(int64_t value, int64_t min, int64_t max) {
     return (int32_t)(value < min ? min : value > max ? max : value);
 }
 
-/** Inputs that may move a cell either way and stay in the table and in their format. */
+/** Inputs that may move a cell down, and up, and stay in the table and in their format. */
 static void prepare_bounds(ClearNoise *noise, const LutraClearProgram *program,
                            const ClearStage *stage) {
     const LutraOperation *const op = &program->circuit->operations[stage->operation];
@@ -184,36 +194,53 @@ const uint16_t *lutra_clear_noise_draws(const LutraClearProgram *program, const 
     return (const uint16_t *)(const void *)draws + skipped; /* words are little-endian */
 }
 
-int64_t lutra_clear_noise_cells(const LutraClearProgram *program, const ClearStage *stage,
-                                uint64_t image, size_t pixel, uint32_t channel, int32_t x) {
+ClearNoisyRead lutra_clear_noisy_read(const LutraClearProgram *program, const ClearStage *stage,
+                                      uint64_t image, size_t pixel, uint32_t channel, int32_t x) {
     const ClearNoise *const noise = &stage->noise;
+    const LutraOperation *const op = &program->circuit->operations[stage->operation];
+    const LutraEncoding encoding = program->circuit->operations[op->inputs[0]].encoding;
+    const LutraWordTable table =
+        lutra_word_table_of(&op->u.table, channel, encoding, op->encoding);
     const size_t element = pixel * program->values[stage->operation].channels + channel;
-    const uint32_t place = ((uint32_t)x + (uint32_t)noise->to_place[channel]) &
-                           ((UINT32_C(1) << noise->dropped_bits) - 1);
+    const int64_t placed = (int64_t)x + noise->to_place[channel];
+    const uint32_t place = (uint32_t)placed & ((UINT32_C(1) << noise->dropped_bits) - 1);
+    const int64_t bucket = (placed - place) / (INT64_C(1) << noise->dropped_bits);
     const uint64_t u = lutra_noise_uniform(
         lutra_noise_plan_address(program->plan, LUTRA_STREAM_LOOKUP, stage->operation, image, 0),
         element);
-    return lutra_noisy_displacement(&noise->reads[channel], off_centre_of(noise, place), u);
+    const int64_t cells =
+        lutra_noisy_displacement(&noise->reads[channel], off_centre_of(noise, place), u);
+    const uint64_t step = (uint64_t)(bucket - op->u.table.first_input);
+    const LutraWordLookup exact = lutra_word_read_step(&table, step);
+    const LutraWordLookup found = lutra_word_read_step(&table, step + (uint64_t)cells);
+    return (ClearNoisyRead){
+        .value = found.value,
+        .exact = exact.value,
+        .is_displaced = found.step != exact.step,
+        .is_outside = found.in_padding || !lutra_encoding_holds(encoding, bucket)};
 }
 
-bool lutra_clear_noise_decrypt(const LutraClearProgram *program, const LutraOperation *op,
+void lutra_clear_noise_decrypt(const LutraClearProgram *program, const LutraOperation *op,
                                LutraOperationStatistics *statistics, uint64_t image,
                                int32_t *row) {
     const LutraNoisyRead *const decodes = program->plan->operations[op->inputs[0]].decodes;
+    const LutraEncoding encoding = op->encoding;
+    if (!lutra_operation_is_encrypted(&program->circuit->operations[op->inputs[0]])) {
+        return; /* the client's own sums */
+    }
     for (size_t c = 0; c < op->shape.channels; c++) {
-        int64_t value = row[c];
+        const uint64_t word = lutra_word_encode(row[c], encoding.bits);
+        int64_t cells = 0;
         if (decodes != NULL) {
             const LutraNoiseAddress address = lutra_noise_plan_address(
                 program->plan, LUTRA_STREAM_DECODE, op->inputs[0], image, 0);
-            value += lutra_noisy_displacement(&decodes[c], 0, lutra_noise_uniform(address, c));
+            cells = lutra_noisy_displacement(&decodes[c], 0, lutra_noise_uniform(address, c));
         }
-        if (!lutra_encoding_holds(op->encoding, row[c]) ||
-            !lutra_encoding_holds(op->encoding, value)) {
-            return false;
-        }
-        statistics->displaced += value != row[c];
-        statistics->changed += value != row[c];
-        row[c] = (int32_t)value;
+        const int64_t decoded =
+            lutra_word_decode(word + lutra_word_encode(cells, encoding.bits), encoding);
+        const int64_t exact = lutra_word_decode(word, encoding);
+        statistics->displaced += decoded != exact;
+        statistics->changed += decoded != exact;
+        row[c] = (int32_t)decoded;
     }
-    return true;
 }

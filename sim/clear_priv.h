@@ -141,11 +141,15 @@ void lutra_clear_table_deinit(ClearTable *table);
 
 void lutra_clear_dot_run(const ClearDot *dot, const ClearValue *y, const ClearValue *x,
                          uint8_t *scratch, const LutraSimKernels *kernels);
-/** Looks up a table's inputs; `image` addresses the draws of noise. @return false if noise has led
- * out of the table: then the image must be run on words (torus_run.h). */
+/** Looks up a table's inputs; `image` addresses the draws of noise. @return false if, in a program
+ * with noise, an input lies outside a table whose look-ups draw none: then the image must be run on
+ * words (torus_run.h). */
 bool lutra_clear_table_run(const LutraClearProgram *program, const ClearStage *stage,
                            LutraOperationStatistics *statistics, uint64_t image,
                            uint8_t *scratch);
+
+/** Whether all sums fit in int32, negated entries beyond the ends of tables included. */
+bool lutra_clear_ranges_fit(const LutraClearProgram *program);
 
 /** Noise of a table's stage whose table is prepared; `stage->noise.reads` stays NULL without. */
 LUTRA_MUST_CHECK LutraStatus lutra_clear_noise_prepare(ClearStage *stage,
@@ -158,13 +162,31 @@ const uint16_t *lutra_clear_noise_draws(const LutraClearProgram *program, const 
                                         uint64_t image, size_t pixel, size_t count,
                                         uint8_t *scratch);
 
-/** Cells that the noise moves one input, decided exactly. */
-int64_t lutra_clear_noise_cells(const LutraClearProgram *program, const ClearStage *stage,
-                                uint64_t image, size_t pixel, uint32_t channel, int32_t x);
+/** One look-up, decided exactly. */
+typedef struct {
+    int64_t value; /* the entry, or a negated one beyond the table's ends */
+    int64_t exact; /* what is read without noise */
+    bool is_displaced; /* noise led to another cell */
+    bool is_outside; /* the input lay outside the table, or noise led there */
+} ClearNoisyRead;
 
-/** Adds what noise does to the decryption of the output's input `row`; counts it. @return false as
- * lutra_clear_table_run */
-bool lutra_clear_noise_decrypt(const LutraClearProgram *program, const LutraOperation *op,
+ClearNoisyRead lutra_clear_noisy_read(const LutraClearProgram *program, const ClearStage *stage,
+                                      uint64_t image, size_t pixel, uint32_t channel, int32_t x);
+
+/** Replaces the codes of the exact inputs, which lie in y already, by those of moved ones; what was
+ * seen of y with them. */
+void lutra_clear_noisy_steps(const LutraClearProgram *program, const ClearStage *stage,
+                             LutraOperationStatistics *of_table, LutraStepsSeen *seen,
+                             uint64_t image, uint8_t *scratch);
+
+/** The task of a table's stage that is made of steps, and its kernel. */
+LutraStepsTask lutra_clear_steps_task(const LutraClearProgram *program, const ClearStage *stage,
+                                      uint8_t *scratch);
+LutraStepsKernel lutra_clear_steps_kernel(const LutraClearProgram *program,
+                                          const ClearStage *stage);
+
+/** Adds what noise does to the decryption of the output's input `row`; counts it. */
+void lutra_clear_noise_decrypt(const LutraClearProgram *program, const LutraOperation *op,
                                LutraOperationStatistics *statistics, uint64_t image,
                                int32_t *row);
 

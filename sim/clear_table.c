@@ -315,12 +315,14 @@ static void note_steps(const LutraClearProgram *program, const ClearStage *stage
             statistics[table->round].outside_observed +=
                 count_outside(x, scratch, c, &table->observed_round);
         }
-        of_table->out_of_range += count_outside(x, scratch, c, &table->domain);
+        if (stage->noise.reads == NULL) { /* noise counts its own */
+            of_table->out_of_range += count_outside(x, scratch, c, &table->domain);
+        }
     }
 }
 
-static LutraStepsTask steps_task(const LutraClearProgram *program, const ClearStage *stage,
-                                 uint8_t *scratch) {
+LutraStepsTask lutra_clear_steps_task(const LutraClearProgram *program, const ClearStage *stage,
+                                      uint8_t *scratch) {
     const ClearTable *const table = &stage->table;
     const ClearValue *const x = &program->values[table->x];
     const ClearValue *const y = &program->values[stage->operation];
@@ -341,149 +343,46 @@ static LutraStepsTask steps_task(const LutraClearProgram *program, const ClearSt
                             .marked = scratch + table->marked_offset};
 }
 
-static LutraStepsKernel steps_kernel(const LutraClearProgram *program, const ClearStage *stage) {
+LutraStepsKernel lutra_clear_steps_kernel(const LutraClearProgram *program,
+                                          const ClearStage *stage) {
     return program->values[stage->table.x].format == VALUE_I16 ? program->kernels.steps16
                                                                : program->kernels.steps32;
 }
 
-/** Whether some input lies outside the table. */
-static bool leaves_domain(const LutraClearProgram *program, const ClearStage *stage,
-                          const LutraStepsSeen *seen, const uint8_t *scratch) {
-    const ClearTable *const table = &stage->table;
-    const ClearValue *const x = &program->values[table->x];
-    const uint8_t *const marked = scratch + table->marked_offset;
-    for (size_t c = 0; seen->any_marked && c < x->channels; c += LUTRA_SIM_LANES) {
-        if (marked[c / LUTRA_SIM_LANES] != 0 &&
-            count_outside(x, scratch, c, &table->domain) > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/** Moves one chunk's inputs. @return false if one left the table or its format */
-static bool displace_chunk(const LutraClearProgram *program, const ClearStage *stage,
-                           LutraOperationStatistics *of_table, uint64_t image, size_t pixel,
-                           size_t pixels, uint8_t *scratch) {
-    const ClearNoise *const noise = &stage->noise;
-    const ClearTable *const table = &stage->table;
-    const ClearValue *const x = &program->values[table->x];
-    const bool narrow = x->format == VALUE_I16;
-    const size_t lane_bytes = lutra_clear_format_bytes(x->format);
-    const LutraDisplaceTask task = {
-        .x = scratch + x->offset + pixel * x->stride * lane_bytes,
-        .y = scratch + noise->moved_offset,
-        .pixels = pixels,
-        .stride = x->stride,
-        .channels = x->channels,
-        .draws = lutra_clear_noise_draws(program, stage, image, pixel, pixels, scratch),
-        .to_place = noise->to_place,
-        .first = noise->first,
-        .shares = noise->shares,
-        .dropped_bits = noise->dropped_bits,
-        .low = noise->low,
-        .high = noise->high,
-        .draw_low = noise->draw_low,
-        .draw_high = noise->draw_high,
-        .flagged = (uint32_t *)(void *)(scratch + noise->flagged_offset)};
-    const LutraDisplaced seen =
-        narrow ? program->displace.displace16(&task) : program->displace.displace32(&task);
-    of_table->displaced += seen.displaced;
-    for (size_t i = 0; i < seen.flagged; i++) {
-        const size_t at = task.flagged[i];
-        const uint32_t c = (uint32_t)(at % x->stride);
-        const int32_t exact =
-            narrow ? ((const int16_t *)task.x)[at] : ((const int32_t *)task.x)[at];
-        const int64_t cells = lutra_clear_noise_cells(program, stage, image,
-                                                      pixel + at / x->stride, c, exact);
-        const int64_t moved = exact + cells * (INT64_C(1) << noise->dropped_bits);
-        of_table->displaced += cells != 0;
-        if (moved < table->domain.low[c] || moved > table->domain.high[c] ||
-            (narrow && (moved < -INT16_MAX || moved > INT16_MAX))) {
-            return false;
-        }
-        if (narrow) {
-            ((int16_t *)task.y)[at] = (int16_t)moved;
-        } else {
-            ((int32_t *)task.y)[at] = (int32_t)moved;
-        }
-    }
-    return true;
-}
-
-/** Replaces the codes of the exact inputs, which lie in y already, by those of moved ones. */
-static bool run_noisy_steps(const LutraClearProgram *program, const ClearStage *stage,
-                            LutraOperationStatistics *of_table, LutraStepsSeen *seen,
-                            uint64_t image, uint8_t *scratch) {
-    const ClearNoise *const noise = &stage->noise;
-    const ClearValue *const x = &program->values[stage->table.x];
-    const ClearValue *const y = &program->values[stage->operation];
-    LutraStepsTask task = steps_task(program, stage, scratch);
-    seen->y_min = UINT32_MAX;
-    seen->y_max = 0;
-    seen->zeros = 0;
-    for (size_t p = 0; p < x->pixels; p += noise->chunk_pixels) {
-        const size_t pixels =
-            noise->chunk_pixels < x->pixels - p ? noise->chunk_pixels : x->pixels - p;
-        LutraStepsSeen chunk;
-        if (!displace_chunk(program, stage, of_table, image, p, pixels, scratch)) {
-            return false;
-        }
-        task.x = scratch + noise->moved_offset;
-        task.y = scratch + noise->codes_offset;
-        task.pixels = pixels;
-        task.marked = scratch + noise->marked_offset;
-        steps_kernel(program, stage)(&task, &chunk);
-        uint8_t *const codes = scratch + y->offset + p * y->stride;
-        uint64_t changed = 0;
-        for (size_t i = 0; i < pixels * y->stride; i++) {
-            changed += codes[i] != task.y[i];
-        }
-        memcpy(codes, task.y, pixels * y->stride);
-        of_table->changed += changed;
-        seen->zeros += chunk.zeros;
-        seen->y_min = chunk.y_min < seen->y_min ? chunk.y_min : seen->y_min;
-        seen->y_max = chunk.y_max > seen->y_max ? chunk.y_max : seen->y_max;
-    }
-    return true;
-}
-
 static bool run_steps(const LutraClearProgram *program, const ClearStage *stage,
                       LutraOperationStatistics *statistics, uint64_t image, uint8_t *scratch) {
-    const LutraStepsTask task = steps_task(program, stage, scratch);
+    const LutraStepsTask task = lutra_clear_steps_task(program, stage, scratch);
+    LutraOperationStatistics *const of_table = &statistics[stage->operation];
     LutraStepsSeen seen;
-    steps_kernel(program, stage)(&task, &seen);
-    if (program->plan != NULL && leaves_domain(program, stage, &seen, scratch)) {
-        return false;
+    lutra_clear_steps_kernel(program, stage)(&task, &seen);
+    if (stage->noise.reads != NULL) {
+        lutra_clear_noisy_steps(program, stage, of_table, &seen, image, scratch);
+        note_steps(program, stage, statistics, &seen, scratch);
+        return true;
     }
-    if (stage->noise.reads != NULL &&
-        !run_noisy_steps(program, stage, &statistics[stage->operation], &seen, image, scratch)) {
-        return false;
-    }
+    const uint64_t before = of_table->out_of_range;
     note_steps(program, stage, statistics, &seen, scratch);
-    return true;
+    return program->plan == NULL || of_table->out_of_range == before ||
+           !lutra_operation_is_encrypted(&program->circuit->operations[stage->operation]);
 }
 
-/** Entry of one input, with its noise. *inside is cleared if there is none in the table. */
+/** Entry of one input. *inside is cleared if there is none and it should be found on words. */
 static int32_t look_up_entry(const LutraClearProgram *program, const ClearStage *stage,
                              LutraOperationStatistics *of_table, uint64_t image, size_t pixel,
                              uint32_t c, int32_t x, int64_t bucket, bool *inside) {
-    const LutraTableOperation *const table =
-        &program->circuit->operations[stage->operation].u.table;
+    const LutraOperation *const op = &program->circuit->operations[stage->operation];
+    if (stage->noise.reads != NULL) {
+        const ClearNoisyRead read = lutra_clear_noisy_read(program, stage, image, pixel, c, x);
+        of_table->displaced += read.is_displaced;
+        of_table->changed += read.value != read.exact;
+        of_table->out_of_range += read.is_outside;
+        return (int32_t)read.value;
+    }
     uint64_t outside = 0;
-    const int32_t exact = lutra_table_lookup(table, c, bucket, &outside);
+    const int32_t entry = lutra_table_lookup(&op->u.table, c, bucket, &outside);
     of_table->out_of_range += outside;
-    if (program->plan == NULL) {
-        return exact;
-    }
-    int32_t entry = exact;
-    if (stage->noise.reads != NULL && outside == 0) {
-        const int64_t cells = lutra_clear_noise_cells(program, stage, image, pixel, c, x);
-        entry = lutra_table_lookup(table, c, bucket + cells, &outside);
-        of_table->displaced += cells != 0;
-        of_table->changed += entry != exact;
-    }
-    *inside = *inside && outside == 0;
+    *inside = *inside && (outside == 0 || program->plan == NULL ||
+                          !lutra_operation_is_encrypted(op));
     return entry;
 }
 

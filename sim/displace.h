@@ -6,8 +6,8 @@
  * cell have their shares side by side, cut to 16 bits; the draws' upper 16 bits are compared with
  * them. Where that does not decide, the element is flagged and left to the caller:
  *
- *   equal to a share; a draw so extreme that it may move more than a cell; an input so near the end
- *   of the table, or of its number format, that a cell more would leave it.
+ *   equal to a share; a draw so extreme that it may move more than a cell; an input that a cell more
+ *   takes beyond the end of the table, or of its number format, or that is there already.
  *
  * Kernels never allocate and cannot fail; all give the same results.
  */
@@ -28,8 +28,8 @@ typedef struct {
     const uint32_t *first;     /* (stride) index in shares of the channel's place 0 */
     const uint32_t *shares;    /* low half: draws below it move down; high half: above it, up */
     uint32_t dropped_bits;     /* t; a cell is 2^t wide */
-    const int32_t *low;        /* (stride) inputs below low or above high are flagged */
-    const int32_t *high;       /* (stride) */
+    const int32_t *low;        /* (stride) inputs below it must not move down, */
+    const int32_t *high;       /* ... above it not up; a cell further out all are flagged */
     uint32_t draw_low;         /* draws (16 bits) at or below it, or at or above draw_high, too */
     uint32_t draw_high;
     uint32_t *flagged;         /* out: indexes pixel * stride + channel, ascending; room for all */

@@ -44,9 +44,15 @@ INLINE __m256i displace8(const LutraDisplaceTask *task, const Constants *constan
         _mm256_or_si256(_mm256_cmpeq_epi32(draw, down), _mm256_cmpeq_epi32(draw, up));
     const __m256i extreme = _mm256_or_si256(_mm256_cmpgt_epi32(constants->draw_low, draw),
                                             _mm256_cmpgt_epi32(draw, constants->draw_high));
-    const __m256i outside =
-        _mm256_or_si256(_mm256_cmpgt_epi32(load32(task->low + c), x),
-                        _mm256_cmpgt_epi32(x, load32(task->high + c)));
+    const __m256i low = load32(task->low + c);
+    const __m256i high = load32(task->high + c);
+    const __m256i leaving = _mm256_or_si256(
+        _mm256_and_si256(is_down, _mm256_cmpgt_epi32(low, x)),
+        _mm256_and_si256(is_up, _mm256_cmpgt_epi32(x, high)));
+    const __m256i beyond = _mm256_or_si256(
+        _mm256_cmpgt_epi32(_mm256_sub_epi32(low, constants->cell), x),
+        _mm256_cmpgt_epi32(x, _mm256_add_epi32(high, constants->cell)));
+    const __m256i outside = _mm256_or_si256(leaving, beyond);
     const __m256i unsure = _mm256_or_si256(_mm256_or_si256(equal, extreme), outside);
     const __m256i moved = _mm256_andnot_si256(unsure, _mm256_or_si256(is_down, is_up));
     const __m256i by = _mm256_sub_epi32(_mm256_and_si256(is_up, constants->cell),

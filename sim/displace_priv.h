@@ -32,8 +32,11 @@ static inline void lutra_displace_lanes(const LutraDisplaceTask *task, LutraDisp
             const uint32_t shares = task->shares[task->first[c] + place];
             const uint32_t down = shares & 0xFFFF;
             const uint32_t up = shares >> 16;
+            const int32_t low = task->low[c];
+            const int32_t high = task->high[c];
             if (draw == down || draw == up || draw <= task->draw_low ||
-                draw >= task->draw_high || x < task->low[c] || x > task->high[c]) {
+                draw >= task->draw_high || (draw < down && x < low) || (draw > up && x > high) ||
+                x < low - cell || x > high + cell) {
                 task->flagged[seen->flagged++] = (uint32_t)at;
             } else if (draw < down || draw > up) {
                 x += draw < down ? -cell : cell;

@@ -71,7 +71,7 @@ static void run_on_words(const Run *run, float *logits, LutraOperationStatistics
                     scratch);
 }
 
-/** Tries the fast way, which leaves no trace if noise leads out of a table. */
+/** Tries the fast way, which leaves no trace if it does not apply to the image. */
 static void run_noisy(const Run *run, float *logits, LutraOperationStatistics *statistics,
                       const uint8_t *pixels, uint64_t image, uint32_t worker, void *scratch) {
     LutraOperationStatistics *const attempt =

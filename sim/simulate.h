@@ -43,7 +43,7 @@ typedef struct {
     uint64_t out_of_range; /* sum over operations (LutraOperationStatistics) */
     double seconds;        /* wall time of the runs alone, without preparation */
     uint64_t word_images;  /* noisy mode: images that were run on words, because the faster way does
-                              not apply to the circuit or noise led out of a table */
+                              not apply to the circuit or to them (clear.h) */
     uint32_t class_count;
     uint32_t operation_count;
     uint64_t *confusion;  /* (class_count, class_count): rows true, columns predicted; owned */

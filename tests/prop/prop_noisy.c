@@ -21,6 +21,7 @@ enum { OPERATIONS = 64, IMAGES = 2, CLASSES = 128 };
 typedef struct {
     uint64_t fast;      /* images that fast execution could do */
     uint64_t escaped;   /* ... and could not */
+    uint64_t outside;   /* that it could do with values outside their range */
     uint64_t displaced; /* look-ups, in images that it could do */
     uint64_t changed;
     uint64_t decoded;   /* decryptions that noise changed */
@@ -77,6 +78,10 @@ static void compare_images(const LutraCircuit *circuit, const LutraNoisePlan *pl
     const size_t stride = lutra_shape_elements(circuit->operations[0].shape);
     check_status(lutra_clear_program_create_noisy(&program, circuit, plan, cpu_flags, &error),
                  LUTRA_OK, &error);
+    if (program == NULL) {
+        met->does_not_apply++;
+        return;
+    }
     check_buffer_init(&fast_scratch, lutra_clear_scratch_bytes(program), 0);
     check_buffer_init(&word_scratch, lutra_torus_scratch_bytes(circuit), 0);
     for (uint64_t image = 0; image < IMAGES; image++) {
@@ -121,9 +126,13 @@ static void compare_images(const LutraCircuit *circuit, const LutraNoisePlan *pl
         }
         if (could) {
             assert_memory_equal(fast_logits, word_logits, circuit->class_count * sizeof(float));
-        } else { /* it must have had a reason */
-            assert_true(out_of_range > 0);
+        } else { /* it must have had a reason: a value outside, and a table without noise */
+            const bool all_noisy = plan->settings.only_operation == UINT32_MAX &&
+                                   (plan->settings.kind != LUTRA_NOISE_P_ERROR ||
+                                    plan->settings.p_error > 0.0);
+            assert_true(out_of_range > 0 && !all_noisy);
         }
+        met->outside += could && out_of_range > 0;
     }
     check_buffer_done(&fast_scratch);
     check_buffer_done(&word_scratch);
@@ -186,12 +195,13 @@ static void fast_noise_equals_its_definition(void **state) {
             }
             lutra_circuit_deinit(&circuit);
         }
-        print_message("style %u: %lu images, %lu escaped, %lu displaced, %lu changed, %lu decoded, "
+        print_message("style %u: %lu images, %lu with values out of range, %lu escaped, %lu displaced, %lu changed, %lu decoded, "
                       "%lu circuits do not apply\n",
-                      style, (unsigned long)met.fast, (unsigned long)met.escaped,
+                      style, (unsigned long)met.fast, (unsigned long)met.outside,
+                      (unsigned long)met.escaped,
                       (unsigned long)met.displaced, (unsigned long)met.changed,
                       (unsigned long)met.decoded, (unsigned long)met.does_not_apply);
-        assert_true(met.fast > 10 && met.escaped > 0 && met.displaced > 50 && met.changed > 20 &&
+        assert_true(met.fast > 10 && met.outside > 10 && met.displaced > 50 && met.changed > 20 &&
                     met.decoded > 0);
     }
 }
@@ -217,7 +227,8 @@ static void draws_depend_on_their_address_only(void **state) {
     enum { COUNT = 23 };
     LutraError error = {""};
     LutraCircuit circuit;
-    circuit_random(&circuit, check_key(9000), CIRCUIT_TERNARY);
+    /* not of the seed under test: some circuits are too small to tell repeats apart */
+    circuit_random(&circuit, (LutraRandomKey){1, LUTRA_STREAM_TEST, 9000}, CIRCUIT_TERNARY);
     circuit_give_parameters(&circuit, noisy_set(0.3 * exp2(-1.0 - widest_table_bits(&circuit)),
                                                 LUTRA_MODULUS_SWITCH_CENTERED, 0x1p-50));
     uint8_t *pixels = circuit_random_pixels(&circuit, check_key(1), COUNT);
