@@ -47,7 +47,8 @@ bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan
         bool by_client = false;
         const uint32_t readers = count_readers(circuit, i, &by_client);
         if ((noisy->reads != NULL && op->kind != LUTRA_OPERATION_TABLE) ||
-            (lutra_operation_is_encrypted(op) && by_client) || (is_approximate(op) && readers != 1)) {
+            (lutra_operation_is_encrypted(op) && by_client) ||
+            (is_approximate(op) && readers != 1)) {
             return false;
         }
     }

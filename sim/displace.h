@@ -6,8 +6,8 @@
  * cell have their shares side by side, cut to 16 bits; the draws' upper 16 bits are compared with
  * them. Where that does not decide, the element is flagged and left to the caller:
  *
- *   equal to a share; a draw so extreme that it may move more than a cell; an input that a cell more
- *   takes beyond the end of the table, or of its number format, or that is there already.
+ *   equal to a share; a draw so extreme that it may move more than a cell; an input that a cell
+ *   more takes beyond the end of the table, or of its number format, or that is there already.
  *
  * Kernels never allocate and cannot fail; all give the same results.
  */

@@ -195,8 +195,8 @@ static void fast_noise_equals_its_definition(void **state) {
             }
             lutra_circuit_deinit(&circuit);
         }
-        print_message("style %u: %lu images, %lu with values out of range, %lu escaped, %lu displaced, %lu changed, %lu decoded, "
-                      "%lu circuits do not apply\n",
+        print_message("style %u: %lu images, %lu with values out of range, %lu escaped, "
+                      "%lu displaced, %lu changed, %lu decoded, %lu circuits do not apply\n",
                       style, (unsigned long)met.fast, (unsigned long)met.outside,
                       (unsigned long)met.escaped,
                       (unsigned long)met.displaced, (unsigned long)met.changed,
