@@ -50,7 +50,7 @@ static void add_negated(LutraRange *range) {
     *range = (LutraRange){.min = -most, .max = most};
 }
 
-/** Ranges proved from codes, weights and entries: without noise never wider than the stated ones. */
+/** Ranges proved from codes, weights, entries: without noise never wider than the stated ones. */
 static void prove_ranges(LutraClearProgram *program) {
     const LutraCircuit *const circuit = program->circuit;
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
