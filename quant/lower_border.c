@@ -75,10 +75,6 @@ static uint32_t wanted_bits(const LutraLowering *builder) {
     return settings->rounding[settings->rounding_count == 1 ? 0 : builder->tables];
 }
 
-static uint32_t dropped_for(const LutraEncoding encoding, uint32_t kept) {
-    return kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
-}
-
 static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
                                   const LutraOperation *sum) {
     const uint32_t channels = sum->shape.channels;
@@ -89,7 +85,9 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
         const LutraRange both = join(group_range(builder), shifted);
         border->encoding = lutra_encoding_of_range(both.min, both.max);
         border->dropped_bits =
-            builder->plan->shift_only ? 0 : dropped_for(border->encoding, wanted_bits(builder));
+            builder->plan->shift_only
+                ? 0
+                : lutra_rounding_dropped_bits(border->encoding, wanted_bits(builder));
         return LUTRA_OK;
     }
     /* What the accumulator is before the offset may exceed the encoding: sums are exact modulo
@@ -98,10 +96,10 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     const LutraRange codes = code_range(builder);
     const LutraRange held = join(measured, codes);
     border->encoding = lutra_encoding_of_range(held.min, held.max);
-    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    border->dropped_bits = lutra_rounding_dropped_bits(border->encoding, wanted_bits(builder));
     LutraEncoding narrower = border->encoding;
     narrower.bits--;
-    const uint32_t dropped = dropped_for(narrower, wanted_bits(builder));
+    const uint32_t dropped = lutra_rounding_dropped_bits(narrower, wanted_bits(builder));
     const LutraTableDomain domain = {channels, {narrower.bits - dropped, true}, dropped,
                                      border->offsets};
     if (narrower.is_signed && narrower.bits > dropped + 1 &&
@@ -119,7 +117,7 @@ LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
     const uint32_t channels = sum->shape.channels;
     const LutraOffsetRule rule = builder->plan->settings.offsets;
     *border = (LutraBorder){.encoding = lutra_lowering_encoding(builder)};
-    border->dropped_bits = dropped_for(border->encoding, wanted_bits(builder));
+    border->dropped_bits = lutra_rounding_dropped_bits(border->encoding, wanted_bits(builder));
     if (builder->plan->narrow && border->encoding.bits > LUTRA_MAX_TABLE_BITS) {
         border->dropped_bits = border->encoding.bits - LUTRA_CALIBRATION_BITS;
     }

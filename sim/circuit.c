@@ -31,6 +31,10 @@ bool lutra_encoding_holds(LutraEncoding encoding, int64_t value) {
     return value >= lutra_encoding_min(encoding) && value <= lutra_encoding_max(encoding);
 }
 
+uint32_t lutra_rounding_dropped_bits(LutraEncoding encoding, uint32_t kept) {
+    return kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
+}
+
 LutraEncoding lutra_encoding_of_range(int64_t min, int64_t max) {
     LutraEncoding encoding = {.bits = 1, .is_signed = min < 0};
     while (encoding.bits < 62 &&

@@ -91,6 +91,9 @@ bool lutra_encoding_holds(LutraEncoding encoding, int64_t value);
 /** Fewest bits of an encoding that holds [min, max]; signed iff min < 0. */
 LutraEncoding lutra_encoding_of_range(int64_t min, int64_t max);
 
+/** Low bits to drop so that `kept` are left: 0 if there are no more, or LUTRA_ROUNDING_NONE. */
+uint32_t lutra_rounding_dropped_bits(LutraEncoding encoding, uint32_t kept);
+
 typedef struct {
     int64_t min;
     int64_t max;

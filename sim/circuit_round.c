@@ -236,8 +236,7 @@ static LutraStatus add_table(Rounding *work, uint32_t index) {
     const uint32_t kept = settings->bits[settings->bits_count == 1 ? 0 : work->tables];
     const LutraEncoding encoding =
         work->circuit.operations[work->places[table->inputs[0]]].encoding;
-    const uint32_t dropped =
-        kept != LUTRA_ROUNDING_NONE && encoding.bits > kept ? encoding.bits - kept : 0;
+    const uint32_t dropped = lutra_rounding_dropped_bits(encoding, kept);
     if (dropped > 0) {
         add_round(work, table, dropped);
     }

@@ -273,11 +273,24 @@ static void ranges_of_huge_dot_products_are_bounded(void **state) {
     lutra_free(&weights);
 }
 
+/* Vector 16: sums of 1000 .. 1999. Concrete's automatic rounder puts 0 into the range as well. */
+static void dropped_bits_follow_from_the_range(void **state) {
+    (void)state;
+    const LutraEncoding encoding = lutra_encoding_of_range(0, 1999);
+    assert_int_equal(lutra_encoding_of_range(1000, 1999).bits, encoding.bits);
+    assert_int_equal(lutra_rounding_dropped_bits(encoding, 5), 6);
+    assert_int_equal(lutra_rounding_dropped_bits(encoding, 3), 8);
+    assert_int_equal(lutra_rounding_dropped_bits(encoding, 11), 0);
+    assert_int_equal(lutra_rounding_dropped_bits(encoding, 16), 0);
+    assert_int_equal(lutra_rounding_dropped_bits(encoding, LUTRA_ROUNDING_NONE), 0);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dropped_bits_follow_from_the_range),
         cmocka_unit_test(encodings_hold_their_ranges),
         cmocka_unit_test(vgg9_costs_what_was_published),
         cmocka_unit_test(exact_rounding_costs_one_look_up_per_bit),
