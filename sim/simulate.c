@@ -9,10 +9,12 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "sim/operations.h"
+#include "sim/sliced.h"
 #include "sim/torus_run.h"
 
 enum {
-    UNIT_IMAGES = 8,          /* images of one unit of work */
+    UNIT_IMAGES = 8,          /* images of one unit of work that runs image by image */
+    LEAST_BATCH_IMAGES = 256, /* fewer images always run image by image */
     MOST_ROUND_IMAGES = 1024, /* images between two calls of the progress listener */
     TOP = 5
 };
@@ -24,6 +26,10 @@ typedef struct {
     const LutraCircuit *circuit;
     const LutraClearProgram *program; /* NULL: all images are run on words */
     const LutraNoisePlan *plan;       /* noisy mode, else NULL */
+    const LutraSlicedProgram *sliced; /* runs the first `batched` images; or NULL */
+    uint64_t batched;
+    uint64_t most_unit_images;
+    uint64_t unit_images; /* of this round */
     const LutraImages *images;
     size_t pixels_per_image;
     uint32_t class_count;
@@ -33,7 +39,7 @@ typedef struct {
     uint32_t *predictions;
     uint8_t *in_top;      /* (images) the label is among the TOP largest */
     float *logits;        /* (images, classes) or NULL */
-    float *worker_logits; /* (threads, classes) */
+    float *worker_logits; /* (threads, most_unit_images, classes) */
     uint8_t *scratch;     /* (threads, scratch_stride) */
     size_t scratch_stride;
     LutraOperationStatistics *statistics; /* (threads, operations) */
@@ -104,13 +110,29 @@ static void run_image(const Run *run, float *logits, uint64_t image, uint32_t wo
     }
 }
 
+/** Logits (count, classes) of the images of one unit. */
+static void run_images(const Run *run, float *logits, uint64_t first, uint64_t count,
+                       uint32_t worker) {
+    if (first < run->batched) {
+        lutra_sliced_run(run->sliced, logits,
+                         run->statistics + (size_t)worker * run->operation_count,
+                         run->images->pixels + (size_t)first * run->pixels_per_image,
+                         (uint32_t)count, run->scratch + worker * run->scratch_stride);
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        run_image(run, logits + (size_t)i * run->class_count, first + i, worker);
+    }
+}
+
 static void run_unit(void *user, size_t index, uint32_t worker) {
     const Run *const run = user;
-    const uint64_t first = run->first + (uint64_t)index * UNIT_IMAGES;
-    const uint64_t end = first + UNIT_IMAGES < run->end ? first + UNIT_IMAGES : run->end;
-    float *const logits = run->worker_logits + (size_t)worker * run->class_count;
-    for (uint64_t image = first; image < end; image++) {
-        run_image(run, logits, image, worker);
+    const uint64_t first = run->first + (uint64_t)index * run->unit_images;
+    const uint64_t end = first + run->unit_images < run->end ? first + run->unit_images : run->end;
+    float *logits =
+        run->worker_logits + (size_t)(worker * run->most_unit_images) * run->class_count;
+    run_images(run, logits, first, end - first, worker);
+    for (uint64_t image = first; image < end; image++, logits += run->class_count) {
         run->predictions[image] = lutra_argmax(logits, run->class_count);
         run->in_top[image] =
             rank_of(logits, run->class_count, run->images->labels[image]) < TOP ? 1 : 0;
@@ -153,7 +175,9 @@ static LutraStatus run_init(Run *run, LutraSimulation *result,
                             const LutraSimulateSettings *settings, uint64_t count,
                             LutraError *error) {
     const size_t threads = settings->threads;
-    const size_t fast = run->program != NULL ? lutra_clear_scratch_bytes(run->program) : 0;
+    const size_t one = run->program != NULL ? lutra_clear_scratch_bytes(run->program) : 0;
+    const size_t batch = run->sliced != NULL ? lutra_sliced_scratch_bytes(run->sliced) : 0;
+    const size_t fast = one > batch ? one : batch;
     const size_t words = run->program == NULL || run->plan != NULL
                              ? lutra_torus_scratch_bytes(run->circuit)
                              : 0;
@@ -161,7 +185,9 @@ static LutraStatus run_init(Run *run, LutraSimulation *result,
     run->scratch_stride =
         (scratch + LUTRA_ALIGNMENT_BYTES - 1) / LUTRA_ALIGNMENT_BYTES * LUTRA_ALIGNMENT_BYTES;
     LUTRA_TRY(lutra_alloc(&run->scratch, threads, run->scratch_stride, error));
-    LUTRA_TRY(lutra_alloc(&run->worker_logits, threads * run->class_count, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&run->worker_logits,
+                          threads * (size_t)run->most_unit_images * run->class_count,
+                          sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&run->statistics, threads * run->operation_count,
                           sizeof(LutraOperationStatistics), error));
     LUTRA_TRY(lutra_alloc(&run->attempts, threads * run->operation_count,
@@ -201,16 +227,22 @@ static void run_deinit(Run *run) {
  */
 static LutraStatus run_rounds(Run *run, uint64_t *done, uint64_t count,
                               const LutraSimulateSettings *settings) {
-    uint64_t round = (uint64_t)UNIT_IMAGES * settings->threads;
+    uint64_t units = settings->threads;
     while (*done < count) {
         const double started = lutra_seconds();
+        const bool batches = *done < run->batched;
+        const uint64_t last = batches ? run->batched : count;
+        run->unit_images = batches ? run->most_unit_images : UNIT_IMAGES;
+        const uint64_t round = units * run->unit_images;
         run->first = *done;
-        run->end = count - *done < round ? count : *done + round;
-        const size_t units = (size_t)((run->end - run->first + UNIT_IMAGES - 1) / UNIT_IMAGES);
-        lutra_parallel_for(settings->threads, units, run_unit, run);
+        run->end = last - *done < round ? last : *done + round;
+        lutra_parallel_for(
+            settings->threads,
+            (size_t)((run->end - run->first + run->unit_images - 1) / run->unit_images), run_unit,
+            run);
         *done = run->end;
         if (round < MOST_ROUND_IMAGES && lutra_seconds() - started < QUICK_SECONDS) {
-            round *= 2;
+            units *= 2;
         }
         if (lutra_progress_tick(settings->progress, "simulate", *done, count, (double)NAN) &&
             *done < count) {
@@ -259,6 +291,29 @@ static LutraStatus prepare(LutraClearProgram **program, LutraNoisePlan *plan,
                : LUTRA_OK;
 }
 
+/**
+ * Prepares batches where they apply and pay: a batch keeps one thread busy for as long as about
+ * half its images do one by one. What is left over runs image by image.
+ */
+static LutraStatus choose_batches(Run *run, LutraSlicedProgram **sliced, uint64_t count,
+                                  const LutraSimulateSettings *settings, LutraError *error) {
+    run->most_unit_images = UNIT_IMAGES;
+    if (settings->mode != LUTRA_MODE_CLEAR || count < LEAST_BATCH_IMAGES ||
+        2 * (count / LEAST_BATCH_IMAGES) < settings->threads) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(lutra_sliced_program_create(sliced, run->circuit, settings->cpu_flags, error));
+    if (*sliced == NULL) {
+        return LUTRA_OK;
+    }
+    const uint64_t batch = lutra_sliced_batch_images(*sliced);
+    const uint64_t rest = count % batch;
+    run->sliced = *sliced;
+    run->batched = 2 * rest >= batch ? count : count - rest;
+    run->most_unit_images = batch;
+    return LUTRA_OK;
+}
+
 LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circuit,
                            const LutraImages *images, const LutraSimulateSettings *settings,
                            LutraError *error) {
@@ -267,6 +322,7 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
     LUTRA_TRY(check_request(circuit, images, settings, count, error));
     LutraStatus status = LUTRA_OK;
     LutraClearProgram *program = NULL;
+    LutraSlicedProgram *sliced = NULL;
     LutraNoisePlan plan = {0};
     LutraSimulation result = {.class_count = circuit->class_count,
                               .operation_count = circuit->operation_count};
@@ -278,6 +334,7 @@ LutraStatus lutra_simulate(LutraSimulation *simulation, const LutraCircuit *circ
     LUTRA_TRY_GOTO(status, prepare(&program, &plan, circuit, settings, error));
     run.program = program;
     run.plan = settings->mode == LUTRA_MODE_NOISY ? &plan : NULL;
+    LUTRA_TRY_GOTO(status, choose_batches(&run, &sliced, count, settings, error));
     LUTRA_TRY_GOTO(status, run_init(&run, &result, settings, count, error));
     const double started = lutra_seconds();
     status = run_rounds(&run, &result.images, count, settings);
@@ -293,6 +350,7 @@ done:
     run_deinit(&run);
     lutra_simulation_deinit(&result);
     lutra_clear_program_destroy(&program);
+    lutra_sliced_program_destroy(&sliced);
     lutra_noise_plan_deinit(&plan);
     return status;
 }

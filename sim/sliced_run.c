@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Execution of a bit-sliced program: one batch of images, stage by stage. */
+#include "sim/sliced_run_priv.h"
+
+#include <string.h>
+
+#include "sim/operations.h"
+
+/** Element of a stored value. */
+static uint8_t *element_at(const SlicedBatch *batch, const SlicedValue *value, size_t row,
+                           size_t column, size_t channel) {
+    return batch->scratch + value->offset + (row + value->border) * value->row_bytes +
+           (column + value->border) * value->pixel_bytes + channel * value->element_bytes;
+}
+
+/** Writes code 0 - low into the border. */
+static void fill_border(const SlicedBatch *batch, const SlicedValue *value) {
+    const size_t plane_bytes = batch->program->plane_bytes;
+    const size_t width = value->shape.width + 2 * (size_t)value->border;
+    const size_t height = value->shape.height + 2 * (size_t)value->border;
+    const uint32_t zero = (uint32_t)-value->range.min;
+    for (size_t r = 0; r < height; r++) {
+        const bool whole = r < value->border || r >= height - value->border;
+        for (size_t c = 0; c < width; c++) {
+            if (!whole && c == value->border) {
+                c = width - value->border;
+            }
+            uint8_t *plane = batch->scratch + value->offset + r * value->row_bytes +
+                             c * value->pixel_bytes;
+            for (size_t e = 0; e < value->shape.channels; e++) {
+                for (uint32_t k = 0; k < value->planes; k++, plane += plane_bytes) {
+                    memset(plane, (zero >> k & 1) != 0 ? 0xFF : 0, plane_bytes);
+                }
+            }
+        }
+    }
+}
+
+/* ---- input ---- */
+
+/** Slices byte `part` of the codes of up to SLICED_TILE pixels of one channel. */
+static void slice_tile(const SlicedBatch *batch, const LutraInputOperation *input,
+                       const SlicedValue *y, size_t channel, size_t first, size_t pixels,
+                       uint32_t part) {
+    const LutraSlicedProgram *const program = batch->program;
+    const size_t lanes = program->kernels.lanes;
+    const size_t plane = (size_t)y->shape.height * y->shape.width;
+    uint8_t *const bytes = batch->scratch + program->bytes_offset;
+    uint8_t code[256];
+    for (size_t p = 0; p < 256; p++) {
+        const int32_t above_low =
+            input->code_of_pixel[channel * 256 + p] - (int32_t)y->range.min;
+        code[p] = (uint8_t)((uint32_t)above_low >> (8 * part));
+    }
+    for (size_t image = 0; image < batch->count; image++) {
+        const uint8_t *const from =
+            batch->pixels + (image * y->shape.channels + channel) * plane + first;
+        for (size_t p = 0; p < pixels; p++) {
+            bytes[p * lanes + image] = code[from[p]];
+        }
+    }
+    const uint32_t planes = y->planes - 8 * part < 8 ? y->planes - 8 * part : 8;
+    for (size_t p = 0; p < pixels; p++) {
+        uint8_t *const element = element_at(batch, y, (first + p) / y->shape.width,
+                                            (first + p) % y->shape.width, channel);
+        program->kernels.slice(element + 8 * (size_t)part * program->plane_bytes, planes,
+                               bytes + p * lanes);
+    }
+}
+
+static void run_input(SlicedBatch *batch, uint32_t operation) {
+    const LutraSlicedProgram *const program = batch->program;
+    const LutraInputOperation *const input = &program->circuit->operations[operation].u.input;
+    const SlicedValue *const y = &program->values[operation];
+    const size_t plane = (size_t)y->shape.height * y->shape.width;
+    /* lanes without an image: any code will do */
+    memset(batch->scratch + program->bytes_offset, 0, (size_t)program->kernels.lanes * SLICED_TILE);
+    lutra_sliced_set_code_bounds(batch, operation);
+    for (size_t c = 0; c < y->shape.channels; c++) {
+        for (size_t first = 0; first < plane; first += SLICED_TILE) {
+            const size_t pixels = plane - first < SLICED_TILE ? plane - first : SLICED_TILE;
+            for (uint32_t part = 0; 8 * part < y->planes; part++) {
+                slice_tile(batch, input, y, c, first, pixels, part);
+            }
+        }
+    }
+    for (size_t r = 0; r < y->shape.height; r++) {
+        for (size_t s = 0; s < y->shape.width; s++) {
+            for (size_t c = 0; c < y->shape.channels; c++) {
+                lutra_sliced_watch_code(batch, operation, element_at(batch, y, r, s, c));
+            }
+        }
+    }
+    batch->statistics[operation].elements +=
+        (uint64_t)lutra_shape_elements(y->shape) * batch->count;
+}
+
+/* ---- the other stages ---- */
+
+/** Where x of a stage stands or, if the stage computes it, stood after it was computed. */
+static const uint8_t *element_of(const SlicedBatch *batch, const SlicedStage *stage, size_t row,
+                                 size_t column, size_t channel) {
+    const LutraSlicedProgram *const program = batch->program;
+    const SlicedValue *const y = &program->values[stage->x];
+    if (!stage->computes_x) {
+        return element_at(batch, y, row, column, channel);
+    }
+    const LutraOperation *const op = &program->circuit->operations[stage->x];
+    const SlicedValue *const x = &program->values[op->inputs[0]];
+    uint8_t *const element = batch->scratch + program->element_offset;
+    if (op->kind == LUTRA_OPERATION_ADD) {
+        const SlicedValue *const x1 = &program->values[op->inputs[1]];
+        program->kernels.add(element, y->planes, element_at(batch, x, row, column, channel),
+                             x->planes, element_at(batch, x1, row, column, channel), x1->planes);
+        return element;
+    }
+    const SlicedWindow *const window = &stage->window;
+    const uint8_t *const first =
+        batch->scratch + x->offset +
+        (row * window->window_stride + window->margin) * x->row_bytes +
+        (column * window->window_stride + window->margin) * x->pixel_bytes +
+        channel * window->channel_bytes;
+    program->kernels.dot(element, &window->dots[channel], first);
+    return element;
+}
+
+static void run_element(SlicedBatch *batch, const SlicedStage *stage, size_t row, size_t column,
+                        uint32_t channel) {
+    const LutraSlicedProgram *const program = batch->program;
+    const uint8_t *const x = element_of(batch, stage, row, column, channel);
+    lutra_sliced_watch(batch, stage, channel, x);
+    if (stage->table == SLICED_NONE) {
+        const SlicedValue *const y = &program->values[stage->x];
+        memcpy(element_at(batch, y, row, column, channel), x, y->element_bytes);
+        return;
+    }
+    uint8_t *const code =
+        element_at(batch, &program->values[stage->table], row, column, channel);
+    program->kernels.steps(code, &stage->to_code.steps[channel], x);
+    lutra_sliced_watch_code(batch, stage->table, code);
+}
+
+static void run_stage(SlicedBatch *batch, const SlicedStage *stage) {
+    const LutraShape shape = batch->program->values[stage->x].shape;
+    lutra_sliced_set_bounds(batch, stage);
+    if (stage->table != SLICED_NONE) {
+        lutra_sliced_set_code_bounds(batch, stage->table);
+    }
+    for (size_t row = 0; row < shape.height; row++) {
+        for (size_t column = 0; column < shape.width; column++) {
+            for (uint32_t channel = 0; channel < shape.channels; channel++) {
+                run_element(batch, stage, row, column, channel);
+            }
+        }
+    }
+    const uint64_t elements = (uint64_t)lutra_shape_elements(shape) * batch->count;
+    batch->statistics[stage->x].elements += stage->computes_x ? elements : 0;
+    if (stage->round != SLICED_NONE) {
+        batch->statistics[stage->round].elements += elements;
+    }
+    if (stage->table != SLICED_NONE) {
+        batch->statistics[stage->table].elements += elements;
+    }
+}
+
+static void run_output(SlicedBatch *batch, float *logits) {
+    const LutraSlicedProgram *const program = batch->program;
+    const LutraCircuit *const circuit = program->circuit;
+    const LutraOperation *const op = &circuit->operations[circuit->operation_count - 1];
+    const SlicedValue *const x = &program->values[op->inputs[0]];
+    const uint32_t classes = circuit->class_count;
+    int32_t *const values = (int32_t *)(void *)(batch->scratch + program->bytes_offset);
+    for (uint32_t c = 0; c < classes; c++) {
+        const uint8_t *const element = element_at(batch, x, 0, 0, c);
+        lutra_sliced_note_output(batch, element);
+        for (uint32_t i = 0; i < batch->count; i++) {
+            uint32_t code = 0;
+            for (uint32_t k = 0; k < x->planes; k++) {
+                code |= (uint32_t)(element[k * program->plane_bytes + i / 8] >> i % 8 & 1) << k;
+            }
+            values[(size_t)i * classes + c] = (int32_t)(code + x->range.min);
+        }
+    }
+    for (uint32_t i = 0; i < batch->count; i++) {
+        lutra_operation_output(logits + (size_t)i * classes, &op->u.output, classes,
+                               values + (size_t)i * classes);
+    }
+}
+
+void lutra_sliced_run(const LutraSlicedProgram *program, float *logits,
+                      LutraOperationStatistics *statistics, const uint8_t *pixels, uint32_t count,
+                      void *scratch) {
+    LUTRA_ASSERT(count >= 1 && count <= program->kernels.lanes);
+    SlicedBatch batch = {.program = program,
+                         .statistics = statistics,
+                         .pixels = pixels,
+                         .count = count,
+                         .scratch = scratch};
+    batch.used = batch.scratch + program->used_offset;
+    batch.bounds = (int32_t *)(void *)(batch.scratch + program->bounds_offset);
+    memset(batch.used, 0, program->plane_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        batch.used[i / 8] = (uint8_t)(batch.used[i / 8] | 1u << i % 8);
+    }
+    for (uint32_t s = 0; s < program->stage_count; s++) {
+        const SlicedStage *const stage = &program->stages[s];
+        const uint32_t result = stage->table != SLICED_NONE ? stage->table : stage->x;
+        if (program->values[result].border > 0) {
+            fill_border(&batch, &program->values[result]);
+        }
+        if (program->circuit->operations[stage->x].kind == LUTRA_OPERATION_INPUT &&
+            stage->computes_x) {
+            run_input(&batch, stage->x);
+        } else {
+            run_stage(&batch, stage);
+        }
+    }
+    run_output(&batch, logits);
+}
