@@ -245,7 +245,7 @@ static void lay_out(LutraSlicedProgram *program) {
         const SlicedStage *const stage = &program->stages[s];
         const SlicedValue *const x = &program->values[stage->x];
         const size_t rows = stage->same_bounds ? 1 : x->shape.channels;
-        const size_t words = rows * 2 * x->planes;
+        const size_t words = rows * SLICED_BOUND_WORDS * x->planes;
         bounds = words > bounds ? words : bounds;
     }
     const size_t lanes = program->kernels.lanes;

@@ -25,16 +25,12 @@ enum {
     LUTRA_SLICED_MAX_CODE_PLANES = 16 /* of a table's result */
 };
 
-/**
- * y = (d - sum of subtracted inputs + sum of added inputs) mod 2^planes, for a constant d. Before
- * the subtraction the sum starts at `start`, and the complement of a sum s is -s - 1: so start is
- * -d - 1 if anything is subtracted, else d.
- */
+/** y = (start - sum of subtracted inputs + sum of added inputs) mod 2^planes. */
 typedef struct {
     uint32_t planes;      /* of the result, 1 .. 31 */
     uint32_t x_planes;    /* of each input, at most `planes` */
     bool ternary;         /* every input is 0, 1 or 2, in two planes */
-    uint32_t start;       /* below 2^planes */
+    uint32_t start;       /* modulo 2^planes */
     uint32_t subtracted;  /* inputs with weight -1 */
     uint32_t added;       /* inputs with weight 1 */
     const uint32_t *taps; /* byte offsets from x: subtracted inputs, then added ones */

@@ -13,6 +13,12 @@
 #include "sim/sliced_kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define SEPARATE static __attribute__((noinline)) /* keeps its registers to itself */
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll 8")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
 
 #ifndef LUTRA_SLICED_PLANE_BYTES
 #define LUTRA_SLICED_PLANE_BYTES 8
@@ -75,10 +81,17 @@ INLINE Plane plane_slice(const uint8_t *bytes, uint32_t bit) {
 }
 #endif
 
-enum { PLANE_BYTES = LUTRA_SLICED_PLANE_BYTES, GROUP = 8, COLUMN = 64 };
+enum {
+    PLANE_BYTES = LUTRA_SLICED_PLANE_BYTES,
+    GROUP = 8,          /* taps */
+    CARRIES = 64,       /* that wait at most */
+    TERNARY_PLANES = 5  /* in registers while ternary inputs are counted */
+};
 
 /* A tap that adds nothing. */
-static const uint8_t no_tap[2 * PLANE_BYTES] __attribute__((aligned(64))) = {0};
+static const uint8_t no_tap[LUTRA_SLICED_MAX_PLANES * PLANE_BYTES]
+    __attribute__((aligned(64))) = {0};
+static const uint32_t no_offsets[GROUP] = {0};
 
 /* ---- dot products ---- */
 
@@ -94,15 +107,6 @@ INLINE uint8_t *at(uint8_t *y, uint32_t k) {
     return y + k * PLANE_BYTES;
 }
 
-/** y += carry << k, modulo 2^planes. */
-INLINE void ripple(uint8_t *y, uint32_t k, uint32_t planes, Plane carry) {
-    for (; k < planes; k++) {
-        const Plane bit = plane_load(at(y, k));
-        plane_store(at(y, k), plane_xor(bit, carry));
-        carry = plane_and(bit, carry);
-    }
-}
-
 /**
  * One tap. The empty instruction keeps compilers from adding offsets in vectors, from where they
  * would fetch each address one by one.
@@ -113,50 +117,52 @@ INLINE const uint8_t *tap_at(const uint8_t *x, const uint32_t *taps, uint32_t i)
     return x + offset;
 }
 
-/** Where one column's bits come from: carries of the column below, and one plane of each tap. */
+/** Carries into one plane of a sum, all of that plane's weight. */
 typedef struct {
-    Plane carries[COLUMN];
-    uint32_t carry_count;
-} Column;
+    Plane planes[CARRIES];
+    uint32_t count;
+} Carries;
 
-/**
- * Adds the waiting carries and one plane of every tap, all of the same weight, to *sum. What is
- * carried out replaces the carries.
- */
-INLINE void add_column(Plane *sum, Column *column, const uint8_t *x, const uint32_t *taps,
-                       uint32_t count) {
-    Plane *const carries = column->carries;
-    const uint32_t waiting = column->carry_count;
-    uint32_t out = 0;
-    uint32_t used = 0;
-    uint32_t i = 0;
-    for (; i + 2 <= waiting; i += 2) {
-        carries[out++] = full_add(sum, carries[i], carries[i + 1]);
+/** *sum += the carries from number `first` on; what they carry out is put behind `out`. */
+INLINE void add_waiting(Plane *sum, Carries *out, const Carries *in, uint32_t first) {
+    uint32_t i = first;
+    uint32_t count = out->count;
+    for (; i + 2 <= in->count; i += 2) {
+        out->planes[count++] = full_add(sum, in->planes[i], in->planes[i + 1]);
     }
-    if (i < waiting) {
-        used = count > 0 ? 1 : 0;
-        const uint8_t *const tap = used == 1 ? tap_at(x, taps, 0) : no_tap;
-        carries[out++] = full_add(sum, carries[i], plane_load(tap));
+    if (i < in->count) {
+        out->planes[count++] = plane_and(*sum, in->planes[i]);
+        *sum = plane_xor(*sum, in->planes[i]);
     }
-    for (i = used; i + 2 <= count; i += 2) {
-        const Plane first = plane_load(tap_at(x, taps, i));
-        carries[out++] = full_add(sum, first, plane_load(tap_at(x, taps, i + 1)));
-    }
-    if (i < count) {
-        carries[out++] = full_add(sum, plane_load(tap_at(x, taps, i)), plane_fill(0));
-    }
-    column->carry_count = out;
+    out->count = count;
 }
 
-/** y += carries of weight 2^k. */
-INLINE void add_carries(uint8_t *y, uint32_t k, uint32_t planes, Column *column) {
-    for (; k < planes && column->carry_count > 0; k++) {
+/** y += carries of weight 2^k, modulo 2^planes. */
+INLINE void add_carries(uint8_t *y, uint32_t k, uint32_t planes, const Carries *carries) {
+    Carries buffers[2];
+    const Carries *in = carries;
+    for (; k < planes && in->count > 0; k++) {
+        Carries *const out = &buffers[k % 2];
         Plane sum = plane_load(at(y, k));
-        add_column(&sum, column, NULL, NULL, 0);
+        out->count = 0;
+        add_waiting(&sum, out, in, 0);
         plane_store(at(y, k), sum);
+        in = out;
     }
-    column->carry_count = 0;
 }
+
+INLINE Plane plane_of_bit(uint32_t constant, uint32_t k) {
+    return plane_fill(-(int32_t)(constant >> k & 1));
+}
+
+/** Planes from..planes - 1 of a constant. */
+INLINE void fill_planes(uint8_t *y, uint32_t from, uint32_t planes, uint32_t constant) {
+    for (uint32_t k = from; k < planes; k++) {
+        plane_store(at(y, k), plane_of_bit(constant, k));
+    }
+}
+
+/* Ternary inputs: eight at a time, the lowest planes of the sum in registers. */
 
 /** Adds a code 0, 1 or 2. A carry out of `ones` means the code is 1: it is not 2 as well. */
 INLINE Plane add_ternary(Plane *ones, const uint8_t *tap) {
@@ -175,115 +181,215 @@ typedef struct {
     Plane twos;
     Plane fours;
     Plane eights;
+    Plane sixteens;
     Plane two0; /* waiting carries, named by their weight */
     Plane two1;
     Plane four;
     Plane eight;
 } Counters;
 
-/** Adds taps i and i + 1, where below count, and the two carries of the pair before; that carry,
- * of weight 4, is returned. */
-INLINE Plane add_ternary_pair(Counters *sum, const uint8_t *x, const uint32_t *taps, uint32_t i,
-                              uint32_t count) {
-    const Plane first = add_ternary(&sum->ones, i < count ? tap_at(x, taps, i) : no_tap);
-    const Plane second = add_ternary(&sum->ones, i + 1 < count ? tap_at(x, taps, i + 1) : no_tap);
+/** Adds taps i and i + 1 and the two carries of the pair before; that carry, of weight 4, is
+ * returned. The addresses make way for those of a later group: they are long known when needed. */
+INLINE Plane add_ternary_pair(Counters *sum, const uint8_t **tap, uint32_t i, const uint8_t *x,
+                              const uint32_t *next) {
+    const Plane first = add_ternary(&sum->ones, tap[i]);
+    const Plane second = add_ternary(&sum->ones, tap[i + 1]);
+    tap[i] = tap_at(x, next, i);
+    tap[i + 1] = tap_at(x, next, i + 1);
     const Plane four = full_add(&sum->twos, sum->two0, sum->two1);
     sum->two0 = first;
     sum->two1 = second;
     return four;
 }
 
-/** Adds `count` <= 8 ternary codes; the carry, of weight 16, is that of the group before. */
-INLINE Plane add_ternary_group(Counters *sum, const uint8_t *x, const uint32_t *taps,
-                               uint32_t count) {
-    const Plane four3 = add_ternary_pair(sum, x, taps, 0, count);
-    const Plane four0 = add_ternary_pair(sum, x, taps, 2, count);
+/** Adds 8 ternary codes; the carry, of weight 16, is that of the group before. */
+INLINE Plane add_ternary_group(Counters *sum, const uint8_t **tap, const uint8_t *x,
+                               const uint32_t *next) {
+    const Plane four3 = add_ternary_pair(sum, tap, 0, x, next);
+    const Plane four0 = add_ternary_pair(sum, tap, 2, x, next);
     const Plane eight1 = full_add(&sum->fours, sum->four, four3);
-    const Plane four1 = add_ternary_pair(sum, x, taps, 4, count);
+    const Plane four1 = add_ternary_pair(sum, tap, 4, x, next);
     const Plane carry = full_add(&sum->eights, sum->eight, eight1);
-    sum->four = add_ternary_pair(sum, x, taps, 6, count);
+    sum->four = add_ternary_pair(sum, tap, 6, x, next);
     sum->eight = full_add(&sum->fours, four0, four1);
     return carry;
 }
 
-/** Adds the waiting carries; the carry of weight 16 is returned. */
-INLINE Plane finish_ternary(Counters *sum) {
-    const Plane four = full_add(&sum->twos, sum->two0, sum->two1);
-    const Plane eight = full_add(&sum->fours, sum->four, four);
-    return full_add(&sum->eights, sum->eight, eight);
+/** Addresses of the first group, the missing taps adding nothing. */
+INLINE void gather_taps(const uint8_t **tap, const uint8_t *x, const uint32_t *taps,
+                        uint32_t count) {
+    for (uint32_t i = 0; i < GROUP; i++) {
+        tap[i] = i < count ? tap_at(x, taps, i) : no_tap;
+    }
 }
 
-INLINE void add_ternary_taps(uint8_t *y, uint32_t planes, const uint8_t *x, const uint32_t *taps,
-                             uint32_t count) {
-    const Plane zero = plane_fill(0);
-    Counters sum = {plane_load(at(y, 0)), plane_load(at(y, 1)), plane_load(at(y, 2)),
-                    plane_load(at(y, 3)), zero, zero, zero, zero};
-    Column column;
-    uint32_t waiting = 0;
-    for (; count >= GROUP; taps += GROUP, count -= GROUP) {
-        column.carries[waiting++] = add_ternary_group(&sum, x, taps, GROUP);
-        if (waiting == COLUMN) {
-            column.carry_count = waiting;
-            add_carries(y, 4, planes, &column);
+/** Adds all taps; carries of weight 32 go to `carries`, as `flip` says, and to y if they are many. */
+INLINE void add_ternary_taps(Counters *sum, Carries *carries, uint8_t *y, uint32_t planes,
+                             const uint8_t *x, const uint32_t *taps, uint32_t count, Plane flip) {
+    uint32_t waiting = carries->count;
+    const uint8_t *tap[GROUP];
+    gather_taps(tap, x, taps, count);
+    for (;;) {
+        if (waiting == CARRIES - 1) {
+            carries->count = waiting;
+            add_carries(y, TERNARY_PLANES, planes, carries);
             waiting = 0;
         }
+        if (count < 2 * GROUP) {
+            break;
+        }
+        count -= 2 * GROUP;
+        const Plane first = add_ternary_group(sum, tap, x, taps + GROUP);
+        taps += 2 * GROUP;
+        const Plane second = add_ternary_group(sum, tap, x, count >= GROUP ? taps : taps - GROUP);
+        carries->planes[waiting++] =
+            plane_xor(full_add(&sum->sixteens, first, second), flip);
     }
     if (count > 0) {
-        column.carries[waiting++] = add_ternary_group(&sum, x, taps, count);
+        const uint32_t some = count < GROUP ? count : GROUP;
+        gather_taps(tap, x, taps, some);
+        const Plane first = add_ternary_group(sum, tap, x, no_offsets);
+        Plane second = plane_fill(0);
+        if (count > GROUP) {
+            gather_taps(tap, x, taps + GROUP, count - GROUP);
+            second = add_ternary_group(sum, tap, x, no_offsets);
+        }
+        carries->planes[waiting++] =
+            plane_xor(full_add(&sum->sixteens, first, second), flip);
     }
-    if (waiting == COLUMN) {
-        column.carry_count = waiting;
-        add_carries(y, 4, planes, &column);
-        waiting = 0;
+    carries->count = waiting;
+}
+
+/** Every counter and waiting carry becomes its complement. */
+INLINE void flip_ternary(Counters *sum) {
+    const Plane ones = plane_fill(-1);
+    sum->ones = plane_xor(sum->ones, ones);
+    sum->twos = plane_xor(sum->twos, ones);
+    sum->fours = plane_xor(sum->fours, ones);
+    sum->eights = plane_xor(sum->eights, ones);
+    sum->sixteens = plane_xor(sum->sixteens, ones);
+    sum->two0 = plane_xor(sum->two0, ones);
+    sum->two1 = plane_xor(sum->two1, ones);
+    sum->four = plane_xor(sum->four, ones);
+    sum->eight = plane_xor(sum->eight, ones);
+}
+
+/**
+ * Counts the subtracted inputs first. The complement of a bit b of weight w is w - w * b: with all
+ * bits of the count complemented (the counters, 31 in all, the waiting carries, 16, and n carries of
+ * weight 32), they stand for 47 + 32 n - count, and the added inputs are counted on from there.
+ */
+SEPARATE void dot_ternary(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {
+    const uint32_t subtracts = (dot->subtracted + 2 * GROUP - 1) / (2 * GROUP);
+    const uint32_t rest = dot->start - 47 - 32 * subtracts;
+    const uint32_t low = (subtracts > 0 ? 0 - rest : dot->start) & 31; /* what counting starts at */
+    const uint32_t high = subtracts > 0 ? rest + low : dot->start - low;
+    const Plane zero = plane_fill(0);
+    Counters sum = {plane_of_bit(low, 0), plane_of_bit(low, 1), plane_of_bit(low, 2),
+                    plane_of_bit(low, 3), plane_of_bit(low, 4), zero, zero, zero, zero};
+    Carries carries;
+    carries.count = 0;
+    fill_planes(y, TERNARY_PLANES, dot->planes, high);
+    if (subtracts > 0) {
+        add_ternary_taps(&sum, &carries, y, dot->planes, x, dot->taps, dot->subtracted,
+                         plane_fill(-1));
+        flip_ternary(&sum);
     }
-    column.carries[waiting++] = finish_ternary(&sum);
+    add_ternary_taps(&sum, &carries, y, dot->planes, x, dot->taps + dot->subtracted, dot->added,
+                     zero);
+    const Plane four = full_add(&sum.twos, sum.two0, sum.two1);
+    const Plane eight = full_add(&sum.fours, sum.four, four);
+    const Plane sixteen = full_add(&sum.eights, sum.eight, eight);
+    carries.planes[carries.count++] = plane_and(sum.sixteens, sixteen);
     plane_store(at(y, 0), sum.ones);
     plane_store(at(y, 1), sum.twos);
     plane_store(at(y, 2), sum.fours);
     plane_store(at(y, 3), sum.eights);
-    column.carry_count = waiting;
-    add_carries(y, 4, planes, &column);
+    plane_store(at(y, 4), plane_xor(sum.sixteens, sixteen));
+    add_carries(y, TERNARY_PLANES, dot->planes, &carries);
 }
 
-/** Column by column, from the lowest plane: no carry moves further than one column. */
+/* Inputs of any number of planes: four at a time, plane by plane, with four carries between. */
+
+/** y += carry << k, modulo 2^planes. */
+INLINE void ripple(uint8_t *y, uint32_t k, uint32_t planes, Plane carry) {
+    for (; k < planes; k++) {
+        const Plane bit = plane_load(at(y, k));
+        plane_store(at(y, k), plane_xor(bit, carry));
+        carry = plane_and(bit, carry);
+    }
+}
+
+/** y += the inputs at four addresses. */
+INLINE void add_four(uint8_t *y, uint32_t planes, uint32_t x_planes, const uint8_t *const *tap) {
+    Plane c0 = plane_fill(0);
+    Plane c1 = c0;
+    Plane c2 = c0;
+    Plane c3 = c0;
+    uint32_t k = 0;
+    UNROLL
+    for (; k < x_planes; k++) {
+        Plane sum = plane_load(at(y, k));
+        const Plane x0 = plane_load(tap[0] + k * PLANE_BYTES);
+        const Plane x1 = plane_load(tap[1] + k * PLANE_BYTES);
+        const Plane d0 = full_add(&sum, x0, x1);
+        const Plane x2 = plane_load(tap[2] + k * PLANE_BYTES);
+        const Plane x3 = plane_load(tap[3] + k * PLANE_BYTES);
+        const Plane d1 = full_add(&sum, x2, x3);
+        const Plane d2 = full_add(&sum, c0, c1);
+        const Plane d3 = full_add(&sum, c2, c3);
+        plane_store(at(y, k), sum);
+        c0 = d0;
+        c1 = d1;
+        c2 = d2;
+        c3 = d3;
+    }
+    /* the two planes above may lie beyond the result: spare ones */
+    Plane sum = plane_load(at(y, k));
+    const Plane d0 = full_add(&sum, c0, c1);
+    const Plane d1 = full_add(&sum, c2, c3);
+    plane_store(at(y, k), sum);
+    sum = plane_load(at(y, k + 1));
+    const Plane carry = full_add(&sum, d0, d1);
+    plane_store(at(y, k + 1), sum);
+    ripple(y, k + 2, planes, carry);
+}
+
 INLINE void add_wide_taps(uint8_t *y, uint32_t planes, const uint8_t *x, uint32_t x_planes,
                           const uint32_t *taps, uint32_t count) {
-    Column column;
-    column.carry_count = 0;
-    while (count > 0) {
-        const uint32_t some = count < COLUMN ? count : COLUMN;
-        for (uint32_t k = 0; k < x_planes; k++) {
-            Plane sum = plane_load(at(y, k));
-            add_column(&sum, &column, x + k * PLANE_BYTES, taps, some);
-            plane_store(at(y, k), sum);
-        }
-        add_carries(y, x_planes, planes, &column);
-        taps += some;
-        count -= some;
+    for (uint32_t i = 0; i < count; i += 4) {
+        const uint8_t *const four[4] = {tap_at(x, taps, i),
+                                        i + 1 < count ? tap_at(x, taps, i + 1) : no_tap,
+                                        i + 2 < count ? tap_at(x, taps, i + 2) : no_tap,
+                                        i + 3 < count ? tap_at(x, taps, i + 3) : no_tap};
+        add_four(y, planes, x_planes, four);
     }
 }
 
-INLINE void add_taps(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x, const uint32_t *taps,
-                     uint32_t count) {
-    if (dot->ternary) {
-        add_ternary_taps(y, dot->planes, x, taps, count);
-    } else {
-        add_wide_taps(y, dot->planes, x, dot->x_planes, taps, count);
+/** The complement of a number s is -s - 1: with the subtracted inputs added to -start - 1, the
+ * complement of the sum is start minus them. */
+INLINE void dot_wide(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x, uint32_t x_planes) {
+    const Plane ones = plane_fill(-1);
+    fill_planes(y, 0, dot->planes, ~dot->start);
+    add_wide_taps(y, dot->planes, x, x_planes, dot->taps, dot->subtracted);
+    for (uint32_t k = 0; k < dot->planes; k++) {
+        plane_store(at(y, k), plane_xor(plane_load(at(y, k)), ones));
     }
+    add_wide_taps(y, dot->planes, x, x_planes, dot->taps + dot->subtracted, dot->added);
+}
+
+SEPARATE void dot_pixels(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {
+    dot_wide(y, dot, x, 8);
 }
 
 INLINE void dot_planes(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {
-    const uint32_t planes = dot->planes;
-    for (uint32_t k = 0; k < planes; k++) {
-        plane_store(at(y, k), plane_fill(-(int32_t)(dot->start >> k & 1)));
+    if (dot->ternary) {
+        dot_ternary(y, dot, x);
+    } else if (dot->x_planes == 8) {
+        dot_pixels(y, dot, x);
+    } else {
+        dot_wide(y, dot, x, dot->x_planes);
     }
-    if (dot->subtracted > 0) {
-        add_taps(y, dot, x, dot->taps, dot->subtracted);
-        for (uint32_t k = 0; k < planes; k++) {
-            plane_store(at(y, k), plane_xor(plane_load(at(y, k)), plane_fill(-1)));
-        }
-    }
-    add_taps(y, dot, x, dot->taps + dot->subtracted, dot->added);
 }
 
 /* ---- comparisons with constants ---- */

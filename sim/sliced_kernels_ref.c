@@ -20,21 +20,13 @@ static void set_word(uint8_t *planes, uint32_t plane, size_t words, size_t w, ui
     memcpy(planes + (plane * words + w) * sizeof word, &word, sizeof word);
 }
 
-/** sum += bits << shift, modulo 2^planes. */
-static void add_bits(uint64_t *sum, uint32_t planes, uint32_t shift, uint64_t bits) {
+/** sum += bits << shift, or sum -= bits << shift, modulo 2^planes. */
+static void add_bits(uint64_t *sum, uint32_t planes, uint32_t shift, uint64_t bits,
+                     bool subtract) {
     for (uint32_t k = shift; k < planes && bits != 0; k++) {
-        const uint64_t carry = sum[k] & bits;
+        const uint64_t carry = (subtract ? ~sum[k] : sum[k]) & bits;
         sum[k] ^= bits;
         bits = carry;
-    }
-}
-
-static void add_taps(uint64_t *sum, const LutraSlicedDot *dot, const uint8_t *x,
-                     const uint32_t *taps, uint32_t count, size_t words, size_t w) {
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; k < dot->x_planes; k++) {
-            add_bits(sum, dot->planes, k, word_of(x + taps[i], k, words, w));
-        }
     }
 }
 
@@ -45,11 +37,12 @@ static void dot_words(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x, s
         for (uint32_t k = 0; k < dot->planes; k++) {
             sum[k] = (dot->start >> k & 1) != 0 ? UINT64_MAX : 0;
         }
-        add_taps(sum, dot, x, dot->taps, dot->subtracted, words, w);
-        for (uint32_t k = 0; dot->subtracted > 0 && k < dot->planes; k++) {
-            sum[k] = ~sum[k];
+        for (uint32_t i = 0; i < dot->subtracted + dot->added; i++) {
+            for (uint32_t k = 0; k < dot->x_planes; k++) {
+                add_bits(sum, dot->planes, k, word_of(x + dot->taps[i], k, words, w),
+                         i < dot->subtracted);
+            }
         }
-        add_taps(sum, dot, x, dot->taps + dot->subtracted, dot->added, words, w);
         for (uint32_t k = 0; k < dot->planes; k++) {
             set_word(y, k, words, w, sum[k]);
         }

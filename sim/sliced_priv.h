@@ -13,7 +13,12 @@
 #include "sim/sliced.h"
 #include "sim/sliced_kernels.h"
 
-enum { SLICED_NONE = UINT32_MAX }; /* no such operation */
+enum {
+    SLICED_TILE = 64,       /* pixels of one channel that are sliced together */
+    SLICED_BOUND_WORDS = 4, /* mask words per plane: exact and coarse bounds, low and high */
+};
+
+#define SLICED_NONE UINT32_MAX /* no such operation */
 
 typedef struct {
     bool stored;      /* else it lives only inside the stage that computes it */
@@ -67,8 +72,6 @@ struct LutraSlicedProgram {
     size_t bytes_offset;   /* scratch: one byte a lane, of one tile of pixels */
     size_t scratch_bytes;
 };
-
-enum { SLICED_TILE = 64 }; /* pixels of one channel that are sliced together */
 
 /** Fewest planes, at least 1, that hold 0 .. largest. */
 uint32_t lutra_sliced_planes(uint64_t largest);

@@ -97,47 +97,78 @@ static void run_input(SlicedBatch *batch, uint32_t operation) {
 
 /* ---- the other stages ---- */
 
-/** Where x of a stage stands or, if the stage computes it, stood after it was computed. */
-static const uint8_t *element_of(const SlicedBatch *batch, const SlicedStage *stage, size_t row,
-                                 size_t column, size_t channel) {
+/** Where a stage reads and writes at one pixel: addresses of the first channel and steps. */
+typedef struct {
+    const uint8_t *x; /* what the element is computed from; its window */
+    size_t x_step;
+    const uint8_t *x1; /* add: the second input */
+    size_t x1_step;
+    uint8_t *y; /* the element that is stored */
+    size_t y_step;
+} Place;
+
+static Place place_at(const SlicedBatch *batch, const SlicedStage *stage, size_t row,
+                      size_t column) {
     const LutraSlicedProgram *const program = batch->program;
-    const SlicedValue *const y = &program->values[stage->x];
+    const SlicedValue *const y =
+        &program->values[stage->table != SLICED_NONE ? stage->table : stage->x];
+    Place place = {.y = element_at(batch, y, row, column, 0), .y_step = y->element_bytes};
     if (!stage->computes_x) {
-        return element_at(batch, y, row, column, channel);
+        const SlicedValue *const x = &program->values[stage->x];
+        place.x = element_at(batch, x, row, column, 0);
+        place.x_step = x->element_bytes;
+        return place;
     }
     const LutraOperation *const op = &program->circuit->operations[stage->x];
     const SlicedValue *const x = &program->values[op->inputs[0]];
-    uint8_t *const element = batch->scratch + program->element_offset;
     if (op->kind == LUTRA_OPERATION_ADD) {
         const SlicedValue *const x1 = &program->values[op->inputs[1]];
-        program->kernels.add(element, y->planes, element_at(batch, x, row, column, channel),
-                             x->planes, element_at(batch, x1, row, column, channel), x1->planes);
-        return element;
+        place.x = element_at(batch, x, row, column, 0);
+        place.x_step = x->element_bytes;
+        place.x1 = element_at(batch, x1, row, column, 0);
+        place.x1_step = x1->element_bytes;
+        return place;
     }
     const SlicedWindow *const window = &stage->window;
-    const uint8_t *const first =
-        batch->scratch + x->offset +
-        (row * window->window_stride + window->margin) * x->row_bytes +
-        (column * window->window_stride + window->margin) * x->pixel_bytes +
-        channel * window->channel_bytes;
-    program->kernels.dot(element, &window->dots[channel], first);
+    place.x = batch->scratch + x->offset +
+              (row * window->window_stride + window->margin) * x->row_bytes +
+              (column * window->window_stride + window->margin) * x->pixel_bytes;
+    place.x_step = window->channel_bytes;
+    return place;
+}
+
+/** x of a stage: where it stands or, if the stage computes it, was computed. */
+static const uint8_t *element_of(const SlicedBatch *batch, const SlicedStage *stage,
+                                 const Place *place, uint32_t channel) {
+    const LutraSlicedProgram *const program = batch->program;
+    const uint8_t *const x = place->x + channel * place->x_step;
+    uint8_t *const element = batch->scratch + program->element_offset;
+    if (!stage->computes_x) {
+        return x;
+    }
+    if (place->x1 == NULL) {
+        program->kernels.dot(element, &stage->window.dots[channel], x);
+        return element;
+    }
+    const LutraOperation *const op = &program->circuit->operations[stage->x];
+    program->kernels.add(element, program->values[stage->x].planes, x,
+                         program->values[op->inputs[0]].planes,
+                         place->x1 + channel * place->x1_step,
+                         program->values[op->inputs[1]].planes);
     return element;
 }
 
-static void run_element(SlicedBatch *batch, const SlicedStage *stage, size_t row, size_t column,
+static void run_element(SlicedBatch *batch, const SlicedStage *stage, const Place *place,
                         uint32_t channel) {
-    const LutraSlicedProgram *const program = batch->program;
-    const uint8_t *const x = element_of(batch, stage, row, column, channel);
+    const uint8_t *const x = element_of(batch, stage, place, channel);
+    uint8_t *const y = place->y + channel * place->y_step;
     lutra_sliced_watch(batch, stage, channel, x);
     if (stage->table == SLICED_NONE) {
-        const SlicedValue *const y = &program->values[stage->x];
-        memcpy(element_at(batch, y, row, column, channel), x, y->element_bytes);
+        memcpy(y, x, place->y_step);
         return;
     }
-    uint8_t *const code =
-        element_at(batch, &program->values[stage->table], row, column, channel);
-    program->kernels.steps(code, &stage->to_code.steps[channel], x);
-    lutra_sliced_watch_code(batch, stage->table, code);
+    batch->program->kernels.steps(y, &stage->to_code.steps[channel], x);
+    lutra_sliced_watch_code(batch, stage->table, y);
 }
 
 static void run_stage(SlicedBatch *batch, const SlicedStage *stage) {
@@ -148,8 +179,9 @@ static void run_stage(SlicedBatch *batch, const SlicedStage *stage) {
     }
     for (size_t row = 0; row < shape.height; row++) {
         for (size_t column = 0; column < shape.width; column++) {
+            const Place place = place_at(batch, stage, row, column);
             for (uint32_t channel = 0; channel < shape.channels; channel++) {
-                run_element(batch, stage, row, column, channel);
+                run_element(batch, stage, &place, channel);
             }
         }
     }

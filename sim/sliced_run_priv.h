@@ -12,7 +12,7 @@ typedef struct {
     uint32_t count; /* images */
     uint8_t *scratch;
     uint8_t *used;   /* one plane: the first `count` lanes */
-    int32_t *bounds; /* of this stage: (channels or 1, 2, planes) mask words */
+    int32_t *bounds; /* of this stage: (channels or 1, 4, planes) mask words */
     bool watched;    /* some x may lie outside the bounds */
     bool code_watched;
     int32_t code_low[LUTRA_SLICED_MAX_PLANES];

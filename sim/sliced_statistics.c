@@ -6,19 +6,22 @@
  */
 #include "sim/sliced_run_priv.h"
 
-/** Mask words of the codes of `range`; of an empty one, such that every code lies outside. */
-static void set_masks(int32_t *low, int32_t *high, const SlicedValue *value, LutraRange range) {
+/** Codes of `range`, cut to those that exist; of an empty range, such that every code is outside. */
+static void to_codes(uint32_t *low, uint32_t *high, const SlicedValue *value, LutraRange range) {
     const int64_t top = (INT64_C(1) << value->planes) - 1;
-    int64_t from = range.min - value->range.min;
-    int64_t to = range.max - value->range.min;
-    if (range.min > range.max || from > top || to < 0) {
-        from = 1;
-        to = 0;
-    }
-    from = from < 0 ? 0 : from;
-    to = to > top ? top : to;
-    lutra_sliced_masks(low, value->planes, (uint32_t)from);
-    lutra_sliced_masks(high, value->planes, (uint32_t)to);
+    const int64_t from = range.min - value->range.min;
+    const int64_t to = range.max - value->range.min;
+    const bool empty = range.min > range.max || from > top || to < 0;
+    *low = empty ? 1 : from < 0 ? 0 : (uint32_t)from;
+    *high = empty ? 0 : to > top ? (uint32_t)top : (uint32_t)to;
+}
+
+static void set_masks(int32_t *low, int32_t *high, const SlicedValue *value, LutraRange range) {
+    uint32_t from = 0;
+    uint32_t to = 0;
+    to_codes(&from, &to, value, range);
+    lutra_sliced_masks(low, value->planes, from);
+    lutra_sliced_masks(high, value->planes, to);
 }
 
 static bool covers(LutraRange outer, LutraRange inner) {
@@ -74,14 +77,39 @@ static LutraRange quiet_range(const SlicedBatch *batch, const SlicedStage *stage
     return quiet;
 }
 
+/** Planes that the first, coarse comparison leaves out. */
+static uint32_t fine_planes(uint32_t planes) {
+    return planes / 2;
+}
+
+/** Mask words of the blocks of 2^fine codes that lie wholly in low .. high; maybe of none. */
+static void set_coarse_masks(int32_t *words, uint32_t planes, uint32_t low, uint32_t high) {
+    const uint32_t fine = fine_planes(planes);
+    const uint32_t coarse = planes - fine;
+    const uint32_t end = (uint32_t)(((uint64_t)high + 1) >> fine); /* first block beyond */
+    uint32_t first = (uint32_t)(((uint64_t)low + (UINT64_C(1) << fine) - 1) >> fine);
+    uint32_t last = end - 1;
+    if (end <= first) {
+        first = 1;
+        last = 0;
+    }
+    lutra_sliced_masks(words, coarse, first);
+    lutra_sliced_masks(words + coarse, coarse, last);
+}
+
 void lutra_sliced_set_bounds(SlicedBatch *batch, const SlicedStage *stage) {
     const SlicedValue *const x = &batch->program->values[stage->x];
     const uint32_t rows = stage->same_bounds ? 1 : x->shape.channels;
     batch->watched = false;
     for (uint32_t c = 0; c < rows; c++) {
         const LutraRange quiet = quiet_range(batch, stage, c);
-        int32_t *const row = batch->bounds + (size_t)c * 2 * x->planes;
-        set_masks(row, row + x->planes, x, quiet);
+        int32_t *const row = batch->bounds + (size_t)c * SLICED_BOUND_WORDS * x->planes;
+        uint32_t low = 0;
+        uint32_t high = 0;
+        to_codes(&low, &high, x, quiet);
+        lutra_sliced_masks(row, x->planes, low);
+        lutra_sliced_masks(row + x->planes, x->planes, high);
+        set_coarse_masks(row + 2 * x->planes, x->planes, low, high);
         batch->watched = batch->watched || !covers(quiet, x->range);
     }
 }
@@ -118,11 +146,16 @@ static void note_element(SlicedBatch *batch, const SlicedStage *stage, uint32_t 
 
 void lutra_sliced_watch(SlicedBatch *batch, const SlicedStage *stage, uint32_t channel,
                         const uint8_t *element) {
-    const uint32_t planes = batch->program->values[stage->x].planes;
+    const LutraSlicedProgram *const program = batch->program;
+    const uint32_t planes = program->values[stage->x].planes;
+    const uint32_t fine = fine_planes(planes);
     const size_t row = stage->same_bounds ? 0 : channel;
-    const int32_t *const low = batch->bounds + row * 2 * planes;
+    const int32_t *const low = batch->bounds + row * SLICED_BOUND_WORDS * planes;
+    const int32_t *const coarse = low + 2 * planes;
     if (batch->watched &&
-        batch->program->kernels.outside(element, planes, low, low + planes, batch->used) > 0) {
+        program->kernels.outside(element + fine * program->plane_bytes, planes - fine, coarse,
+                                 coarse + (planes - fine), batch->used) > 0 &&
+        program->kernels.outside(element, planes, low, low + planes, batch->used) > 0) {
         note_element(batch, stage, channel, element);
     }
 }

@@ -72,7 +72,8 @@ static size_t fill_dot(LutraSlicedDot *dot, uint32_t *taps, const LutraOperation
         }
     }
     dot->subtracted = (uint32_t)count;
-    for (size_t i = 0; i < of.taps; i++) {
+    /* there and back: the window's end is still in the cache where the way back begins */
+    for (size_t i = of.taps; i-- > 0;) {
         if (weights == NULL || weights[i] > 0) {
             taps[count++] = tap_offset(op, x, i);
         }
@@ -80,9 +81,7 @@ static size_t fill_dot(LutraSlicedDot *dot, uint32_t *taps, const LutraOperation
     dot->added = (uint32_t)count - dot->subtracted;
     /* codes are x - low: sum of weight * x = sum of weight * code + low * sum of weights */
     const int64_t weight_sum = (int64_t)dot->added - dot->subtracted;
-    const int64_t constant = x->range.min * weight_sum - y->range.min;
-    const uint32_t all = (UINT32_C(1) << y->planes) - 1;
-    dot->start = (uint32_t)(dot->subtracted > 0 ? -constant - 1 : constant) & all;
+    dot->start = (uint32_t)(x->range.min * weight_sum - y->range.min);
     dot->planes = y->planes;
     dot->x_planes = x->planes < y->planes ? x->planes : y->planes;
     dot->ternary = x->range.max - x->range.min == 2;
