@@ -223,7 +223,8 @@ INLINE void gather_taps(const uint8_t **tap, const uint8_t *x, const uint32_t *t
     }
 }
 
-/** Adds all taps; carries of weight 32 go to `carries`, as `flip` says, and to y if they are many. */
+/** Adds all taps. Carries of weight 32 go to `carries`, complemented by `flip`; if they are many,
+ * to y. */
 INLINE void add_ternary_taps(Counters *sum, Carries *carries, uint8_t *y, uint32_t planes,
                              const uint8_t *x, const uint32_t *taps, uint32_t count, Plane flip) {
     uint32_t waiting = carries->count;
@@ -276,8 +277,8 @@ INLINE void flip_ternary(Counters *sum) {
 
 /**
  * Counts the subtracted inputs first. The complement of a bit b of weight w is w - w * b: with all
- * bits of the count complemented (the counters, 31 in all, the waiting carries, 16, and n carries of
- * weight 32), they stand for 47 + 32 n - count, and the added inputs are counted on from there.
+ * bits of the count complemented (the counters, 31 in all, the waiting carries, 16, and n carries
+ * of weight 32), they stand for 47 + 32 n - count, and the added inputs are counted on from there.
  */
 SEPARATE void dot_ternary(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {
     const uint32_t subtracts = (dot->subtracted + 2 * GROUP - 1) / (2 * GROUP);

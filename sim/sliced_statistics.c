@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics of bit-sliced execution. An element whose every image lies between the extremes seen so
- * far, inside the observed range and the domain, changes no count: two comparisons tell. Only the
- * others are looked at more closely.
+ * Statistics of bit-sliced execution. An element whose every image lies between the extremes seen
+ * so far, inside the observed range and the domain, changes no count: two comparisons tell, mostly
+ * of the upper planes alone. Only the other elements are looked at more closely.
  */
 #include "sim/sliced_run_priv.h"
 
-/** Codes of `range`, cut to those that exist; of an empty range, such that every code is outside. */
+/** Codes of `range`, cut to those that exist; for an empty range, every code lies outside. */
 static void to_codes(uint32_t *low, uint32_t *high, const SlicedValue *value, LutraRange range) {
     const int64_t top = (INT64_C(1) << value->planes) - 1;
     const int64_t from = range.min - value->range.min;

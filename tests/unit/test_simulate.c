@@ -221,6 +221,46 @@ static int listen(void *user, const char *stage, uint64_t done, uint64_t total, 
     return done >= listener->stop_at;
 }
 
+/* 16 threads are too many for batches of 600 images, 255 images too few: they run one by one. */
+static void batches_do_not_matter(void **state) {
+    (void)state;
+    enum { IMAGES = 600 };
+    static const uint64_t limits[] = {255, 256, 300, 383, 384, 511, 512, 600};
+    static const uint32_t threads[] = {1, 2, 3};
+    LutraCircuit circuit;
+    circuit_random(&circuit, check_key(12), CIRCUIT_TERNARY);
+    uint8_t *pixels = circuit_random_pixels(&circuit, check_key(13), IMAGES);
+    uint16_t labels[IMAGES];
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        labels[i] = (uint16_t)(i % circuit.class_count);
+    }
+    const LutraImages images = {pixels, labels, IMAGES, circuit.operations[0].shape,
+                                circuit.class_count};
+    for (size_t l = 0; l < sizeof limits / sizeof limits[0]; l++) {
+        LutraSimulateSettings settings;
+        LutraSimulation single;
+        LutraError error = {""};
+        lutra_simulate_default(&settings);
+        settings.keep_logits = true;
+        settings.limit = limits[l];
+        settings.threads = 16;
+        check_status(lutra_simulate(&single, &circuit, &images, &settings, &error), LUTRA_OK,
+                     &error);
+        assert_int_equal(single.images, limits[l]);
+        for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
+            LutraSimulation batched;
+            settings.threads = threads[t];
+            check_status(lutra_simulate(&batched, &circuit, &images, &settings, &error), LUTRA_OK,
+                         &error);
+            check_same(&batched, &single);
+            lutra_simulation_deinit(&batched);
+        }
+        lutra_simulation_deinit(&single);
+    }
+    lutra_free(&pixels);
+    lutra_circuit_deinit(&circuit);
+}
+
 static void limits_and_stops_keep_the_first_images(void **state) {
     (void)state;
     enum { IMAGES = 3000 };
@@ -353,6 +393,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(hits_are_counted_by_rank),
         cmocka_unit_test(threads_and_instruction_sets_do_not_matter),
         cmocka_unit_test(largest_sums_do_not_overflow),
+        cmocka_unit_test(batches_do_not_matter),
         cmocka_unit_test(limits_and_stops_keep_the_first_images),
         cmocka_unit_test(bad_requests_are_refused),
         cmocka_unit_test(image_values_follow_the_operations),
