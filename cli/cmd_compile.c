@@ -308,6 +308,13 @@ static int report(const Compilation *work, const Options *options) {
     if (work->circuit.parameter_count > 0) {
         cli_warn_of_sharing(&options->common, COMMAND, work->circuit.parameters[0].p_error);
     }
+    if (work->choice.feasible && !(options->target.p_error > 0.0) &&
+        work->choice.global_p_error > options->target.global_p_error) {
+        cli_warn(&options->common, COMMAND,
+                 "an image meets an error with probability %.3g, not %.3g: decrypted sums are too "
+                 "wide for any parameters",
+                 work->choice.global_p_error, options->target.global_p_error);
+    }
     if (!options->common.json) {
         char images[32];
         printf("%s: %s, ranges from %s training images of %s\n", options->output,

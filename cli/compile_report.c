@@ -54,8 +54,9 @@ static bool rounds_approximately(const LutraCircuit *circuit) {
 }
 
 static void print_errors(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
-    printf("errors      %.3g wrong look-ups expected an image; p_error %.3g at decryption\n",
-           circuit->parameters[0].p_error * (double)choice->lookups, choice->output_p_error);
+    printf("errors      %.3g wrong look-ups expected an image; p_error %.3g at decryption, %.3g in "
+           "all\n",
+           choice->expected_wrong, choice->output_p_error, choice->global_p_error);
     if (rounds_approximately(circuit)) {
         puts(
             "            that leaves out sums near the edge of a rounding bucket, which may fall "
@@ -138,8 +139,8 @@ void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
         cli_set_crypto_parameters(lutra_json_add_object(parameters), &circuit->parameters[i]);
     }
     if (choice->feasible) {
-        lutra_json_set_f64(object, "expected_wrong_lookups",
-                           circuit->parameters[0].p_error * (double)choice->lookups);
+        lutra_json_set_f64(object, "expected_wrong_lookups", choice->expected_wrong);
+        lutra_json_set_f64(object, "global_p_error", choice->global_p_error);
         lutra_json_set_f64(object, "output_p_error", choice->output_p_error);
     } else if (choice->enough_rounding > 0) {
         lutra_json_set_i64(object, "feasible_rounding_bits", choice->enough_rounding);

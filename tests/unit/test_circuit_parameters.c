@@ -68,14 +68,56 @@ static void every_look_up_keeps_the_p_error(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
-static void a_global_p_error_is_shared_out(void **state) {
+/* 27 look-ups and 3 decryptions: what the set makes of them is stated, kept, and no dearer than
+ * sharing the global p_error out evenly. */
+static void a_global_p_error_is_solved_for(void **state) {
     (void)state;
     LutraCircuit circuit;
     LutraParametersTarget target;
     make(&circuit, 7);
+    for (uint32_t i = 0; i < 6; i++) {
+        const double global = pow(10.0, -1.0 - i);
+        lutra_parameters_target_default(&target);
+        target.global_p_error = global;
+        LutraParametersChoice choice = choose(&circuit, &target);
+        assert_true(choice.feasible);
+        const LutraCryptoParameters set = circuit.parameters[0];
+        assert_true(choice.global_p_error <= global);
+        const double right =
+            27.0 * log1p(-set.p_error) + 3.0 * log1p(-choice.output_p_error);
+        check_close(choice.global_p_error / -expm1(right), 1.0, 1e-9);
+        check_close(choice.expected_wrong / (27.0 * set.p_error), 1.0, 1e-9);
+        const double even = -expm1(log1p(-global) / 30.0);
+        assert_true(choice.p_error >= 0.999 * even);
+        lutra_parameters_choice_deinit(&choice);
+        target.p_error = even;
+        choice = choose(&circuit, &target);
+        assert_true(choice.feasible && set.cost <= circuit.parameters[0].cost);
+        lutra_parameters_choice_deinit(&choice);
+    }
+    lutra_circuit_deinit(&circuit);
+}
+
+/* Fourteen times as many look-ups on 1 bit as on 5: those hardly ever fail, so nearly all of the
+ * global p_error is left to the others. */
+static void what_narrow_tables_leave_goes_to_wide_ones(void **state) {
+    (void)state;
+    CircuitBuilder builder;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    builder_start(&builder, check_key(3), CIRCUIT_WIDE);
+    uint32_t at = builder_input(&builder, (LutraShape){1, 14, 4}, (LutraEncoding){1, false}, 0, 1);
+    at = builder_table(&builder, at, (LutraEncoding){5, false}, 0, 1, true);
+    at = builder_sum_pool(&builder, at, 4, 4);
+    at = builder_table(&builder, at, (LutraEncoding){6, false}, 0, 1, true);
+    (void)builder_output(&builder, builder_linear(&builder, at, 2), 0);
+    builder_finish(&builder, &circuit);
     lutra_parameters_target_default(&target);
+    target.global_p_error = 1e-3;
     LutraParametersChoice choice = choose(&circuit, &target);
-    check_close(1.0 - pow(1.0 - choice.p_error, 27.0), 0.01, 1e-12);
+    const double even = -expm1(log1p(-1e-3) / (double)choice.lookups);
+    assert_int_equal(choice.lookups, 59);
+    assert_true(choice.global_p_error <= 1e-3 && choice.p_error > 5.0 * even);
     lutra_parameters_choice_deinit(&choice);
     lutra_circuit_deinit(&circuit);
 }
@@ -172,7 +214,8 @@ static void impossible_targets_are_refused(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_look_up_keeps_the_p_error),
-        cmocka_unit_test(a_global_p_error_is_shared_out),
+        cmocka_unit_test(a_global_p_error_is_solved_for),
+        cmocka_unit_test(what_narrow_tables_leave_goes_to_wide_ones),
         cmocka_unit_test(exact_rounding_is_charged),
         cmocka_unit_test(too_wide_tables_have_no_parameters),
         cmocka_unit_test(nothing_encrypted_needs_nothing),
