@@ -22,9 +22,9 @@ void lutra_parameters_target_default(LutraParametersTarget *target);
 /** What was chosen, and why. */
 typedef struct {
     uint64_t lookups;         /* per image, those of exact roundings included */
-    double p_error;           /* per look-up, asked for; with a global one: the largest that keeps it */
+    double p_error;           /* per look-up, asked for; or the largest that keeps a global one */
     bool feasible;            /* the circuit has parameters */
-    double expected_wrong;    /* look-ups per image, each with its own variance; 0 if not feasible */
+    double expected_wrong;    /* look-ups per image, each with its own variance */
     double global_p_error;    /* that an image meets a wrong look-up or decryption */
     double output_p_error;    /* that a decrypted sum is wrong; 0 if not feasible */
     uint32_t widest;          /* operation index of the widest table; 0 if there is none */
@@ -42,9 +42,10 @@ void lutra_parameters_choice_deinit(LutraParametersChoice *choice);
  *
  * Every look-up keeps the p_error with its own table width and norm of weights: also those that
  * take off digits in exact roundings. A global p_error is that of all look-ups and decryptions
- * together, 1 - product of (1 - p_i), each with its own variance, and solved for. The sums that are decrypted without a last look-up keep it
- * too where a larger set can do that; choice->output_p_error says what was reached. A circuit
- * without encrypted tables, or for which there is no set, has none afterwards.
+ * together, 1 - product of (1 - p_i), each with its own variance, and solved for. The sums that are
+ * decrypted without a last look-up keep it too where a larger set can do that;
+ * choice->output_p_error and global_p_error say what was reached. A circuit without encrypted
+ * tables, or for which there is no set, has none afterwards.
  *
  * @param[out] choice  owned by the caller
  * @errors LUTRA_EINVAL a target outside its ranges; LUTRA_ENOMEM; both outputs are unchanged then.
