@@ -123,10 +123,10 @@ typedef struct {
     uint32_t count;
 } Carries;
 
-/** *sum += the carries from number `first` on; what they carry out is put behind `out`. */
-INLINE void add_waiting(Plane *sum, Carries *out, const Carries *in, uint32_t first) {
-    uint32_t i = first;
-    uint32_t count = out->count;
+/** *sum += the carries `in`; what they carry out is put in `out`. */
+INLINE void add_waiting(Plane *sum, Carries *out, const Carries *in) {
+    uint32_t i = 0;
+    uint32_t count = 0;
     for (; i + 2 <= in->count; i += 2) {
         out->planes[count++] = full_add(sum, in->planes[i], in->planes[i + 1]);
     }
@@ -144,8 +144,7 @@ INLINE void add_carries(uint8_t *y, uint32_t k, uint32_t planes, const Carries *
     for (; k < planes && in->count > 0; k++) {
         Carries *const out = &buffers[k % 2];
         Plane sum = plane_load(at(y, k));
-        out->count = 0;
-        add_waiting(&sum, out, in, 0);
+        add_waiting(&sum, out, in);
         plane_store(at(y, k), sum);
         in = out;
     }
@@ -189,13 +188,15 @@ typedef struct {
 } Counters;
 
 /** Adds taps i and i + 1 and the two carries of the pair before; that carry, of weight 4, is
- * returned. The addresses make way for those of a later group: they are long known when needed. */
+ * returned. The addresses make way for those of the next group, whose data is called for. */
 INLINE Plane add_ternary_pair(Counters *sum, const uint8_t **tap, uint32_t i, const uint8_t *x,
                               const uint32_t *next) {
     const Plane first = add_ternary(&sum->ones, tap[i]);
     const Plane second = add_ternary(&sum->ones, tap[i + 1]);
     tap[i] = tap_at(x, next, i);
     tap[i + 1] = tap_at(x, next, i + 1);
+    __builtin_prefetch(tap[i]);
+    __builtin_prefetch(tap[i + 1]);
     const Plane four = full_add(&sum->twos, sum->two0, sum->two1);
     sum->two0 = first;
     sum->two1 = second;
@@ -215,7 +216,7 @@ INLINE Plane add_ternary_group(Counters *sum, const uint8_t **tap, const uint8_t
     return carry;
 }
 
-/** Addresses of the first group, the missing taps adding nothing. */
+/** Addresses of one group, the missing taps adding nothing. */
 INLINE void gather_taps(const uint8_t **tap, const uint8_t *x, const uint32_t *taps,
                         uint32_t count) {
     for (uint32_t i = 0; i < GROUP; i++) {
