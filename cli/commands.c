@@ -13,6 +13,7 @@ const CliCommand cli_commands[] = {
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
     {"sweep", cmd_sweep, "runs many rounding settings of a network, with intervals", "Circuits"},
     {"verify", cmd_verify, "runs samples under real FHE and checks every look-up", "Real FHE"},
+    {"experiment", cmd_experiment, "published questions, each answered by one command", "Real FHE"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},
     {"bench", cmd_bench, "speed and memory on this machine, against a stored baseline", "Machine"},
     {0}};

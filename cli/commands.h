@@ -13,5 +13,6 @@ int cmd_sweep(int argc, char **argv);
 int cmd_params(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_experiment(int argc, char **argv);
 
 #endif

@@ -2,7 +2,7 @@
 # Unknown options, counts of nothing and probabilities that no parameters reach.
 . "$LUTRA_ROOT/tests/cli/errors/refuse.inc"
 . "$LUTRA_ROOT/tests/cli/verify/tiny.inc"
-for command in dataset train evaluate compile inspect simulate verify params; do
+for command in dataset train evaluate compile inspect simulate verify params experiment; do
     code=0; "$LUTRA" $command --bogus > stdout.txt 2> stderr.txt || code=$?
     [ "$code" = 2 ] && [ ! -s stdout.txt ] && grep -q "^lutra $command: .*'--bogus'" stderr.txt
     # the hint names options that exist

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table of experiments, and what they share; see experiment.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "experiments/experiment.h"
+
+/* Name, files, check and run of each: filled in by its own file. */
+const LutraExperiment *const lutra_experiments[] = {&lutra_experiment_noise, NULL};
+
+const char *lutra_experiment_setting(const LutraExperimentRun *run) {
+    return run->full ? "full" : "quick";
+}
+
+const char *lutra_experiment_value(const LutraIni *ini, const char *section, const char *key) {
+    for (size_t i = 0; i < ini->entry_count; i++) {
+        const LutraIniEntry *const entry = &ini->entries[i];
+        if (strcmp(entry->section, section) == 0 && strcmp(entry->key, key) == 0) {
+            return entry->value;
+        }
+    }
+    return NULL;
+}
+
+static LutraStatus missing(const LutraExperimentRun *run, const char *section, const char *key,
+                           LutraError *error) {
+    return lutra_error_set(error, LUTRA_EDATA, "'%s': section [%s] has no '%s'", run->settings_path,
+                           section, key);
+}
+
+LutraStatus lutra_experiment_number(uint32_t *value, const LutraExperimentRun *run,
+                                    const char *section, const char *key, uint32_t min,
+                                    uint32_t max, LutraError *error) {
+    const char *const text = lutra_experiment_value(run->settings, section, key);
+    if (text == NULL) {
+        return missing(run, section, key, error);
+    }
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || number < min ||
+        number > max) {
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s': '%s' in section [%s] is '%s'; should be an integer from "
+                               "%" PRIu32 " to %" PRIu32,
+                               run->settings_path, key, section, text, min, max);
+    }
+    *value = (uint32_t)number;
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_real(double *value, const LutraExperimentRun *run, const char *section,
+                                  const char *key, double min, double max, LutraError *error) {
+    const char *const text = lutra_experiment_value(run->settings, section, key);
+    if (text == NULL) {
+        return missing(run, section, key, error);
+    }
+    char *end = NULL;
+    const double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= min && number <= max)) {
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s': '%s' in section [%s] is '%s'; should be a number from %g to "
+                               "%g",
+                               run->settings_path, key, section, text, min, max);
+    }
+    *value = number;
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_check_keys(const LutraExperimentRun *run, const char *section,
+                                        const char *const *keys, LutraError *error) {
+    for (size_t i = 0; i < run->settings->entry_count; i++) {
+        const LutraIniEntry *const entry = &run->settings->entries[i];
+        bool known = strcmp(entry->section, section) != 0;
+        for (size_t k = 0; !known && keys[k] != NULL; k++) {
+            known = strcmp(entry->key, keys[k]) == 0;
+        }
+        if (!known) {
+            return lutra_error_set(error, LUTRA_EDATA, "'%s':%d: section [%s] knows no '%s'",
+                                   run->settings_path, entry->line, section, entry->key);
+        }
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_path(char **path, const LutraExperimentRun *run, const char *name,
+                                  LutraError *error) {
+    const size_t bytes = strlen(run->folder) + strlen(name) + 2;
+    LUTRA_TRY(lutra_alloc(path, bytes, 1, error));
+    (void)snprintf(*path, bytes, "%s/%s", run->folder, name);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_csv_open(LutraExperimentFile *file, const LutraExperimentRun *run,
+                                      LutraError *error) {
+    *file = (LutraExperimentFile){0};
+    file->out = open_memstream(&file->text, &file->bytes);
+    if (file->out == NULL) {
+        return lutra_error_set(error, LUTRA_ENOMEM, "out of memory");
+    }
+    fprintf(file->out, "# %s\n# setting %s, seed %" PRIu64 ", %" PRIu32 " threads\n", run->stamp,
+            lutra_experiment_setting(run), run->seed, run->threads);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_csv_close(LutraExperimentFile *file, const LutraExperimentRun *run,
+                                       const char *name, LutraError *error) {
+    char *path = NULL;
+    const bool complete = ferror(file->out) == 0;
+    const bool closed = fclose(file->out) == 0;
+    LutraStatus status = lutra_experiment_path(&path, run, name, error);
+    if (status == LUTRA_OK) {
+        status = complete && closed
+                     ? lutra_file_write(path, file->text, file->bytes, run->force, error)
+                     : lutra_error_set(error, LUTRA_ENOMEM, "out of memory for '%s'", path);
+    }
+    lutra_free(&path);
+    free(file->text);
+    *file = (LutraExperimentFile){0};
+    return status;
+}
