@@ -36,10 +36,14 @@ run "$lutra" compile "$out/model.h5" --data "$out/fmnist.h5" --rounding 6 --p-er
     --force -o "$out/circuit.h5"
 run "$lutra" inspect "$out/circuit.h5"
 
-step "4. Simulate all 10,000 test images"
+step "4. Simulate all 10,000 test images, without and with the noise of FHE"
 run "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --force \
     --confusion "$out/confusion.png" --gallery "$out/samples.png"
+run "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --force --mode noisy \
+    --layers "$out/layers"
 "$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --json -q > "$out/simulate.json"
+"$lutra" simulate "$out/circuit.h5" --data "$out/fmnist.h5" --mode noisy --json -q \
+    > "$out/noisy.json"
 "$lutra" simulate "$out/plain.h5" --data "$out/fmnist.h5" --json -q > "$out/plain.json"
 
 step "5. Verify one sample under real FHE (tfhe-rs)"
@@ -56,6 +60,7 @@ printf 'simulated circuit without rounding   %s\n' "$(percent "$(value "$out/pla
 printf 'simulated circuit, 6-bit rounding    %s   (%s images in %.2f s)\n' \
     "$(percent "$(value "$out/simulate.json" top1)")" \
     "$(value "$out/simulate.json" images)" "$(value "$out/simulate.json" seconds)"
+printf '  with the noise of FHE              %s\n' "$(percent "$(value "$out/noisy.json" top1)")"
 if [ $verified = yes ]; then
     printf 'real FHE, 1 sample                   %s look-ups, %s with a wrong result, %.1f predicted\n' \
         "$(value "$out/verify.json" pbs_run)" "$(value "$out/verify.json" mismatches)" \
