@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/cost_model.h"
+#include "sim/crypto_cost.h"
 #include "tests/bridge/fake_backend.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
@@ -150,6 +152,47 @@ static void progress_counts_lookups_and_can_stop(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* The cost model walks through a circuit as a run does: same look-ups, same ciphertexts alive. */
+static void the_predicted_memory_is_what_a_run_needs(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 60; i++) {
+        LutraCircuit circuit;
+        if (i < 2) {
+            build_chain(&circuit, i == 1);
+        } else {
+            circuit_random(&circuit, check_key(600 + i), i % CIRCUIT_STYLES);
+            add_parameters(&circuit);
+        }
+        if (i % 2 == 0 && i > 2) {
+            circuit_make_hybrid(&circuit, check_key(700 + i));
+        }
+        uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
+        int32_t *codes = calloc(circuit.class_count, sizeof *codes);
+        LutraBackend backend = open_fake();
+        const LutraEncryptedSettings settings = {.threads = 1};
+        LutraEncryptedReport report;
+        LutraCircuitCost cost;
+        LutraError error = {""};
+        const LutraStatus status = lutra_encrypted_run(codes, &report, &backend, &circuit, pixels,
+                                                       &settings, &error);
+        if (status == LUTRA_OK) { /* some random circuits round what no table reads */
+            check_status(lutra_circuit_cost(&cost, &circuit, lutra_machine_profile_builtin(), 1,
+                                            &error),
+                         LUTRA_OK, &error);
+            const uint64_t bytes = lutra_ciphertext_bytes(&circuit.parameters[0]);
+            assert_int_equal(cost.lookups, report.lookups);
+            assert_int_equal(cost.ciphertext_bytes / bytes,
+                             report.ciphertext_bytes / (FAKE_WORDS * sizeof(uint64_t)));
+            lutra_circuit_cost_deinit(&cost);
+        }
+        assert_true(status == LUTRA_OK || i >= 2);
+        lutra_backend_destroy(&backend);
+        lutra_free(&pixels);
+        free(codes);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
 static void circuits_that_cannot_run_are_refused(void **state) {
     (void)state;
     LutraCircuit circuit;
@@ -224,6 +267,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(clear_ends_move_the_border),
         cmocka_unit_test(every_failing_call_ends_the_run_and_leaves_outputs_alone),
         cmocka_unit_test(progress_counts_lookups_and_can_stop),
+        cmocka_unit_test(the_predicted_memory_is_what_a_run_needs),
         cmocka_unit_test(circuits_that_cannot_run_are_refused),
         cmocka_unit_test(a_backend_that_cannot_start_leaves_nothing),
         cmocka_unit_test(the_tfhe_backend_is_there_or_says_how_to_get_it),

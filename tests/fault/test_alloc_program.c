@@ -15,6 +15,7 @@
 #include "sim/layer_statistics.h"
 #include "sim/circuit_parameters.h"
 #include "sim/circuit_round.h"
+#include "sim/cost_model.h"
 #include "sim/parameters.h"
 #include "sim/random_circuit.h"
 #include "sim/simulate_many.h"
@@ -617,6 +618,43 @@ static int clean_up(void **state) {
     return 0;
 }
 
+/* ---- cost ---- */
+
+static LutraStatus predict_cost(LutraError *error) {
+    LutraCircuitCost cost;
+    fill(&cost, sizeof cost);
+    const LutraStatus status =
+        lutra_circuit_cost(&cost, &shared.circuit, lutra_machine_profile_builtin(), 2, error);
+    check_untouched(status, &cost, sizeof cost);
+    if (status == LUTRA_OK) {
+        lutra_circuit_cost_deinit(&cost);
+    }
+    return status;
+}
+
+static LutraStatus write_profile(LutraError *error) {
+    const char *const path = check_temporary("profile.ini");
+    const LutraStatus status =
+        lutra_machine_profile_write(lutra_machine_profile_builtin(), path, true, error);
+    assert_int_equal(lutra_file_exists(path), status == LUTRA_OK);
+    (void)remove(path);
+    return status;
+}
+
+static LutraStatus read_profile(LutraError *error) {
+    LutraMachineProfile profile;
+    const char *const path = check_temporary("kept.ini");
+    const uint64_t count = allocfail_countdown;
+    (void)allocfail_stop();
+    check_status(lutra_machine_profile_write(lutra_machine_profile_builtin(), path, true, error),
+                 LUTRA_OK, error);
+    fill(&profile, sizeof profile);
+    allocfail_after(count);
+    const LutraStatus status = lutra_machine_profile_read(&profile, path, error);
+    check_untouched(status, &profile, sizeof profile);
+    return status;
+}
+
 static void models(void **state) {
     (void)state;
     allocfail_each(parse_network);
@@ -659,6 +697,13 @@ static void verification(void **state) {
     allocfail_each(verify);
 }
 
+static void cost_of_real_fhe(void **state) {
+    (void)state;
+    allocfail_each(predict_cost);
+    allocfail_each(write_profile);
+    allocfail_each(read_profile);
+}
+
 static void training(void **state) {
     (void)state;
     allocfail_each(begin_training);
@@ -674,6 +719,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models),     cmocka_unit_test(lowering),     cmocka_unit_test(circuits),
         cmocka_unit_test(simulation), cmocka_unit_test(verification), cmocka_unit_test(training),
+        cmocka_unit_test(cost_of_real_fhe),
     };
     return cmocka_run_group_tests_name("alloc_program", tests, prepare, clean_up);
 }
