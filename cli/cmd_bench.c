@@ -4,12 +4,25 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
+#include "bridge/backend.h"
 #include "cli/bench.h"
+#include "cli/bench_calibrate.h"
 #include "cli/commands.h"
+#include "cli/cost_report.h"
 
 #define COMMAND "bench"
 
-enum { KEY_SECONDS = 0x2000, KEY_REPEATS, KEY_CIRCUIT, KEY_CSV, KEY_BASELINE, KEY_SLOWER };
+enum {
+    KEY_SECONDS = 0x2000,
+    KEY_REPEATS,
+    KEY_CIRCUIT,
+    KEY_CSV,
+    KEY_BASELINE,
+    KEY_SLOWER,
+    KEY_CALIBRATE,
+    KEY_LOG2_POLY
+};
 
 typedef struct {
     const char *name;
@@ -32,6 +45,10 @@ typedef struct {
     const char *baseline;
     double slower;
     bool wanted[GROUPS];
+    bool calibrate;
+    const char *profile; /* NULL: where other commands look */
+    uint32_t smallest_log2_poly;
+    uint32_t largest_log2_poly;
 } Options;
 
 static const struct argp_option option_table[] = {
@@ -46,18 +63,29 @@ static const struct argp_option option_table[] = {
     {"slower", KEY_SLOWER, "FACTOR", 0,
      "exit with 1 if an item is slower than the baseline by more than this factor (default 1.5)",
      2},
+    {NULL, 0, NULL, 0, "Speed of real FHE:", 3},
+    {"calibrate", KEY_CALIBRATE, NULL, 0,
+     "measure bootstraps, keyswitches, key generation and sums of ciphertexts, in about a minute, "
+     "and write a machine profile: inspect and verify predict seconds with it", 3},
+    {"output", 'o', "PROFILE", 0,
+     "of --calibrate (default lutra/profile.ini in the user's configuration folder, where other "
+     "commands look)", 3},
+    {"log2-poly", KEY_LOG2_POLY, "A..B", 0, "of --calibrate: polynomial sizes (default 8..13)", 3},
     {0}};
 
 static const char documentation[] =
     "Measures kernels (every simulation kernel in every instruction set), noise (the same for "
     "noisy simulation), simulate (whole networks with random weights: images a second and memory) "
-    "and start-up (time to the first prediction); all groups unless some are named."
+    "and start-up (time to the first prediction); all groups unless some are named. With "
+    "--calibrate, measures real FHE instead."
     "\v"
     "Examples:\n"
     "  lutra bench --csv today.csv\n"
     "  lutra bench kernels --seconds 0.2 --baseline today.csv --json\n"
+    "  lutra bench --calibrate\n"
     "\n"
-    "Writes no files unless asked, but for temporary ones of start-up. Exit codes: 0 done, 1 an "
+    "Writes no files unless asked, but for temporary ones of start-up and the profile of "
+    "--calibrate. Exit codes: 0 done, 1 an "
     "item is slower than the baseline allows, 2 usage, 3 bad data, 4 environment, 130 "
     "interrupted.";
 
@@ -70,6 +98,31 @@ static void want_group(Options *options, const char *name, struct argp_state *st
     }
     argp_failure(state, CLI_EXIT_USAGE, 0,
                  "unknown group '%s'; should be kernels, noise, simulate or start-up", name);
+}
+
+static void parse_range(Options *options, const char *text, struct argp_state *state) {
+    unsigned first = 0;
+    unsigned last = 0;
+    int used = 0;
+    if (sscanf(text, "%2u..%2u%n", &first, &last, &used) != 2 || text[used] != '\0' ||
+        first < LUTRA_SMALLEST_LOG2_POLY || last > LUTRA_LARGEST_LOG2_POLY || first > last) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "invalid value '%s' for '--log2-poly'; should be A..B from %d to %d", text,
+                     LUTRA_SMALLEST_LOG2_POLY, LUTRA_LARGEST_LOG2_POLY);
+    }
+    options->smallest_log2_poly = first;
+    options->largest_log2_poly = last;
+}
+
+static void check_usage(const Options *options, struct argp_state *state) {
+    const bool others = state->arg_num > 0 || options->csv != NULL || options->baseline != NULL;
+    if (options->calibrate && others) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "--calibrate measures real FHE only: no groups and no baseline");
+    }
+    if (!options->calibrate && options->profile != NULL) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "--output needs --calibrate; see --csv");
+    }
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state) {
@@ -88,8 +141,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_SLOWER:
             options->slower = cli_parse_f64(state, "--slower", argument, 1.0, 1000.0);
             return 0;
+        case KEY_CALIBRATE: options->calibrate = true; return 0;
+        case 'o': options->profile = argument; return 0;
+        case KEY_LOG2_POLY: parse_range(options, argument, state); return 0;
         case ARGP_KEY_ARG: want_group(options, argument, state); return 0;
         case ARGP_KEY_END:
+            check_usage(options, state);
             for (size_t i = 0; i < GROUPS && state->arg_num == 0; i++) {
                 options->wanted[i] = true;
             }
@@ -234,9 +291,81 @@ static LutraStatus run_groups(Bench *bench, const Options *options, LutraError *
     return LUTRA_OK;
 }
 
+/* ---- calibration ---- */
+
+static int report_profile(const Options *options, const LutraMachineProfile *profile,
+                          const char *path) {
+    if (options->common.json) {
+        LutraJson *json = lutra_json_create("lutra.bench/1");
+        lutra_json_set_text(json, "profile", path);
+        lutra_json_set_text(json, "cpu", profile->cpu);
+        lutra_json_set_text(json, "backend", profile->backend);
+        lutra_json_set_i64(json, "threads", profile->threads);
+        return cli_print_json(COMMAND, &json);
+    }
+    LutraError error = {""};
+    char *text = NULL;
+    const LutraStatus status = lutra_machine_profile_text(&text, profile, &error);
+    if (status != LUTRA_OK) {
+        return cli_fail(COMMAND, status, &error);
+    }
+    fputs(text, stdout);
+    lutra_free(&text);
+    cli_note(&options->common, COMMAND, "'%s' is the profile of this machine", path);
+    return cli_end_text("lutra " COMMAND);
+}
+
+/** Finds where the profile goes; makes the folder if that is the usual one. */
+static LutraStatus prepare_profile(char **path, const Options *options, LutraError *error) {
+    if (options->profile != NULL) {
+        LUTRA_TRY(lutra_string_copy(path, options->profile, error));
+    } else {
+        LUTRA_TRY(cli_profile_default_path(path, error));
+        char *const slash = strrchr(*path, '/');
+        *slash = '\0';
+        const LutraStatus made = lutra_folder_create(*path, error);
+        *slash = '/';
+        LUTRA_TRY(made);
+    }
+    return lutra_file_check_output(*path, options->common.force, error);
+}
+
+static int calibrate(const Options *options) {
+    LutraStatus status = LUTRA_OK;
+    LutraError error = {""};
+    LutraMachineProfile profile;
+    CliProgress progress;
+    char *path = NULL;
+    int code = CLI_EXIT_DONE;
+    LUTRA_TRY_GOTO(status, lutra_backend_check(lutra_backend_tfhe(), &error));
+    LUTRA_TRY_GOTO(status, prepare_profile(&path, options, &error));
+    cli_progress_start(&progress, &options->common);
+    const BenchCalibration calibration = {&options->common, &progress,
+                                          options->smallest_log2_poly,
+                                          options->largest_log2_poly};
+    status = bench_calibrate(&profile, &calibration, &error);
+    cli_progress_stop(&progress);
+    if (status == LUTRA_OK) {
+        status = lutra_machine_profile_write(&profile, path, options->common.force, &error);
+    }
+    if (status == LUTRA_OK) {
+        code = report_profile(options, &profile, path);
+    }
+done:
+    lutra_free(&path);
+    return status == LUTRA_OK ? code : cli_fail(COMMAND, status, &error);
+}
+
 int cmd_bench(int argc, char **argv) {
-    Options options = {.seconds = 1.0, .repeats = 11, .slower = 1.5};
+    Options options = {.seconds = 1.0,
+                       .repeats = 11,
+                       .slower = 1.5,
+                       .smallest_log2_poly = LUTRA_SMALLEST_LOG2_POLY,
+                       .largest_log2_poly = 13};
     cli_parse(&argp, argc, argv, &options);
+    if (options.calibrate) {
+        return calibrate(&options);
+    }
     LutraStatus status = LUTRA_OK;
     LutraError error = {""};
     BenchItems before = {0};

@@ -12,6 +12,7 @@
 #include "bridge/verify.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/cost_report.h"
 #include "cli/crypto_report.h"
 #include "cli/csv_file.h"
 #include "datasets/dataset.h"
@@ -234,7 +235,7 @@ static void set_layers(LutraJson *json, const LutraVerifyResult *result) {
 }
 
 static int print_json(const Options *options, const LutraVerifyResult *result,
-                      const LutraDataset *dataset) {
+                      const LutraDataset *dataset, const LutraCircuitCost *cost) {
     static const char *const verdicts[] = {"agrees", "fewer", "more", "broken"};
     LutraJson *json = lutra_json_create("lutra.verify/1");
     lutra_json_set_text(json, "circuit", options->circuit_path);
@@ -262,6 +263,9 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_f64(json, "keygen_seconds", result->keygen_seconds);
     lutra_json_set_f64(json, "encrypt_seconds", result->encrypt_seconds);
     lutra_json_set_f64(json, "run_seconds", result->run_seconds);
+    lutra_json_set_f64(json, "predicted_run_seconds",
+                       (double)result->sample_count * cost->seconds);
+    lutra_json_set_f64(json, "predicted_keygen_seconds", cost->keygen_seconds);
     lutra_json_set_f64(json, "decrypt_seconds", result->decrypt_seconds);
     lutra_json_set_i64(json, "key_bytes", (int64_t)result->key_bytes);
     lutra_json_set_i64(json, "ciphertext_bytes", (int64_t)result->ciphertext_bytes);
@@ -289,7 +293,7 @@ static void print_layer_lines(const LutraVerifyResult *result) {
 }
 
 static int print_text(const Options *options, const LutraVerifyResult *result,
-                      const LutraDataset *dataset) {
+                      const LutraDataset *dataset, const LutraCircuitCost *cost) {
     char a[32];
     char b[32];
     const double milliseconds =
@@ -311,6 +315,8 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
         "time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
         "look-up\n",
         result->encrypt_seconds, result->run_seconds, result->decrypt_seconds, milliseconds);
+    printf("predicted   %.1f s keygen, %.1f s run, on a machine with nothing else to do\n",
+           cost->keygen_seconds, (double)result->sample_count * cost->seconds);
     printf("memory      %s of ciphertexts, %s in all\n\n",
            cli_bytes(a, (double)result->ciphertext_bytes), cli_bytes(b, (double)peak_rss_bytes()));
     print_layer_lines(result);
@@ -331,7 +337,7 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
 
 /** Writes the files and prints; returns an exit code. */
 static int report(const Options *options, const LutraVerifyResult *result,
-                  const LutraDataset *dataset) {
+                  const LutraDataset *dataset, const LutraCircuitCost *cost) {
     LutraError error = {""};
     if (options->folder != NULL) {
         LutraStatus status =
@@ -343,8 +349,8 @@ static int report(const Options *options, const LutraVerifyResult *result,
             return cli_fail(COMMAND, status, &error);
         }
     }
-    const int code = options->common.json ? print_json(options, result, dataset)
-                                          : print_text(options, result, dataset);
+    const int code = options->common.json ? print_json(options, result, dataset, cost)
+                                          : print_text(options, result, dataset, cost);
     const bool bad =
         result->verdict == LUTRA_VERDICT_MORE || result->verdict == LUTRA_VERDICT_BROKEN;
     return code == CLI_EXIT_DONE && bad ? CLI_EXIT_CONDITION : code;
@@ -395,10 +401,22 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     return status;
 }
 
+/** Before the run, so that a bad machine profile does not spoil it. */
+static LutraStatus predict(LutraCircuitCost *cost, const Options *options,
+                           const LutraCircuit *circuit, LutraError *error) {
+    CliProfile machine = {.path = NULL};
+    LUTRA_TRY(cli_profile_find(&machine, NULL, error));
+    const LutraStatus status = lutra_circuit_cost(cost, circuit, &machine.profile,
+                                                  options->common.threads, error);
+    cli_profile_deinit(&machine);
+    return status;
+}
+
 static int verify(const Options *options) {
     LutraCircuit circuit = {0};
     LutraDataset dataset = {0};
     LutraVerifyResult result = {0};
+    LutraCircuitCost cost = {0};
     LutraError error = {""};
     LutraStatus status = LUTRA_OK;
     int code = CLI_EXIT_DONE;
@@ -409,6 +427,7 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, check_data(options, &dataset, &circuit, &error));
     LUTRA_TRY_GOTO(status, lutra_backend_check(lutra_backend_tfhe(), &error));
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
+    LUTRA_TRY_GOTO(status, predict(&cost, options, &circuit, &error));
     if (circuit.parameter_count > 0) {
         cli_warn_of_sharing(&options->common, COMMAND, circuit.parameters[0].p_error);
     }
@@ -417,12 +436,13 @@ static int verify(const Options *options) {
     }
     status = run(options, &result, &dataset, &circuit, &error);
     if (result.sample_count > 0) {
-        code = report(options, &result, &dataset);
+        code = report(options, &result, &dataset, &cost);
     }
 done:
     if (status != LUTRA_OK) {
         code = cli_fail(COMMAND, status, &error);
     }
+    lutra_circuit_cost_deinit(&cost);
     lutra_verify_result_deinit(&result);
     lutra_dataset_deinit(&dataset);
     lutra_circuit_deinit(&circuit);
