@@ -23,7 +23,7 @@ enum {
     MANY_KEYSWITCH_LEVELS = 20,
     KEYSWITCH_BASE_LOG = 3,
     TABLE_BITS = 2,
-    CHANNELS = 64, /* of the convolution that is timed, in and out */
+    CHANNELS = 32, /* of the convolution that is timed, in and out */
     KERNEL = 3,
     EXTENT = 6,
     STREAMED = 2048 /* ciphertexts */

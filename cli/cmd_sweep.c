@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/cost_report.h"
 #include "cli/sweep.h"
 
 static const char *const COMMAND = "sweep";
@@ -237,6 +238,7 @@ typedef struct {
     const SweepOptions *options;
     char *paths[FILES];
     SweepSource source;
+    CliProfile machine;
     LutraDataset dataset;
     SweepSetting *settings;
     uint32_t setting_count;
@@ -265,6 +267,7 @@ static void sweep_deinit(Sweep *sweep) {
     sweep_table_deinit(&sweep->table);
     lutra_dataset_deinit(&sweep->dataset);
     sweep_source_deinit(&sweep->source);
+    cli_profile_deinit(&sweep->machine);
     for (int file = 0; file < FILES; file++) {
         lutra_free(&sweep->paths[file]);
     }
@@ -286,10 +289,28 @@ static void tell_infeasible(const Sweep *sweep, const Member *member,
              member->circuit.operations[choice->widest].name, choice->widest_bits);
 }
 
+/* What the row tells of its crypto parameters. */
+static LutraStatus describe_parameters(SweepRow *row, const Sweep *sweep,
+                                       const LutraCircuit *circuit, LutraError *error) {
+    const LutraCryptoParameters *const set = &circuit->parameters[0];
+    LutraCircuitCost cost = {0};
+    LUTRA_TRY(lutra_circuit_cost(&cost, circuit, &sweep->machine.profile,
+                                 sweep->options->common.threads, error));
+    row->p_error = set->p_error;
+    row->lwe_dim = set->lwe_dim;
+    row->glwe_dim = set->glwe_dim;
+    row->log2_poly = set->log2_poly;
+    row->cost = set->cost;
+    row->predicted_seconds = cost.seconds;
+    lutra_circuit_cost_deinit(&cost);
+    return LUTRA_OK;
+}
+
 /* Makes the circuit of a setting; one without crypto parameters is a row, but nothing to run. */
 static LutraStatus add_member(Sweep *sweep, const SweepSetting *setting, LutraError *error) {
     Member *const member = &sweep->members[sweep->member_count];
     LutraParametersChoice choice;
+    LutraStatus status = LUTRA_OK;
     LUTRA_TRY(sweep_circuit(&member->circuit, &choice, &sweep->source, setting, sweep->options,
                             error));
     sweep->member_count++;
@@ -301,17 +322,12 @@ static LutraStatus add_member(Sweep *sweep, const SweepSetting *setting, LutraEr
     member->case_count = row->feasible ? sweep_row_runs(&sweep->table, row) : 0;
     sweep->case_count += member->case_count;
     if (setting->p_error > 0.0 && choice.feasible) {
-        const LutraCryptoParameters *const set = &member->circuit.parameters[0];
-        row->p_error = set->p_error;
-        row->lwe_dim = set->lwe_dim;
-        row->glwe_dim = set->glwe_dim;
-        row->log2_poly = set->log2_poly;
-        row->cost = set->cost;
+        status = describe_parameters(row, sweep, &member->circuit, error);
     } else if (setting->p_error > 0.0) {
         tell_infeasible(sweep, member, &choice);
     }
     lutra_parameters_choice_deinit(&choice);
-    return LUTRA_OK;
+    return status;
 }
 
 static LutraStatus add_members(Sweep *sweep, LutraError *error) {
@@ -429,6 +445,7 @@ static LutraStatus prepare(Sweep *sweep, const LutraProgress *progress, LutraErr
     LUTRA_TRY(check_folder(options, sweep->paths, error));
     LUTRA_TRY(lutra_dataset_read(&sweep->dataset, options->data, 1u << options->split,
                                  options->limit, error));
+    LUTRA_TRY(cli_profile_find(&sweep->machine, NULL, error));
     LUTRA_TRY(sweep_source_read(&sweep->source, options, progress, error));
     LUTRA_TRY(lutra_folder_create(options->folder, error));
     LUTRA_TRY(sweep_table_init(&sweep->table, options, &sweep->source, &sweep->dataset, error));

@@ -97,7 +97,8 @@ typedef struct {
     uint32_t lwe_dim;  /* n */
     uint32_t glwe_dim; /* k */
     uint32_t log2_poly;
-    double cost; /* of one look-up (crypto_parameters.h) */
+    double cost;              /* of one look-up (crypto_parameters.h) */
+    double predicted_seconds; /* of one image on real ciphertexts, with the threads of this run */
     double seconds;
 } SweepRow;
 

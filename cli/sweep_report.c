@@ -2,6 +2,7 @@
 /* What `lutra sweep` says about its table: text and JSON. */
 #include <inttypes.h>
 
+#include "cli/cost_report.h"
 #include "cli/sweep.h"
 
 static const char *layer_name(const SweepRow *row) {
@@ -31,8 +32,10 @@ static void print_row(const SweepTable *table, const SweepRow *row) {
            100.0 * top1_ends.low, 100.0 * top1_ends.high, 100.0 * loss, 100.0 * loss_ends.low,
            100.0 * loss_ends.high, cli_grouped(outside, row->out_of_range), row->seconds);
     if (row->lwe_dim > 0) {
-        printf("  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", cost %.3g", row->lwe_dim,
-               row->glwe_dim, UINT32_C(1) << row->log2_poly, row->cost);
+        char duration[32];
+        printf("  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", %s an image", row->lwe_dim,
+               row->glwe_dim, UINT32_C(1) << row->log2_poly,
+               cli_duration(duration, row->predicted_seconds));
     }
     putchar('\n');
 }
@@ -88,6 +91,7 @@ static void set_parameters(LutraJson *object, const SweepRow *row) {
     lutra_json_set_i64(object, "glwe_dim", row->glwe_dim);
     lutra_json_set_i64(object, "log2_poly", row->log2_poly);
     lutra_json_set_f64(object, "cost", row->cost);
+    lutra_json_set_f64(object, "predicted_seconds", row->predicted_seconds);
 }
 
 static void set_row(LutraJson *object, const SweepTable *table, const SweepRow *row) {

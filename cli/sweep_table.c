@@ -17,7 +17,7 @@
 static const char HEADER[] =
     "rounding,offsets,layer,rounding_mode,p_error,top1,top1_low_95,top1_high_95,loss,loss_low_95,"
     "loss_high_95,hits,worse,better,out_of_range,lookups,p_error_reached,lwe_dim,glwe_dim,"
-    "log2_poly,cost,seconds,images,repeats,seed,split,source,data,security_bits,"
+    "log2_poly,cost,predicted_seconds,seconds,images,repeats,seed,split,source,data,security_bits,"
     "calibration_images,version";
 
 /* Columns of a line before the identity. */
@@ -37,6 +37,7 @@ enum {
     COLUMN_GLWE_DIM,
     COLUMN_LOG2_POLY,
     COLUMN_COST,
+    COLUMN_PREDICTED,
     COLUMN_SECONDS,
     COLUMNS
 };
@@ -141,7 +142,7 @@ static void print_row(FILE *out, const SweepTable *table, const SweepRow *row) {
         fputs(digits, out);
     }
     if (!row->feasible) {
-        fprintf(out, ",,,,,,,,,,,%" PRIu64 ",,,,,,%.6g,%s\n", row->lookups, row->seconds,
+        fprintf(out, ",,,,,,,,,,,%" PRIu64 ",,,,,,,%.6g,%s\n", row->lookups, row->seconds,
                 table->identity);
         return;
     }
@@ -152,10 +153,10 @@ static void print_row(FILE *out, const SweepTable *table, const SweepRow *row) {
     fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, row->hits,
             row->worse, row->better, row->out_of_range, row->lookups);
     if (setting->p_error > 0.0) {
-        fprintf(out, ",%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.6g", row->p_error, row->lwe_dim,
-                row->glwe_dim, row->log2_poly, row->cost);
+        fprintf(out, ",%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.6g,%.6g", row->p_error,
+                row->lwe_dim, row->glwe_dim, row->log2_poly, row->cost, row->predicted_seconds);
     } else {
-        fputs(",,,,,", out);
+        fputs(",,,,,,", out);
     }
     fprintf(out, ",%.6g,%s\n", row->seconds, table->identity);
 }
@@ -248,6 +249,7 @@ static bool read_row(SweepRow *row, const SweepTable *table, char *const *fields
            read_small(&row->glwe_dim, fields[COLUMN_GLWE_DIM]) &&
            read_small(&row->log2_poly, fields[COLUMN_LOG2_POLY]) &&
            read_real(&row->cost, fields[COLUMN_COST], true) &&
+           read_real(&row->predicted_seconds, fields[COLUMN_PREDICTED], true) &&
            read_real(&row->seconds, fields[COLUMN_SECONDS], false) && is_possible(table, row);
 }
 

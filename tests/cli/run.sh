@@ -9,6 +9,8 @@ LUTRA=$(realpath "$1")
 export LUTRA
 LUTRA_ROOT=$(pwd)
 export LUTRA_ROOT
+XDG_CONFIG_HOME=/nonexistent # not this user's own settings
+export XDG_CONFIG_HOME
 accept=${2:-}
 passed=0
 failed=0

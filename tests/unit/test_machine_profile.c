@@ -109,6 +109,10 @@ static void a_profile_needs_a_polynomial_and_plain_texts(void **state) {
     memset(profile.bootstrap_key, 0, sizeof profile.bootstrap_key);
     check_status(lutra_machine_profile_check(&profile, &error), LUTRA_EDATA, &error);
     assert_non_null(strstr(error.message, "no polynomial size"));
+    profile = some_profile();
+    profile.bootstrap_key[2] = 0.0;
+    check_status(lutra_machine_profile_check(&profile, &error), LUTRA_EDATA, &error);
+    assert_non_null(strstr(error.message, "'log2_poly_10' should be in all three"));
     static const char *const texts[] = {"", " a", "a ", "a # b", "a;b", "a\nb", "\xc3\xa4"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         profile = some_profile();

@@ -6,7 +6,6 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | hea
 "$LUTRA" inspect c.h5 --json > json.txt
 [ "$(key pbs_total json.txt)" = 36 ]
 [ "$(key macs_total json.txt)" = 216 ]
-[ "$(key predicted_seconds json.txt)" = null ]
 # keys: n (k+1)^2 l N 8 + k N l_ks (n+1) 8 bytes
 awk -v n="$(key lwe_dim json.txt)" -v k="$(key glwe_dim json.txt)" \
     -v log2_poly="$(key log2_poly json.txt)" -v l="$(key pbs_level json.txt)" \
