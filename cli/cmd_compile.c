@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lutra compile: model + dataset -> circuit. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compile.h"
+#include "cli/cost_report.h"
 
 enum {
     MAX_ROUNDINGS = 1024,
@@ -304,7 +306,25 @@ static LutraStatus check_feasible(const Compilation *work, const Options *option
     return LUTRA_OK;
 }
 
+/** Seconds of one image on real ciphertexts, or NaN. The circuit is written by now, so that a bad
+ * machine profile is worth a warning and no more. */
+static double predicted_seconds(const Compilation *work, const Options *options) {
+    LutraCircuitCost cost = {0};
+    LutraError error = {""};
+    if (work->circuit.parameter_count == 0) {
+        return NAN;
+    }
+    if (cli_predict(&cost, &work->circuit, options->common.threads, &error) != LUTRA_OK) {
+        cli_warn(&options->common, COMMAND, "%s", error.message);
+        return NAN;
+    }
+    const double seconds = cost.seconds;
+    lutra_circuit_cost_deinit(&cost);
+    return seconds;
+}
+
 static int report(const Compilation *work, const Options *options) {
+    const double seconds = predicted_seconds(work, options);
     if (work->circuit.parameter_count > 0) {
         cli_warn_of_sharing(&options->common, COMMAND, work->circuit.parameters[0].p_error);
     }
@@ -320,12 +340,18 @@ static int report(const Compilation *work, const Options *options) {
         printf("%s: %s, ranges from %s training images of %s\n", options->output,
                work->circuit.name, cli_grouped(images, work->calibration.images), work->data.name);
         compile_print(&work->circuit, &work->choice);
+        if (isfinite(seconds)) {
+            char duration[32];
+            printf("predicted   %s an image with %" PRIu32 " threads; lutra inspect has more\n",
+                   cli_duration(duration, seconds), options->common.threads);
+        }
         return CLI_EXIT_DONE;
     }
     LutraJson *object = lutra_json_create("lutra.compile/1");
     lutra_json_set_text(object, "circuit", options->output);
     set_settings(object, options, &work->model, &work->data, &work->calibration);
     compile_set_json(object, &work->circuit, &work->choice);
+    lutra_json_set_f64(object, "predicted_seconds", seconds);
     return cli_print_json(COMMAND, &object);
 }
 

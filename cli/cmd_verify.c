@@ -401,17 +401,6 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     return status;
 }
 
-/** Before the run, so that a bad machine profile does not spoil it. */
-static LutraStatus predict(LutraCircuitCost *cost, const Options *options,
-                           const LutraCircuit *circuit, LutraError *error) {
-    CliProfile machine = {.path = NULL};
-    LUTRA_TRY(cli_profile_find(&machine, NULL, error));
-    const LutraStatus status = lutra_circuit_cost(cost, circuit, &machine.profile,
-                                                  options->common.threads, error);
-    cli_profile_deinit(&machine);
-    return status;
-}
-
 static int verify(const Options *options) {
     LutraCircuit circuit = {0};
     LutraDataset dataset = {0};
@@ -427,7 +416,7 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, check_data(options, &dataset, &circuit, &error));
     LUTRA_TRY_GOTO(status, lutra_backend_check(lutra_backend_tfhe(), &error));
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
-    LUTRA_TRY_GOTO(status, predict(&cost, options, &circuit, &error));
+    LUTRA_TRY_GOTO(status, cli_predict(&cost, &circuit, options->common.threads, &error));
     if (circuit.parameter_count > 0) {
         cli_warn_of_sharing(&options->common, COMMAND, circuit.parameters[0].p_error);
     }

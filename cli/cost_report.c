@@ -51,6 +51,16 @@ void cli_profile_deinit(CliProfile *found) {
     *found = (CliProfile){.path = NULL};
 }
 
+LutraStatus cli_predict(LutraCircuitCost *cost, const LutraCircuit *circuit, uint32_t threads,
+                        LutraError *error) {
+    CliProfile machine = {.path = NULL};
+    LUTRA_TRY(cli_profile_find(&machine, NULL, error));
+    const LutraStatus status =
+        lutra_circuit_cost(cost, circuit, &machine.profile, threads, error);
+    cli_profile_deinit(&machine);
+    return status;
+}
+
 void cli_set_cost(LutraJson *object, const CliProfile *found, const LutraCircuitCost *cost) {
     LutraJson *const machine = lutra_json_set_object(object, "machine");
     lutra_json_set_text(machine, "cpu", found->profile.cpu);

@@ -31,6 +31,14 @@ LUTRA_MUST_CHECK LutraStatus cli_profile_find(CliProfile *found, const char *pat
 
 void cli_profile_deinit(CliProfile *found);
 
+/**
+ * Predicts a circuit with the user's own profile, or the built-in one.
+ *
+ * @errors those of cli_profile_find and lutra_circuit_cost; *cost is unchanged
+ */
+LUTRA_MUST_CHECK LutraStatus cli_predict(LutraCircuitCost *cost, const LutraCircuit *circuit,
+                                         uint32_t threads, LutraError *error);
+
 /** Members "machine" and "predicted_..." of a JSON object. */
 void cli_set_cost(LutraJson *object, const CliProfile *found, const LutraCircuitCost *cost);
 
