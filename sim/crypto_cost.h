@@ -3,8 +3,8 @@
  * What a set of crypto parameters costs: elementary operations of a look-up, bytes of keys and
  * ciphertexts.
  *
- * The operations are zama-ai/concrete's model of a processor: good for choosing between sets, not a
- * prediction of seconds.
+ * The operations are zama-ai/concrete's model of a processor: good for choosing between sets.
+ * cost_model.h makes seconds of them, with the profile of a machine.
  *
  * Legend: n, k, N, l as in noise.h.
  */
