@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a sweep runs: its settings, and the circuit of each. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/hdf5_file.h"
 #include "base/memory.h"
 #include "cli/compile.h"
+#include "cli/source_file.h"
 #include "cli/sweep.h"
 #include "sim/circuit_round.h"
-
-static const size_t MOST_FILE_BYTES = (size_t)1 << 34;
 
 bool sweep_setting_equal(const SweepSetting *a, const SweepSetting *b) {
     return a->rounding == b->rounding && a->offsets == b->offsets &&
@@ -18,33 +14,6 @@ bool sweep_setting_equal(const SweepSetting *a, const SweepSetting *b) {
 }
 
 /* ---- the source ---- */
-
-static LutraStatus read_checksum(char checksum[17], const char *path, LutraError *error) {
-    LutraBytes bytes = {0};
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: it finds accidents, not attacks */
-    LUTRA_TRY(lutra_file_read(&bytes, path, MOST_FILE_BYTES, error));
-    for (size_t i = 0; i < bytes.bytes; i++) {
-        hash = (hash ^ bytes.data[i]) * UINT64_C(0x100000001b3);
-    }
-    lutra_bytes_deinit(&bytes);
-    (void)snprintf(checksum, 17, "%016" PRIx64, hash);
-    return LUTRA_OK;
-}
-
-static LutraStatus is_model_file(bool *is_model, const char *path, LutraError *error) {
-    LutraH5 *file = NULL;
-    char *format = NULL;
-    LUTRA_TRY(lutra_h5_open(&file, path, error));
-    const LutraStatus status = lutra_h5_has_attribute(file, "", "format")
-                                   ? lutra_h5_read_text(&format, file, "", "format", error)
-                                   : LUTRA_OK;
-    lutra_h5_close(&file);
-    if (status == LUTRA_OK) {
-        *is_model = format != NULL && strncmp(format, "lutra.model/", 12) == 0;
-    }
-    lutra_free(&format);
-    return status;
-}
 
 static LutraStatus check_train_split(const LutraModel *model, const LutraDataset *dataset,
                                      const SweepOptions *options, LutraError *error) {
@@ -143,8 +112,8 @@ LutraStatus sweep_source_read(SweepSource *source, const SweepOptions *options,
                               const LutraProgress *progress, LutraError *error) {
     SweepSource read = {0};
     LutraStatus status = LUTRA_OK;
-    LUTRA_TRY_GOTO(status, is_model_file(&read.is_model, options->source, error));
-    LUTRA_TRY_GOTO(status, read_checksum(read.checksum, options->source, error));
+    LUTRA_TRY_GOTO(status, cli_is_model_file(&read.is_model, options->source, error));
+    LUTRA_TRY_GOTO(status, cli_file_checksum(read.checksum, options->source, error));
     LUTRA_TRY_GOTO(status, read.is_model ? read_model(&read, options, progress, error)
                                          : read_circuit(&read, options, error));
     *source = read;
