@@ -123,7 +123,8 @@ static void parse_modes(SearchOptions *options, const char *text, struct argp_st
     const char *rest = text;
     options->mode_count = 0;
     while (next_word(word, &rest, option, text, options->mode_count, 2, state)) {
-        const LutraRoundingMode mode = (LutraRoundingMode)cli_parse_word(state, option, word, modes);
+        const LutraRoundingMode mode =
+            (LutraRoundingMode)cli_parse_word(state, option, word, modes);
         if (options->mode_count == 1 && options->modes[0] == mode) {
             refuse_twice(option, word, state);
         }
@@ -261,7 +262,14 @@ static LutraStatus set_defaults(SearchOptions *options, LutraError *error) {
 
 /* ---- files ---- */
 
-typedef enum { FILE_CSV = 0, FILE_PARETO, FILE_PICTURE, FILE_SPLIT, FILE_CIRCUIT, FILES } OutputFile;
+typedef enum {
+    FILE_CSV = 0,
+    FILE_PARETO,
+    FILE_PICTURE,
+    FILE_SPLIT,
+    FILE_CIRCUIT,
+    FILES
+} OutputFile;
 
 static LutraStatus list_paths(char *paths[FILES], const char *folder, LutraError *error) {
     static const char *const names[FILES] = {"search.csv", "pareto.csv", "pareto.png", "split.csv",

@@ -12,7 +12,7 @@ const CliCommand cli_commands[] = {
     {"inspect", cmd_inspect, "shows a circuit layer by layer: widths, look-ups, cost", "Circuits"},
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
     {"sweep", cmd_sweep, "runs many rounding settings of a network, with intervals", "Circuits"},
-    {"search", cmd_search, "cheapest widths and error rate within a budget of accuracy", "Circuits"},
+    {"search", cmd_search, "cheapest widths and p_error within a budget of accuracy", "Circuits"},
     {"verify", cmd_verify, "runs samples under real FHE and checks every look-up", "Real FHE"},
     {"experiment", cmd_experiment, "published questions, each answered by one command", "Real FHE"},
     {"params", cmd_params, "crypto parameters for a precision, a norm and an error rate", "Crypto"},

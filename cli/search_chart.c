@@ -111,8 +111,8 @@ static LutraStatus draw(const Search *search, const Points *points, const char *
     (void)snprintf(title, sizeof title, "%s: accuracy lost against predicted cost",
                    search->plain.name);
     (void)snprintf(subtitle, sizeof subtitle,
-                   "%s, training images: %s to choose, %s to confirm; budget %g points; bars: 95 %% "
-                   "intervals",
+                   "%s, training images: %s to choose, %s to confirm; budget %g points; bars: 95 "
+                   "%% intervals",
                    search->dataset.name, cli_grouped(selection, search->parts[0].split.count),
                    cli_grouped(confirmation, search->parts[1].split.count),
                    search->options->budget);

@@ -169,7 +169,8 @@ LutraStatus search_write_pareto(const Search *search, const char *path, LutraErr
         }
         LutraInterval ends;
         const double loss = lutra_search_row_loss(again, &ends);
-        fprintf(csv.out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.8f,%.8f,%.8f,%.8f,%s\n",
+        fprintf(csv.out,
+                ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.8f,%.8f,%.8f,%.8f,%s\n",
                 again->counts.images, again->counts.hits, again->counts.worse,
                 again->counts.better, loss, ends.low, ends.high, lutra_search_row_bound(again),
                 result->chosen != LUTRA_SEARCH_NONE && again == &result->rows[result->chosen]
@@ -368,6 +369,13 @@ static LutraStatus read_line(Search *search, char *line, unsigned number, LutraE
     LutraSearchRow row = {.table = LUTRA_SEARCH_NONE};
     bool is_one = false;
     const char *const identity = cut_fields(fields, line);
+    if (identity != NULL && strcmp(identity, search->identity) != 0) {
+        return lutra_error_set(error, LUTRA_EINVAL,
+                               "'%s' is a search of '%s', this one would be '%s' (images of the "
+                               "three parts, seed, checksums of source and data, security, "
+                               "version); give --force to replace it, or another folder",
+                               search->csv_path, identity, search->identity);
+    }
     if (identity == NULL || !read_stage(&row.stage, fields[COLUMN_STAGE]) ||
         !read_table(&row.table, search, fields[COLUMN_TABLE]) ||
         !read_bits(&row.setting, search, fields[COLUMN_BITS]) ||
@@ -375,13 +383,6 @@ static LutraStatus read_line(Search *search, char *line, unsigned number, LutraE
         !read_counts(&row, search, fields)) {
         return lutra_error_set(error, LUTRA_EDATA, "'%s': line %u is not a row of a search",
                                search->csv_path, number);
-    }
-    if (strcmp(identity, search->identity) != 0) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "'%s' is a search of '%s', this one would be '%s' (images of the "
-                               "three parts, seed, checksums of source and data, security, "
-                               "version); give --force to replace it, or another folder",
-                               search->csv_path, identity, search->identity);
     }
     if (!is_one || row.counts.images == 0) {
         return LUTRA_OK;

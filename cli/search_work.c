@@ -247,15 +247,22 @@ static LutraStatus make_circuit(LutraCircuit *circuit, const Search *search, uin
                        error);
 }
 
-/* Widths as circuits take them: a table that keeps all is not rounded; nor are others than the
- * `only` one, if that is a table. */
-static void list_bits(uint32_t *bits, const Search *search, const LutraSearchSetting *setting,
-                      uint32_t only) {
+/* Widths as circuits take them: a table that keeps all is not rounded. */
+static void list_bits(uint32_t *bits, const Search *search, const LutraSearchSetting *setting) {
     const uint32_t count = lutra_circuit_table_count(&search->plain);
     for (uint32_t t = 0; t < count; t++) {
-        const bool is_rounded = setting->bits[t] < search->table_bits[t] &&
-                                (only == LUTRA_SEARCH_NONE || only == t);
-        bits[t] = is_rounded ? setting->bits[t] : LUTRA_ROUNDING_NONE;
+        bits[t] = setting->bits[t] < search->table_bits[t] ? setting->bits[t] : LUTRA_ROUNDING_NONE;
+    }
+}
+
+/* The width of one table; the others keep what polynomials of 2^log2_poly coefficients can read,
+ * which is all or nearly all. */
+static void list_bits_alone(uint32_t *bits, const Search *search, const LutraSearchSetting *setting,
+                            uint32_t table, uint32_t log2_poly) {
+    const uint32_t count = lutra_circuit_table_count(&search->plain);
+    for (uint32_t t = 0; t < count; t++) {
+        const uint32_t kept = t == table ? setting->bits[t] : log2_poly;
+        bits[t] = kept < search->table_bits[t] ? kept : LUTRA_ROUNDING_NONE;
     }
 }
 
@@ -264,7 +271,7 @@ LutraStatus search_circuit(LutraCircuit *circuit, LutraParametersChoice *choice,
                            LutraError *error) {
     uint32_t bits[LUTRA_SEARCH_MOST_TABLES];
     LutraCircuit made = {0};
-    list_bits(bits, search, setting, LUTRA_SEARCH_NONE);
+    list_bits(bits, search, setting);
     LUTRA_TRY(make_circuit(&made, search, setting->variant, bits, error));
     const LutraStatus status = lutra_circuit_choose_parameters(
         choice, &made, &search->variants[setting->variant].target, error);
@@ -276,7 +283,8 @@ LutraStatus search_circuit(LutraCircuit *circuit, LutraParametersChoice *choice,
     return LUTRA_OK;
 }
 
-/* One table rounded, with the parameters of the setting that rounds all; *operation is the table. */
+/* One table rounded, with the parameters of the setting that rounds all, of which there are some;
+ * *operation is the table. */
 static LutraStatus make_alone(LutraCircuit *circuit, uint32_t *operation, const Search *search,
                               const LutraSearchSetting *setting, uint32_t table,
                               LutraError *error) {
@@ -287,7 +295,8 @@ static LutraStatus make_alone(LutraCircuit *circuit, uint32_t *operation, const 
     uint32_t tables = 0;
     LUTRA_TRY(search_circuit(&whole, &choice, search, setting, error));
     lutra_parameters_choice_deinit(&choice);
-    list_bits(bits, search, setting, table);
+    LUTRA_ASSERT(whole.parameter_count > 0);
+    list_bits_alone(bits, search, setting, table, whole.parameters[0].log2_poly);
     const LutraStatus status = make_circuit(&made, search, setting->variant, bits, error);
     if (status == LUTRA_OK) {
         made.parameters = whole.parameters;

@@ -151,8 +151,8 @@ void lutra_search_result_deinit(LutraSearchResult *result);
 /**
  * Searches. Deterministic if the worker is.
  *
- * @param[out] result  owned by the caller; unchanged on error, except LUTRA_ECANCELLED: then it holds
- *                     the rows that were finished, and none is chosen
+ * @param[out] result  owned by the caller; unchanged on error, except LUTRA_ECANCELLED: then it
+ *                     holds the rows that were finished, and none is chosen
  * @errors LUTRA_EINVAL a problem outside its ranges; those of the worker; LUTRA_ENOMEM
  * @checked tests/unit/test_search.c (against all settings)
  */

@@ -18,7 +18,7 @@
 enum {
     LUTRA_SEARCH_MOST_TABLES = 128,
     LUTRA_SEARCH_MOST_OPTIONS = 17,
-    /* partial choices that are kept at a time; more are thinned evenly in the order of their cost */
+    /* partial choices that are kept at a time; more are thinned evenly in order of cost */
     LUTRA_SEARCH_MOST_PARTIAL = 512
 };
 
