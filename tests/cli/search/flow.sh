@@ -42,6 +42,19 @@ search 0 plain.h5 --data d.h5 --held-out 48 --images 16 --bits 4,3 --budget 100 
     --global-p-error 0.01 --rounding-mode exact,approximate -o p
 grep -q 'was calibrated before' err.txt
 [ "$(grep -c ',exact,none,,0.01,' p/search.csv)" -gt 0 ]
+# plain hits of each part, hits + worse - better, are those of its images in split.csv
+"$LUTRA" simulate plain.h5 --data d.h5 --split train --logits logits.csv -q > simulate.txt
+for part in selection:uniform:16 confirmation:confirm:32; do
+    stage=${part#*:}; stage=${stage%:*}
+    expected=$(awk -F, -v part=${part%%:*} 'FNR == 1 {next}
+        NR == FNR {in_part[$1] = $2 == part; next}
+        in_part[$1] && (($4 > $3) == $2) {hits++} END {print hits + 0}' p/split.csv logits.csv)
+    awk -F, -v stage=$stage -v images=${part##*:} -v expected=$expected '
+        $1 == stage && $8 == images {rows++; if ($9 + $10 - $11 != expected) exit 1}
+        $1 == stage && $8 > images {exit 1}
+        END {if (rows == 0) exit 1}' p/search.csv ||
+        { echo "$part: the circuit without rounding is right $expected times" >&2; exit 1; }
+done
 # nothing that noise and rounding do keeps a budget that 32 images could show
 search 1 m.h5 --data d.h5 $small --budget 0 -o n
 grep -q '^no setting was shown to lose at most 0 points$' out.txt

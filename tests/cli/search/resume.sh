@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A search goes on where it stands and ends as if it had never stopped; runs of another search are
 # never mixed in; Ctrl-C keeps what is finished.
-. "$LUTRA_ROOT/tests/cli/simulate/tiny.inc"
+. "$LUTRA_ROOT/tests/cli/search/two.inc"
 small="--held-out 48 --images 16 --bits 4,3,2 --p-error 1e-1,1e-3 --budget 100"
 search() { # CODE ARGUMENT...
     expected=$1; shift; code=0
@@ -33,7 +33,9 @@ sed '3s/,all,/,nobody,/' whole.csv > s/search.csv
 refused 3 "line 3 is not a row" $small --resume
 awk -F, -v OFS=, 'NR == 2 {$9 = 17} 1' whole.csv > s/search.csv
 refused 3 "line 2 is not a row" $small --resume # 17 hits of 16 images
-awk -F, -v OFS=, 'NR == 2 {$3 = "4 4"} 1' whole.csv > s/search.csv
+awk -F, -v OFS=, 'NR == 2 {$10 = 16} 1' whole.csv > s/search.csv
+refused 3 "line 2 is not a row" $small --resume # as many only the other answers, and hits
+awk -F, -v OFS=, 'NR == 2 {$3 = "4 4 4"} 1' whole.csv > s/search.csv
 refused 3 "line 2 is not a row" $small --resume
 echo hello > s/search.csv
 refused 3 "is not the table of a search" $small --resume
