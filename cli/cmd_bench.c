@@ -70,7 +70,8 @@ static const struct argp_option option_table[] = {
     {"output", 'o', "PROFILE", 0,
      "of --calibrate (default lutra/profile.ini in the user's configuration folder, where other "
      "commands look)", 3},
-    {"log2-poly", KEY_LOG2_POLY, "A..B", 0, "of --calibrate: polynomial sizes (default 8..13)", 3},
+    {"log2-poly", KEY_LOG2_POLY, "A..B", 0,
+     "of --calibrate: sizes of polynomials, 2^A to 2^B (default 8..13)", 3},
     {0}};
 
 static const char documentation[] =
