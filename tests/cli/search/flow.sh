@@ -5,13 +5,13 @@
 key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | head -1; }
 search() { # CODE ARGUMENT...
     expected=$1; shift; code=0
-    "$LUTRA" search "$@" > out.txt 2> err.txt || code=$?
-    [ "$code" = "$expected" ] || { echo "search $*: exit $code" >&2; cat err.txt >&2; exit 1; }
+    "$LUTRA" search "$@" > found.txt 2> said.txt || code=$?
+    [ "$code" = "$expected" ] || { echo "search $*: exit $code" >&2; cat said.txt >&2; exit 1; }
 }
 figures() { cut -d, -f 1-12,14-27 "$1"; } # all but the seconds and what the rows stand for
 small="--held-out 48 --images 16 --bits 4,3,2 --p-error 1e-1,1e-3"
 search 0 m.h5 --data d.h5 $small --budget 100 -o a
-cat out.txt
+cat found.txt
 for file in search.csv pareto.csv pareto.png split.csv circuit.h5; do [ -s a/$file ]; done
 [ "$(head -c 4 a/pareto.png | tail -c 3)" = PNG ]
 awk -F, 'NF != 35 {exit 1}' a/search.csv
@@ -27,9 +27,9 @@ search 0 m.h5 --data d.h5 $small --budget 100 --threads 1 --cpu ref -q --json -o
 figures a/search.csv > a.csv; figures b/search.csv > b.csv; cmp a.csv b.csv
 cmp a/circuit.h5 b/circuit.h5
 cmp a/split.csv b/split.csv
-[ "$(key schema out.txt)" = '"lutra.search/1"' ]
-[ "$(key selection_images out.txt)" = 16 ]
-[ "$(key confirmation_images out.txt)" = 32 ]
+[ "$(key schema found.txt)" = '"lutra.search/1"' ]
+[ "$(key selection_images found.txt)" = 16 ]
+[ "$(key confirmation_images found.txt)" = 32 ]
 search 0 m.h5 --data d.h5 $small --budget 100 --seed 2 -q -o c
 ! cmp -s a/split.csv c/split.csv
 # the circuit has what its row says
@@ -40,7 +40,7 @@ lookup=$(awk -F, '/,yes$/ {print $25}' a/pareto.csv)
 "$LUTRA" compile m.h5 --data d.h5 -q -o plain.h5 > compile.txt
 search 0 plain.h5 --data d.h5 --held-out 48 --images 16 --bits 4,3 --budget 100 \
     --global-p-error 0.01 --rounding-mode exact,approximate -o p
-grep -q 'was calibrated before' err.txt
+grep -q 'was calibrated before' said.txt
 [ "$(grep -c ',exact,none,,0.01,' p/search.csv)" -gt 0 ]
 # plain hits of each part, hits + worse - better, are those of its images in split.csv
 "$LUTRA" simulate plain.h5 --data d.h5 --split train --logits logits.csv -q > simulate.txt
@@ -57,5 +57,5 @@ for part in selection:uniform:16 confirmation:confirm:32; do
 done
 # nothing that noise and rounding do keeps a budget that 32 images could show
 search 1 m.h5 --data d.h5 $small --budget 0 -o n
-grep -q '^no setting was shown to lose at most 0 points$' out.txt
+grep -q '^no setting was shown to lose at most 0 points$' found.txt
 [ ! -e n/circuit.h5 ] && [ -s n/pareto.csv ]
