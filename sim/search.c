@@ -451,12 +451,17 @@ static LutraStatus confirm(Search *search) {
     LUTRA_TRY(lutra_alloc(&search->order, search->result.count, sizeof *search->order,
                           search->error));
     const uint32_t count = lutra_search_pareto(search->order, &search->result,
-                                               problem->selection_images, problem->budget);
+                                               problem->selection_images, 1.0);
     search->done = 0;
     for (uint32_t i = 0; i < count; i++) {
         const LutraSearchRow *const row = &search->result.rows[search->order[i]];
         const Candidate candidate = {.setting = row->setting, .price = row->price};
+        LutraInterval interval;
         uint32_t index = 0;
+        (void)lutra_search_row_loss(row, &interval);
+        if (interval.low > problem->budget) {
+            break; /* as the cheaper ones, which lose more */
+        }
         LUTRA_TRY(run_setting(search, &index, &candidate, LUTRA_SEARCH_CONFIRM, LUTRA_SEARCH_NONE,
                               count));
         if (!(lutra_search_row_bound(&search->result.rows[index]) <= problem->budget)) {

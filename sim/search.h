@@ -12,8 +12,8 @@
  *                 halving towards the cheapest that keeps the budget, then towards the cheapest
  *                 that keeps it with room for chance; and some between these two
  *   4. neighbour  from the best setting, one table a step narrower as long as that is cheaper
- *   5. confirm    the settings that nothing beats in cost and loss, on images that no choice has
- *                 seen
+ *   5. confirm    the settings that nothing beats in cost and loss and whose interval of the loss
+ *                 reaches down to the budget, on images that no choice has seen
  *
  * Steps 1 to 4 run on selection images; a setting whose interval of the loss lies above the budget
  * on the first fifth of them is not run on the others. The settings of step 5 and their order, from
