@@ -54,9 +54,9 @@ static bool rounds_approximately(const LutraCircuit *circuit) {
 }
 
 static void print_errors(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
-    printf("errors      %.3g wrong look-ups expected an image; p_error %.3g at decryption, %.3g in "
-           "all\n",
-           choice->expected_wrong, choice->output_p_error, choice->global_p_error);
+    printf("errors      %.3g wrong look-ups expected an image, which meets any with probability "
+           "%.3g;\n            p_error %.3g at decryption\n",
+           choice->expected_wrong, choice->global_p_error, choice->output_p_error);
     if (rounds_approximately(circuit)) {
         puts(
             "            that leaves out sums near the edge of a rounding bucket, which may fall "
