@@ -20,7 +20,7 @@ enum {
     MOST_LWE_DIM = 800,
     LEAST_LWE_DIM = 128,
     KEYSWITCH_LEVEL = 5,
-    MANY_KEYSWITCH_LEVELS = 20,
+    MANY_KEYSWITCH_LEVELS = 20, /* 20 x KEYSWITCH_BASE_LOG bits is nearly a whole word */
     KEYSWITCH_BASE_LOG = 3,
     TABLE_BITS = 2,
     CHANNELS = 32, /* of the convolution that is timed, in and out */
@@ -158,6 +158,44 @@ static double words_of(uint64_t bytes) {
     return (double)bytes / sizeof(uint64_t);
 }
 
+static LutraStatus time_keys(double *seconds, const LutraCryptoParameters *set, uint32_t threads,
+                             LutraError *error) {
+    LutraBackend backend = {0};
+    LutraBackendSettings settings;
+    lutra_backend_settings_default(&settings);
+    settings.threads = threads;
+    LUTRA_TRY(lutra_backend_create(&backend, lutra_backend_tfhe(), set, &settings, error));
+    const double start = core_seconds();
+    const LutraStatus status =
+        backend.operations->generate_keys(backend.context, NULL, NULL, error);
+    *seconds = fmin(*seconds, core_seconds() - start);
+    lutra_backend_destroy(&backend);
+    return status;
+}
+
+/** Core-seconds of one word of a keyswitching key: what more levels add to the generation of keys
+ * whose bootstrapping key is as small as it can be (k = 1, one level), so that the difference is
+ * most of the time and not a little noise between two large numbers. */
+static LutraStatus time_keyswitch_key(Work *work, uint32_t log2_poly, LutraError *error) {
+    LutraCryptoParameters few = set_for(log2_poly, 1, 1);
+    few.glwe_dim = 1;
+    const uint64_t dim = KEY_BYTES / (sizeof(uint64_t) * MANY_KEYSWITCH_LEVELS << log2_poly);
+    few.lwe_dim = dim > MOST_LWE_DIM ? MOST_LWE_DIM : (uint32_t)dim;
+    LutraCryptoParameters many = few;
+    many.ks_level = MANY_KEYSWITCH_LEVELS;
+    double shorter = HUGE_VAL;
+    double longer = HUGE_VAL;
+    LUTRA_TRY(step(work, error));
+    for (uint32_t i = 0; i < REPEATS; i++) {
+        LUTRA_TRY(time_keys(&shorter, &few, work->profile.threads, error));
+        LUTRA_TRY(time_keys(&longer, &many, work->profile.threads, error));
+    }
+    work->profile.keyswitch_key =
+        (longer - shorter) /
+        words_of(lutra_keyswitch_key_bytes(&many) - lutra_keyswitch_key_bytes(&few));
+    return LUTRA_OK;
+}
+
 /** What does not depend on N, from one set of usual size. */
 static LutraStatus calibrate_common(Work *work, LutraError *error) {
     LutraMachineProfile *const profile = &work->profile;
@@ -167,13 +205,11 @@ static LutraStatus calibrate_common(Work *work, LutraError *error) {
                                : USUAL_LOG2_POLY > largest ? largest
                                                            : USUAL_LOG2_POLY;
     const LutraCryptoParameters set = set_for(log2_poly, 1, KEYSWITCH_LEVEL);
-    const LutraCryptoParameters many = set_for(log2_poly, 1, MANY_KEYSWITCH_LEVELS);
     Times all = {0};
     Times alone = {0};
-    Times longer = {0};
     LUTRA_TRY(time_set(&all, work, &set, profile->threads, error));
     LUTRA_TRY(time_set(&alone, work, &set, 1, error));
-    LUTRA_TRY(time_set(&longer, work, &many, profile->threads, error));
+    LUTRA_TRY(time_keyswitch_key(work, log2_poly, error));
     const double group = (double)largest_group(&set);
     const double bytes =
         (double)(lutra_bootstrap_key_bytes(&set) + lutra_keyswitch_key_bytes(&set));
@@ -184,9 +220,6 @@ static LutraStatus calibrate_common(Work *work, LutraError *error) {
     profile->keyswitch =
         (all.keyswitch - (double)lutra_keyswitch_key_bytes(&set) * profile->key_byte / group) /
         lutra_cost_keyswitch(set.glwe_dim << set.log2_poly, set.lwe_dim, set.ks_level);
-    profile->keyswitch_key =
-        (longer.keys - all.keys) /
-        words_of(lutra_keyswitch_key_bytes(&many) - lutra_keyswitch_key_bytes(&set));
     return LUTRA_OK;
 }
 
