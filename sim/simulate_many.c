@@ -6,11 +6,13 @@
 
 #include "base/memory.h"
 #include "sim/circuit_copy.h"
+#include "sim/simulate_priv.h"
+#include "sim/sliced.h"
 
-/* Passes ticks of one case on as ticks of all. */
+/* Passes ticks of one pass on as ticks of all cases. */
 typedef struct {
     const LutraProgress *listener;
-    uint64_t before; /* images of the cases before */
+    uint64_t before; /* images of the cases that are done */
     uint64_t total;  /* images of all cases */
 } Relay;
 
@@ -77,23 +79,82 @@ done:
     return status;
 }
 
-static LutraStatus run_case(LutraSimulation *results, const LutraSimulationCase *cases,
-                            uint32_t index, const LutraImages *images,
-                            const LutraSimulateSettings *settings, Relay *relay,
-                            LutraError *error) {
-    const LutraProgress progress = {relay_tick, relay_note, relay};
-    const uint32_t equal = find_equal(cases, index);
-    LutraSimulateSettings own = *settings;
-    if (equal < index) {
-        const uint64_t done = relay->before + results[equal].images;
-        LUTRA_TRY(copy_simulation(&results[index], &results[equal], error));
-        (void)lutra_progress_tick(settings->progress, "simulate", done, relay->total, (double)NAN);
-        return LUTRA_OK; /* a wish to stop is heard by the next case that runs */
+typedef struct {
+    const LutraSimulationCase *cases;
+    uint32_t count;
+    LutraSimulation *results; /* (count) */
+    bool *done;               /* (count) */
+    const LutraImages *images;
+    const LutraSimulateSettings *settings;
+    Relay relay;
+} Many;
+
+static void take_copy(Many *many, uint32_t index, uint64_t images) {
+    many->done[index] = true;
+    many->relay.before += images;
+    /* a wish to stop is heard by the next case that runs */
+    (void)lutra_progress_tick(many->relay.listener, "simulate", many->relay.before,
+                              many->relay.total, (double)NAN);
+}
+
+/** Runs case `index`, and with it later ones in clear mode that can share its pass. */
+static LutraStatus run_together(Many *many, uint32_t index, LutraError *error) {
+    const LutraSimulationCase *const cases = many->cases;
+    const LutraProgress progress = {relay_tick, relay_note, &many->relay};
+    LutraSimulation *results[LUTRA_SLICED_MOST_TOGETHER];
+    const LutraCircuit *circuits[LUTRA_SLICED_MOST_TOGETHER];
+    uint32_t indices[LUTRA_SLICED_MOST_TOGETHER];
+    uint32_t count = 0;
+    for (uint32_t i = index; i < many->count && count < LUTRA_SLICED_MOST_TOGETHER; i++) {
+        if (i > index && (many->done[i] || cases[i].mode != LUTRA_MODE_CLEAR ||
+                          cases[index].mode != LUTRA_MODE_CLEAR || find_equal(cases, i) < i)) {
+            continue;
+        }
+        indices[count] = i;
+        results[count] = &many->results[i];
+        circuits[count++] = cases[i].circuit;
     }
+    LutraSimulateSettings own = *many->settings;
     own.mode = cases[index].mode;
     own.noise = cases[index].noise;
-    own.progress = settings->progress == NULL ? NULL : &progress;
-    return lutra_simulate(&results[index], cases[index].circuit, images, &own, error);
+    own.progress = many->settings->progress == NULL ? NULL : &progress;
+    const LutraStatus status =
+        lutra_simulate_pass(results, circuits, &count, many->images, &own, error);
+    for (uint32_t i = 0; (status == LUTRA_OK || status == LUTRA_ECANCELLED) && i < count; i++) {
+        many->done[indices[i]] = status == LUTRA_OK;
+        many->relay.before += results[i]->images;
+    }
+    return status;
+}
+
+static LutraStatus run_case(Many *many, uint32_t index, LutraError *error) {
+    const uint32_t equal = find_equal(many->cases, index);
+    if (many->done[index]) {
+        return LUTRA_OK;
+    }
+    if (equal < index) {
+        LUTRA_TRY(copy_simulation(&many->results[index], &many->results[equal], error));
+        take_copy(many, index, many->results[equal].images);
+        return LUTRA_OK;
+    }
+    const LutraStatus status = run_together(many, index, error);
+    return status != LUTRA_ECANCELLED
+               ? status
+               : lutra_error_set(error, status, "stopped after %llu of %llu images",
+                                 (unsigned long long)many->relay.before,
+                                 (unsigned long long)many->relay.total);
+}
+
+static LutraStatus run_cases(Many *many, const LutraSimulationListener *listener,
+                             LutraError *error) {
+    LutraStatus status = LUTRA_OK;
+    for (uint32_t i = 0; status == LUTRA_OK && i < many->count; i++) {
+        status = run_case(many, i, error);
+        if (status == LUTRA_OK && listener != NULL && listener->finished != NULL) {
+            status = listener->finished(listener->user, i, &many->results[i], error);
+        }
+    }
+    return status;
 }
 
 LutraStatus lutra_simulate_many(LutraSimulation *simulations, const LutraSimulationCase *cases,
@@ -102,28 +163,24 @@ LutraStatus lutra_simulate_many(LutraSimulation *simulations, const LutraSimulat
                                 const LutraSimulationListener *listener, LutraError *error) {
     const uint64_t each =
         settings->limit != 0 && settings->limit < images->count ? settings->limit : images->count;
-    Relay relay = {.listener = settings->progress, .total = each * count};
-    LutraSimulation *results = NULL;
-    LutraStatus status = lutra_alloc(&results, count, sizeof *results, error);
-    for (uint32_t i = 0; status == LUTRA_OK && i < count; i++) {
-        relay.before = each * i;
-        status = run_case(results, cases, i, images, settings, &relay, error);
-        if (status == LUTRA_ECANCELLED) {
-            const uint64_t done = relay.before + results[i].images;
-            status = lutra_error_set(error, LUTRA_ECANCELLED, "stopped after %llu of %llu images",
-                                     (unsigned long long)done, (unsigned long long)relay.total);
-        }
-        if (status == LUTRA_OK && listener != NULL && listener->finished != NULL) {
-            status = listener->finished(listener->user, i, &results[i], error);
-        }
-    }
+    Many many = {.cases = cases,
+                 .count = count,
+                 .images = images,
+                 .settings = settings,
+                 .relay = {.listener = settings->progress, .total = each * count}};
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&many.results, count, sizeof *many.results, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&many.done, count, sizeof *many.done, error));
+    status = run_cases(&many, listener, error);
     if (status == LUTRA_OK || status == LUTRA_ECANCELLED) {
-        memcpy(simulations, results, count * sizeof *results);
-    } else {
-        for (uint32_t i = 0; results != NULL && i < count; i++) {
-            lutra_simulation_deinit(&results[i]);
-        }
+        memcpy(simulations, many.results, count * sizeof *many.results);
+        lutra_free(&many.results);
     }
-    lutra_free(&results);
+done:
+    for (uint32_t i = 0; many.results != NULL && i < count; i++) {
+        lutra_simulation_deinit(&many.results[i]);
+    }
+    lutra_free(&many.results);
+    lutra_free(&many.done);
     return status;
 }

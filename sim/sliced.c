@@ -197,8 +197,7 @@ static bool reads(const LutraSlicedProgram *program, const SlicedStage *stage,
            (op->input_count > 1 && op->inputs[1] == operation);
 }
 
-/** The operation whose result a stage stores. */
-static uint32_t result_of(const SlicedStage *stage) {
+uint32_t lutra_sliced_result(const SlicedStage *stage) {
     return stage->table != SLICED_NONE ? stage->table : stage->x;
 }
 
@@ -216,12 +215,12 @@ static uint32_t last_reader(const LutraSlicedProgram *program, uint32_t operatio
 
 /** Lowest place that no value in use at the same time covers; stages before `stage` have theirs. */
 static size_t place_of(const LutraSlicedProgram *program, uint32_t stage, size_t first) {
-    const SlicedValue *const value = &program->values[result_of(&program->stages[stage])];
+    const SlicedValue *const value = &program->values[lutra_sliced_result(&program->stages[stage])];
     size_t offset = first;
     for (uint32_t s = 0; s < stage;) {
-        const uint32_t operation = result_of(&program->stages[s]);
-        const SlicedValue *const other = &program->values[operation];
-        if (last_reader(program, operation) >= stage && other->offset < offset + value->bytes &&
+        const SlicedStage *const before = &program->stages[s];
+        const SlicedValue *const other = &program->values[lutra_sliced_result(before)];
+        if (before->last_reader >= stage && other->offset < offset + value->bytes &&
             offset < other->offset + other->bytes) {
             offset = aligned(other->offset + other->bytes);
             s = 0;
@@ -259,7 +258,9 @@ static void lay_out(LutraSlicedProgram *program) {
     program->bytes_offset = take(&end, tile > integers ? tile : integers);
     const size_t first = end;
     for (uint32_t s = 0; s < program->stage_count; s++) {
-        SlicedValue *const value = &program->values[result_of(&program->stages[s])];
+        SlicedStage *const stage = &program->stages[s];
+        stage->last_reader = last_reader(program, lutra_sliced_result(stage));
+        SlicedValue *const value = &program->values[lutra_sliced_result(&program->stages[s])];
         value->offset = place_of(program, s, first);
         end = value->offset + value->bytes > end ? value->offset + value->bytes : end;
     }

@@ -10,6 +10,9 @@
 
 #include "sim/clear.h"
 
+/* Most programs of one LutraSlicedGroup. */
+enum { LUTRA_SLICED_MOST_TOGETHER = 16 };
+
 /** A circuit prepared for one set of instructions; never changes after creation. */
 typedef struct LutraSlicedProgram LutraSlicedProgram;
 
@@ -42,5 +45,37 @@ size_t lutra_sliced_scratch_bytes(const LutraSlicedProgram *program);
 void lutra_sliced_run(const LutraSlicedProgram *program, float *logits,
                       LutraOperationStatistics *statistics, const uint8_t *pixels, uint32_t count,
                       void *scratch);
+
+/**
+ * Programs that run together over the same images. What their circuits have in common from the
+ * first operation on is computed once for all of them (lutra_circuit_common_prefix), down to the
+ * sums before the first tables that differ; each program has answers and statistics of its own, as
+ * if it had run alone.
+ */
+typedef struct LutraSlicedGroup LutraSlicedGroup;
+
+/**
+ * @param programs  (count) of circuits with equal input shapes, prepared with the same cpu_flags;
+ *                  they must outlive the group
+ * @param count     1 .. LUTRA_SLICED_MOST_TOGETHER
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_sliced_group_create(LutraSlicedGroup **group,
+                                                       const LutraSlicedProgram *const *programs,
+                                                       uint32_t count, LutraError *error);
+void lutra_sliced_group_destroy(LutraSlicedGroup **group);
+
+/** Bytes of scratch that one worker needs, from lutra_alloc (64-byte aligned). */
+size_t lutra_sliced_group_scratch_bytes(const LutraSlicedGroup *group);
+
+/**
+ * lutra_sliced_run of every program. Allocates nothing and cannot fail.
+ *
+ * @param[out]    logits      (programs) each (count, class_count)
+ * @param[in,out] statistics  (programs) each (operation_count), increased; before the call those of
+ *                            operations in common are equal
+ */
+void lutra_sliced_group_run(const LutraSlicedGroup *group, float *const *logits,
+                            LutraOperationStatistics *const *statistics, const uint8_t *pixels,
+                            uint32_t count, void *scratch);
 
 #endif

@@ -50,6 +50,7 @@ typedef struct {
 
 typedef struct {
     uint32_t x;          /* operation whose element is computed or, if stored before, read */
+    uint32_t last_reader; /* last stage that reads the result; stage_count: the output */
     bool computes_x;     /* else it was stored by an earlier stage */
     uint32_t round;      /* or SLICED_NONE */
     uint32_t table;      /* or SLICED_NONE: then x is stored */
@@ -72,6 +73,9 @@ struct LutraSlicedProgram {
     size_t bytes_offset;   /* scratch: one byte a lane, of one tile of pixels */
     size_t scratch_bytes;
 };
+
+/** The operation whose result a stage stores. */
+uint32_t lutra_sliced_result(const SlicedStage *stage);
 
 /** Fewest planes, at least 1, that hold 0 .. largest. */
 uint32_t lutra_sliced_planes(uint64_t largest);

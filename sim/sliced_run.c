@@ -97,22 +97,18 @@ static void run_input(SlicedBatch *batch, uint32_t operation) {
 
 /* ---- the other stages ---- */
 
-/** Where a stage reads and writes at one pixel: addresses of the first channel and steps. */
+/** Where x of a stage is at one pixel: address for the first channel, and step to the next. */
 typedef struct {
     const uint8_t *x; /* what the element is computed from; its window */
     size_t x_step;
     const uint8_t *x1; /* add: the second input */
     size_t x1_step;
-    uint8_t *y; /* the element that is stored */
-    size_t y_step;
 } Place;
 
 static Place place_at(const SlicedBatch *batch, const SlicedStage *stage, size_t row,
                       size_t column) {
     const LutraSlicedProgram *const program = batch->program;
-    const SlicedValue *const y =
-        &program->values[stage->table != SLICED_NONE ? stage->table : stage->x];
-    Place place = {.y = element_at(batch, y, row, column, 0), .y_step = y->element_bytes};
+    Place place = {0};
     if (!stage->computes_x) {
         const SlicedValue *const x = &program->values[stage->x];
         place.x = element_at(batch, x, row, column, 0);
@@ -158,33 +154,37 @@ static const uint8_t *element_of(const SlicedBatch *batch, const SlicedStage *st
     return element;
 }
 
-static void run_element(SlicedBatch *batch, const SlicedStage *stage, const Place *place,
-                        uint32_t channel) {
-    const uint8_t *const x = element_of(batch, stage, place, channel);
-    uint8_t *const y = place->y + channel * place->y_step;
+/** Stores what a stage makes of x. */
+static void store_element(SlicedBatch *batch, const SlicedStage *stage, uint8_t *y,
+                          size_t y_bytes, uint32_t channel, const uint8_t *x) {
     lutra_sliced_watch(batch, stage, channel, x);
     if (stage->table == SLICED_NONE) {
-        memcpy(y, x, place->y_step);
+        memcpy(y, x, y_bytes);
         return;
     }
     batch->program->kernels.steps(y, &stage->to_code.steps[channel], x);
     lutra_sliced_watch_code(batch, stage->table, y);
 }
 
-static void run_stage(SlicedBatch *batch, const SlicedStage *stage) {
+/** One batch's own side of a stage. */
+typedef struct {
+    SlicedBatch *batch;
+    const SlicedStage *stage;
+    const SlicedValue *value; /* that the stage stores */
+    uint8_t *y;               /* at one pixel */
+} Side;
+
+static Side side_of(SlicedBatch *batch, uint32_t s) {
+    const SlicedStage *const stage = &batch->program->stages[s];
+    const SlicedValue *const value = &batch->program->values[lutra_sliced_result(stage)];
+    if (value->border > 0) {
+        fill_border(batch, value);
+    }
+    return (Side){.batch = batch, .stage = stage, .value = value};
+}
+
+static void count_elements(const SlicedBatch *batch, const SlicedStage *stage) {
     const LutraShape shape = batch->program->values[stage->x].shape;
-    lutra_sliced_set_bounds(batch, stage);
-    if (stage->table != SLICED_NONE) {
-        lutra_sliced_set_code_bounds(batch, stage->table);
-    }
-    for (size_t row = 0; row < shape.height; row++) {
-        for (size_t column = 0; column < shape.width; column++) {
-            const Place place = place_at(batch, stage, row, column);
-            for (uint32_t channel = 0; channel < shape.channels; channel++) {
-                run_element(batch, stage, &place, channel);
-            }
-        }
-    }
     const uint64_t elements = (uint64_t)lutra_shape_elements(shape) * batch->count;
     batch->statistics[stage->x].elements += stage->computes_x ? elements : 0;
     if (stage->round != SLICED_NONE) {
@@ -195,7 +195,56 @@ static void run_stage(SlicedBatch *batch, const SlicedStage *stage) {
     }
 }
 
-static void run_output(SlicedBatch *batch, float *logits) {
+/** All channels of one pixel. */
+static void run_pixel(Side *sides, uint32_t count, size_t row, size_t column) {
+    const SlicedBatch *const first = sides[0].batch;
+    const SlicedStage *const stage = sides[0].stage;
+    const uint32_t channels = first->program->values[stage->x].shape.channels;
+    const Place place = place_at(first, stage, row, column);
+    for (uint32_t i = 0; i < count; i++) {
+        sides[i].y = element_at(sides[i].batch, sides[i].value, row, column, 0);
+    }
+    for (uint32_t channel = 0; channel < channels; channel++) {
+        const uint8_t *const x = element_of(first, stage, &place, channel);
+        for (uint32_t i = 0; i < count; i++) {
+            const size_t bytes = sides[i].value->element_bytes;
+            store_element(sides[i].batch, sides[i].stage, sides[i].y, bytes, channel, x);
+            sides[i].y += bytes;
+        }
+    }
+}
+
+void lutra_sliced_run_stage(SlicedBatch *const *batches, uint32_t count, uint32_t s) {
+    Side sides[LUTRA_SLICED_MOST_TOGETHER];
+    LUTRA_ASSERT(count >= 1 && count <= LUTRA_SLICED_MOST_TOGETHER);
+    for (uint32_t i = 0; i < count; i++) {
+        sides[i] = side_of(batches[i], s);
+    }
+    const LutraSlicedProgram *const program = batches[0]->program;
+    const SlicedStage *const stage = &program->stages[s];
+    if (stage->computes_x && program->circuit->operations[stage->x].kind == LUTRA_OPERATION_INPUT) {
+        LUTRA_ASSERT(count == 1);
+        run_input(batches[0], stage->x);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        lutra_sliced_set_bounds(batches[i], sides[i].stage);
+        if (sides[i].stage->table != SLICED_NONE) {
+            lutra_sliced_set_code_bounds(batches[i], sides[i].stage->table);
+        }
+    }
+    const LutraShape shape = program->values[stage->x].shape;
+    for (size_t row = 0; row < shape.height; row++) {
+        for (size_t column = 0; column < shape.width; column++) {
+            run_pixel(sides, count, row, column);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        count_elements(batches[i], sides[i].stage);
+    }
+}
+
+void lutra_sliced_run_output(SlicedBatch *batch, float *logits) {
     const LutraSlicedProgram *const program = batch->program;
     const LutraCircuit *const circuit = program->circuit;
     const LutraOperation *const op = &circuit->operations[circuit->operation_count - 1];
@@ -219,33 +268,31 @@ static void run_output(SlicedBatch *batch, float *logits) {
     }
 }
 
+void lutra_sliced_batch_init(SlicedBatch *batch, const LutraSlicedProgram *program,
+                             LutraOperationStatistics *statistics, const uint8_t *pixels,
+                             uint32_t count, void *scratch) {
+    LUTRA_ASSERT(count >= 1 && count <= program->kernels.lanes);
+    *batch = (SlicedBatch){.program = program,
+                           .statistics = statistics,
+                           .pixels = pixels,
+                           .count = count,
+                           .scratch = scratch};
+    batch->used = batch->scratch + program->used_offset;
+    batch->bounds = (int32_t *)(void *)(batch->scratch + program->bounds_offset);
+    memset(batch->used, 0, program->plane_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        batch->used[i / 8] = (uint8_t)(batch->used[i / 8] | 1u << i % 8);
+    }
+}
+
 void lutra_sliced_run(const LutraSlicedProgram *program, float *logits,
                       LutraOperationStatistics *statistics, const uint8_t *pixels, uint32_t count,
                       void *scratch) {
-    LUTRA_ASSERT(count >= 1 && count <= program->kernels.lanes);
-    SlicedBatch batch = {.program = program,
-                         .statistics = statistics,
-                         .pixels = pixels,
-                         .count = count,
-                         .scratch = scratch};
-    batch.used = batch.scratch + program->used_offset;
-    batch.bounds = (int32_t *)(void *)(batch.scratch + program->bounds_offset);
-    memset(batch.used, 0, program->plane_bytes);
-    for (uint32_t i = 0; i < count; i++) {
-        batch.used[i / 8] = (uint8_t)(batch.used[i / 8] | 1u << i % 8);
-    }
+    SlicedBatch batch;
+    SlicedBatch *const batches = &batch;
+    lutra_sliced_batch_init(&batch, program, statistics, pixels, count, scratch);
     for (uint32_t s = 0; s < program->stage_count; s++) {
-        const SlicedStage *const stage = &program->stages[s];
-        const uint32_t result = stage->table != SLICED_NONE ? stage->table : stage->x;
-        if (program->values[result].border > 0) {
-            fill_border(&batch, &program->values[result]);
-        }
-        if (program->circuit->operations[stage->x].kind == LUTRA_OPERATION_INPUT &&
-            stage->computes_x) {
-            run_input(&batch, stage->x);
-        } else {
-            run_stage(&batch, stage);
-        }
+        lutra_sliced_run_stage(&batches, 1, s);
     }
-    run_output(&batch, logits);
+    lutra_sliced_run_output(&batch, logits);
 }

@@ -20,6 +20,21 @@ typedef struct {
     int32_t code_zero[LUTRA_SLICED_MAX_PLANES];
 } SlicedBatch;
 
+/** Begins a batch of 1 .. lanes images on a scratch of the program's. */
+void lutra_sliced_batch_init(SlicedBatch *batch, const LutraSlicedProgram *program,
+                             LutraOperationStatistics *statistics, const uint8_t *pixels,
+                             uint32_t count, void *scratch);
+
+/**
+ * Runs stage `s` of 1 .. LUTRA_SLICED_MOST_TOGETHER batches of the same images, each in a program
+ * of its own. The first computes every x, which is the same in all, or reads it where it was stored
+ * before; each makes its own code of it.
+ */
+void lutra_sliced_run_stage(SlicedBatch *const *batches, uint32_t count, uint32_t s);
+
+/** After the last stage: logits (count, class_count). */
+void lutra_sliced_run_output(SlicedBatch *batch, float *logits);
+
 /** Bounds of the x of a stage and of the codes that it stores, from what was seen so far. */
 void lutra_sliced_set_bounds(SlicedBatch *batch, const SlicedStage *stage);
 void lutra_sliced_set_code_bounds(SlicedBatch *batch, uint32_t operation);

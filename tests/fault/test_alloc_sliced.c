@@ -5,7 +5,7 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
-#include "sim/simulate.h"
+#include "sim/simulate_many.h"
 #include "sim/sliced.h"
 #include "tests/support/allocfail.h"
 #include "tests/support/check.h"
@@ -14,6 +14,7 @@
 enum { IMAGES = 300 };
 
 static LutraCircuit ternary;
+static LutraCircuit shifted;
 static LutraCircuit refused; /* a weight of 2 in its last layer, after all else was prepared */
 static uint8_t *pixels;
 static uint16_t labels[IMAGES];
@@ -41,6 +42,8 @@ static void build(LutraCircuit *circuit, bool heavy) {
 static int prepare(void **state) {
     (void)state;
     build(&ternary, false);
+    build(&shifted, false);
+    shifted.operations[0].u.input.code_of_pixel[7] ^= 1;
     build(&refused, true);
     pixels = circuit_random_pixels(&ternary, check_key(4), IMAGES);
     return 0;
@@ -49,6 +52,7 @@ static int prepare(void **state) {
 static int clean_up(void **state) {
     (void)state;
     lutra_circuit_deinit(&ternary);
+    lutra_circuit_deinit(&shifted);
     lutra_circuit_deinit(&refused);
     lutra_free(&pixels);
     return 0;
@@ -89,6 +93,30 @@ static LutraStatus simulate(LutraError *error) {
     return status;
 }
 
+/* Two circuits together: the second has other codes of pixels. */
+static LutraStatus simulate_together(LutraError *error) {
+    const LutraImages images = {pixels, labels, IMAGES, ternary.operations[0].shape, 3};
+    const LutraSimulationCase cases[2] = {{.circuit = &ternary, .mode = LUTRA_MODE_CLEAR},
+                                          {.circuit = &shifted, .mode = LUTRA_MODE_CLEAR}};
+    LutraSimulateSettings settings;
+    LutraSimulation simulations[2];
+    LutraSimulation untouched[2];
+    memset(simulations, 0x5A, sizeof simulations);
+    memcpy(untouched, simulations, sizeof untouched);
+    lutra_simulate_default(&settings);
+    const LutraStatus status =
+        lutra_simulate_many(simulations, cases, 2, &images, &settings, NULL, error);
+    if (status != LUTRA_OK) {
+        assert_memory_equal(simulations, untouched, sizeof simulations);
+        return status;
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(simulations[i].images, IMAGES);
+        lutra_simulation_deinit(&simulations[i]);
+    }
+    return status;
+}
+
 static void sliced_programs(void **state) {
     (void)state;
     allocfail_each(create);
@@ -98,6 +126,7 @@ static void sliced_programs(void **state) {
 static void sliced_simulations(void **state) {
     (void)state;
     allocfail_each(simulate);
+    allocfail_each(simulate_together);
 }
 
 int main(int argc, char **argv) {

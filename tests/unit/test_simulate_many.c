@@ -9,7 +9,8 @@
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
-enum { CASES = 8, IMAGES = 23, CLASSES = 3 };
+/* IMAGES run in batches, circuits in clear mode together; FEW run one by one. */
+enum { CASES = 8, IMAGES = 531, FEW = 20, CLASSES = 3 };
 
 /* Cases 0, 3 and 7 have the same answers, 1 and 2 their own; 4 is 0 in another mode, 5 and 6 are
  * two draws of noise. */
@@ -106,8 +107,7 @@ static int hear_tick(void *user, const char *stage, uint64_t done, uint64_t tota
     return heard->stop_at > 0 && done >= heard->stop_at;
 }
 
-static void each_is_as_if_it_ran_alone(void **state) {
-    (void)state;
+static void check_each(uint64_t images) {
     Setup setup;
     Heard heard = {.fail_at = UINT32_MAX};
     LutraSimulation results[CASES];
@@ -118,14 +118,14 @@ static void each_is_as_if_it_ran_alone(void **state) {
     setup_init(&setup);
     lutra_simulate_default(&settings);
     settings.keep_logits = true;
-    settings.limit = 20;
+    settings.limit = images;
     settings.progress = &progress;
     check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
                                      &listener, &error),
                  LUTRA_OK, &error);
     assert_int_equal(heard.finished, CASES);
-    assert_int_equal(heard.total, CASES * 20);
-    assert_int_equal(heard.done, CASES * 20);
+    assert_int_equal(heard.total, CASES * images);
+    assert_int_equal(heard.done, CASES * images);
     settings.progress = NULL;
     for (uint32_t i = 0; i < CASES; i++) {
         LutraSimulation alone;
@@ -138,11 +138,11 @@ static void each_is_as_if_it_ran_alone(void **state) {
         lutra_simulation_deinit(&alone);
     }
     /* the roundings matter, or this would show nothing */
-    assert_memory_not_equal(results[0].logits, results[1].logits, 20 * CLASSES * sizeof(float));
-    assert_memory_not_equal(results[1].logits, results[2].logits, 20 * CLASSES * sizeof(float));
-    assert_memory_not_equal(results[0].logits, results[4].logits, 20 * CLASSES * sizeof(float));
-    assert_memory_not_equal(results[0].logits, results[5].logits, 20 * CLASSES * sizeof(float));
-    assert_memory_not_equal(results[5].logits, results[6].logits, 20 * CLASSES * sizeof(float));
+    assert_memory_not_equal(results[0].logits, results[1].logits, FEW * CLASSES * sizeof(float));
+    assert_memory_not_equal(results[1].logits, results[2].logits, FEW * CLASSES * sizeof(float));
+    assert_memory_not_equal(results[0].logits, results[4].logits, FEW * CLASSES * sizeof(float));
+    assert_memory_not_equal(results[0].logits, results[5].logits, FEW * CLASSES * sizeof(float));
+    assert_memory_not_equal(results[5].logits, results[6].logits, FEW * CLASSES * sizeof(float));
     check_close(results[3].seconds, 0.0, 0.0); /* a copy */
     assert_true(results[0].seconds > 0.0 && results[4].seconds > 0.0);
     for (uint32_t i = 0; i < CASES; i++) {
@@ -151,10 +151,16 @@ static void each_is_as_if_it_ran_alone(void **state) {
     setup_deinit(&setup);
 }
 
+static void each_is_as_if_it_ran_alone(void **state) {
+    (void)state;
+    check_each(FEW);
+    check_each(IMAGES);
+}
+
 static void what_was_finished_outlives_a_stop(void **state) {
     (void)state;
     Setup setup;
-    Heard heard = {.stop_at = IMAGES + 8, .fail_at = UINT32_MAX};
+    Heard heard = {.stop_at = FEW + 8, .fail_at = UINT32_MAX};
     LutraSimulation results[CASES];
     LutraSimulateSettings settings;
     LutraError error = {""};
@@ -163,21 +169,47 @@ static void what_was_finished_outlives_a_stop(void **state) {
     setup_init(&setup);
     lutra_simulate_default(&settings);
     settings.progress = &progress;
+    settings.limit = FEW;
     check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
                                      &listener, &error),
                  LUTRA_ECANCELLED, &error);
     assert_int_equal(heard.finished, 1);
     char sentence[80];
     (void)snprintf(sentence, sizeof sentence, "stopped after %d of %d images",
-                   (int)(IMAGES + results[1].images), CASES * IMAGES);
+                   (int)(FEW + results[1].images), CASES * FEW);
     assert_string_equal(error.message, sentence);
-    assert_int_equal(results[0].images, IMAGES);
-    assert_in_range(results[1].images, 8, IMAGES - 1);
+    assert_int_equal(results[0].images, FEW);
+    assert_in_range(results[1].images, 8, FEW - 1);
     for (uint32_t i = 2; i < CASES; i++) {
         assert_int_equal(results[i].images, 0);
         assert_null(results[i].predictions);
     }
     for (uint32_t i = 0; i < CASES; i++) {
+        lutra_simulation_deinit(&results[i]);
+    }
+    setup_deinit(&setup);
+}
+
+static void a_stop_finds_all_of_a_pass_at_the_same_image(void **state) {
+    (void)state;
+    Setup setup;
+    Heard heard = {.stop_at = 1, .fail_at = UINT32_MAX};
+    LutraSimulation results[CASES];
+    LutraSimulateSettings settings;
+    LutraError error = {""};
+    const LutraProgress progress = {hear_tick, NULL, &heard};
+    const LutraSimulationListener listener = {hear_finished, &heard};
+    setup_init(&setup);
+    lutra_simulate_default(&settings);
+    settings.progress = &progress;
+    settings.cpu_flags = 0; /* batches of 256 */
+    check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
+                                     &listener, &error),
+                 LUTRA_ECANCELLED, &error);
+    assert_int_equal(heard.finished, 0);
+    assert_string_equal(error.message, "stopped after 768 of 4248 images");
+    for (uint32_t i = 0; i < CASES; i++) {
+        assert_int_equal(results[i].images, i < 3 ? 256 : 0);
         lutra_simulation_deinit(&results[i]);
     }
     setup_deinit(&setup);
@@ -217,6 +249,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_as_if_it_ran_alone),
         cmocka_unit_test(what_was_finished_outlives_a_stop),
+        cmocka_unit_test(a_stop_finds_all_of_a_pass_at_the_same_image),
         cmocka_unit_test(errors_leave_the_results_alone),
     };
     if (argc > 1) {
