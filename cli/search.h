@@ -4,6 +4,7 @@
 #define LUTRA_CLI_SEARCH_H
 
 #include "cli/cli.h"
+#include "cli/cost_report.h"
 #include "cli/source_file.h"
 #include "quant/lower.h"
 #include "sim/circuit_parameters.h"
@@ -82,6 +83,7 @@ typedef struct {
     double written; /* when the table was, lutra_seconds */
     uint64_t shown; /* images that progress has counted in its stage */
     LutraSearchStage shown_stage;
+    CliProfile machine; /* what prices follow, with its own number of threads */
     LutraSearchResult result;
 } Search;
 

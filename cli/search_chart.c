@@ -20,7 +20,7 @@ static void add_point(Points *points, const LutraSearchRow *row) {
     LutraInterval ends;
     const double loss = lutra_search_row_loss(row, &ends);
     const size_t i = points->count++;
-    points->values[i] = row->price.cost;
+    points->values[i] = row->price.seconds;
     points->values[points->most + i] = 100.0 * loss;
     points->values[(2 * points->most) + i] = 100.0 * ends.low;
     points->values[(3 * points->most) + i] = 100.0 * ends.high;
@@ -58,8 +58,8 @@ static void place_budget(Points *points, const Search *search) {
     for (uint32_t i = 0; i < search->result.count; i++) {
         const LutraSearchRow *const row = &search->result.rows[i];
         if (is_shown(search, row)) {
-            low = fmin(low, row->price.cost);
-            high = fmax(high, row->price.cost);
+            low = fmin(low, row->price.seconds);
+            high = fmax(high, row->price.seconds);
         }
     }
     for (int end = 0; end < 2 && low < high; end++) {
@@ -99,6 +99,7 @@ static LutraStatus draw(const Search *search, const Points *points, const char *
     char subtitle[512];
     char selection[32];
     char confirmation[32];
+    char x_label[LUTRA_PROFILE_TEXT_BYTES + 64];
     size_t count = 0;
     for (int i = 0; i < SERIES; i++) {
         if (points[i].count > 0) {
@@ -108,7 +109,7 @@ static LutraStatus draw(const Search *search, const Points *points, const char *
     if (count == 0) {
         return LUTRA_OK;
     }
-    (void)snprintf(title, sizeof title, "%s: accuracy lost against predicted cost",
+    (void)snprintf(title, sizeof title, "%s: accuracy lost against predicted time",
                    search->plain.name);
     (void)snprintf(subtitle, sizeof subtitle,
                    "%s, training images: %s to choose, %s to confirm; budget %g points; bars: 95 "
@@ -116,10 +117,12 @@ static LutraStatus draw(const Search *search, const Points *points, const char *
                    search->dataset.name, cli_grouped(selection, search->parts[0].split.count),
                    cli_grouped(confirmation, search->parts[1].split.count),
                    search->options->budget);
+    (void)snprintf(x_label, sizeof x_label, "seconds an image, predicted: %u threads, %s",
+                   search->machine.profile.threads, search->machine.profile.cpu);
     lutra_chart_default(&chart);
     chart.title = title;
     chart.subtitle = subtitle;
-    chart.x_label = "operations per image (look-ups times cost of one)";
+    chart.x_label = x_label;
     chart.y_label = "top-1 lost (points)";
     chart.x_log10 = true;
     return lutra_chart_write(&chart, series, count, path, true, error);

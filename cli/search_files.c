@@ -18,7 +18,8 @@
 static const char HEADER[] =
     "stage,table,bits,rounding_mode,offsets,p_error,global_p_error,run_images,hits,worse,better,"
     "out_of_range,seconds,top1,top1_low_95,top1_high_95,loss,loss_low_95,loss_high_95,"
-    "loss_bound_95,cost,lookups,lookup_cost,p_error_reached,lwe_dim,glwe_dim,log2_poly";
+    "loss_bound_95,predicted_seconds,lookups,lookup_cost,p_error_reached,lwe_dim,glwe_dim,"
+    "log2_poly";
 static const char IDENTITY_HEADER[] =
     "selection_images,confirmation_images,calibration_images,seed,source,data,security_bits,"
     "version";
@@ -110,7 +111,7 @@ static void print_price(FILE *out, const Search *search, const LutraSearchRow *r
         return;
     }
     fprintf(out,
-            "%.9g,%" PRIu64 ",%.9g,%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32, price->cost, lookups,
+            "%.9g,%" PRIu64 ",%.9g,%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32, price->seconds, lookups,
             lutra_cost_lookup(set), set->p_error, set->lwe_dim, set->glwe_dim, set->log2_poly);
 }
 

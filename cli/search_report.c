@@ -12,7 +12,7 @@ static void print_row(const Search *search, const LutraSearchRow *row) {
     LutraInterval ends;
     const double loss = lutra_search_row_loss(row, &ends);
     printf("%-9s %10.4g  %6.2f  %6.2f  %6.2f .. %5.2f  %6.2f  %-11s %-7s",
-           lutra_search_stage_name(row->stage), row->price.cost,
+           lutra_search_stage_name(row->stage), row->price.seconds,
            100.0 * (double)row->counts.hits / (double)row->counts.images, 100.0 * loss,
            100.0 * ends.low, 100.0 * ends.high, 100.0 * lutra_search_row_bound(row),
            search_mode_name(variant->mode), search_offsets_name(variant->offsets));
@@ -27,7 +27,7 @@ static void print_row(const Search *search, const LutraSearchRow *row) {
 
 static void print_rows(const Search *search) {
     const LutraSearchResult *const result = &search->result;
-    printf("\n%-9s %10s  %6s  %6s  %15s  %6s  %-11s %-7s %-8s %s\n", "step", "cost", "top-1",
+    printf("\n%-9s %10s  %6s  %6s  %15s  %6s  %-11s %-7s %-8s %s\n", "step", "seconds", "top-1",
            "loss", "95 % interval", "bound", "rounding", "offsets", "p_error", "bits");
     if (result->uniform != LUTRA_SEARCH_NONE) {
         print_row(search, &result->rows[result->uniform]);
@@ -37,7 +37,7 @@ static void print_rows(const Search *search) {
             print_row(search, &result->rows[i]);
         }
     }
-    puts("\ncost in operations per image; the others in percent or points; bits that each table\n"
+    puts("\nseconds per image as predicted; the others in percent or points; bits that each table\n"
          "reads. First the cheapest setting with all tables alike within the budget, on selection\n"
          "images; then the settings that were tried on confirmation images, in this order.");
 }
@@ -51,9 +51,9 @@ static void print_choice(const Search *search) {
     const LutraSearchRow *const row = &result->rows[result->chosen];
     LutraInterval ends;
     const double loss = lutra_search_row_loss(row, &ends);
-    printf("\nchosen      loses %.2f points, at most %.2f with 95 %% confidence; %.4g operations "
-           "per image\n",
-           100.0 * loss, 100.0 * lutra_search_row_bound(row), row->price.cost);
+    printf("\nchosen      loses %.2f points, at most %.2f with 95 %% confidence; %.4g s per "
+           "image, predicted\n",
+           100.0 * loss, 100.0 * lutra_search_row_bound(row), row->price.seconds);
     for (uint32_t t = 0; t < lutra_circuit_table_count(&search->plain); t++) {
         printf("%-11s %s reads %u of %u bits\n", "", search_table_name(search, t),
                row->setting.bits[t], search->table_bits[t]);
@@ -71,6 +71,8 @@ int search_print(const Search *search) {
            search->dataset.name, cli_grouped(selection, search->parts[0].split.count),
            cli_grouped(confirmation, search->parts[1].split.count));
     printf("source      %s\n", search->dataset.source);
+    printf("machine     %s, %u threads: predicted seconds follow its profile\n",
+           search->machine.profile.cpu, search->machine.profile.threads);
     if (search->is_model) {
         printf("calibration on %s other training images\n",
                cli_grouped(calibration, search->calibration_images));
@@ -110,7 +112,7 @@ static void set_row(LutraJson *object, const Search *search, const LutraSearchRo
     } else {
         lutra_json_set_f64(object, "global_p_error", variant->target.global_p_error);
     }
-    lutra_json_set_f64(object, "cost", row->price.cost);
+    lutra_json_set_f64(object, "predicted_seconds", row->price.seconds);
     lutra_json_set_i64(object, "pbs_total", (int64_t)lookups);
     lutra_json_set_i64(object, "images", (int64_t)row->counts.images);
     lutra_json_set_i64(object, "hits", (int64_t)row->counts.hits);
@@ -125,6 +127,8 @@ static void set_row(LutraJson *object, const Search *search, const LutraSearchRo
 
 static void set_rows(LutraJson *json, const Search *search) {
     const LutraSearchResult *const result = &search->result;
+    lutra_json_set_text(json, "machine", search->machine.profile.cpu);
+    lutra_json_set_i64(json, "predicted_threads", search->machine.profile.threads);
     if (result->uniform == LUTRA_SEARCH_NONE) {
         lutra_json_set_null(json, "uniform");
     } else {
@@ -154,7 +158,7 @@ int search_print_json(const Search *search) {
     lutra_json_set_text(json, "data_source", search->dataset.source);
     lutra_json_set_text(json, "data_checksum", search->dataset.checksum);
     lutra_json_set_i64(json, "seed", (int64_t)search->options->common.seed);
-    lutra_json_set_i64(json, "threads", search->options->common.threads);
+    lutra_json_set_i64(json, "predicted_threads", search->machine.profile.threads);
     lutra_json_set_f64(json, "budget", search->options->budget / 100.0);
     lutra_json_set_i64(json, "security_bits", search->options->security_bits);
     lutra_json_set_i64(json, "calibration_images", (int64_t)search->calibration_images);

@@ -25,6 +25,7 @@ void search_deinit(Search *search) {
         lutra_calibration_deinit(&search->calibrations[rule]);
     }
     lutra_search_result_deinit(&search->result);
+    cli_profile_deinit(&search->machine);
     lutra_circuit_deinit(&search->plain);
     lutra_model_deinit(&search->model);
     lutra_dataset_deinit(&search->dataset);
@@ -396,10 +397,13 @@ static LutraStatus price(void *user, LutraSearchPrice *price, const LutraSearchS
     LutraParametersChoice choice = {0};
     LutraCircuit circuit = {0};
     LUTRA_TRY(search_circuit(&circuit, &choice, search, setting, error));
-    lutra_search_price(price, &circuit);
+    /* of the profile's threads, not of this run's: those must not change what is chosen */
+    const LutraMachineProfile *const profile = &search->machine.profile;
+    const LutraStatus status =
+        lutra_search_price(price, &circuit, profile, profile->threads, error);
     lutra_parameters_choice_deinit(&choice);
     lutra_circuit_deinit(&circuit);
-    return LUTRA_OK;
+    return status;
 }
 
 static LutraStatus measure(void *user, LutraSearchCounts *counts, const LutraSearchSetting *setting,
@@ -469,6 +473,7 @@ LutraStatus search_prepare(Search *search, LutraError *error) {
     if (train->count == 0) {
         return lutra_error_set(error, LUTRA_EDATA, "'%s' has no training images", options->data);
     }
+    LUTRA_TRY(cli_profile_find(&search->machine, NULL, error));
     LUTRA_TRY(list_variants(search, error));
     LUTRA_TRY_GOTO(status, split_images(search, &calibration, error));
     lutra_free(&train->images); /* the parts have them */

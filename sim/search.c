@@ -169,12 +169,12 @@ static bool keeps_surely(const Search *search, uint32_t index) {
 
 /* Whether `cost` is below that of a row, if there is one. */
 static bool is_cheaper(const Search *search, double cost, uint32_t index) {
-    return index == LUTRA_SEARCH_NONE || cost < search->result.rows[index].price.cost;
+    return index == LUTRA_SEARCH_NONE || cost < search->result.rows[index].price.seconds;
 }
 
 /* Remembers a row that keeps the budget if it is the cheapest; tells whether it is. */
 static bool try_best(Search *search, uint32_t index) {
-    const double cost = search->result.rows[index].price.cost;
+    const double cost = search->result.rows[index].price.seconds;
     if (keeps_surely(search, index) && is_cheaper(search, cost, search->sure)) {
         search->sure = index;
     }
@@ -273,7 +273,7 @@ static LutraStatus price_options(Search *search, uint32_t variant) {
             search->options[option_index(t, o)] = (LutraSearchOption){
                 .loss = losses[option_index(t, o)],
                 .lookup_cost = candidate.price.feasible && lookups > 0
-                                   ? candidate.price.cost / (double)lookups
+                                   ? candidate.price.seconds / (double)lookups
                                    : HUGE_VAL,
                 .lookups = candidate.price.lookups[t]};
         }
@@ -298,7 +298,7 @@ static LutraStatus list_candidates(Search *search, uint32_t variant,
             continue;
         }
         while (list->count > 0 &&
-               list->items[list->count - 1].price.cost >= candidate.price.cost) {
+               list->items[list->count - 1].price.seconds >= candidate.price.seconds) {
             list->count--; /* predicted to be worse, and no cheaper */
         }
         list->items[list->count++] = candidate;
@@ -331,7 +331,7 @@ static LutraStatus halve(Search *search, uint32_t variant, bool surely) {
     const uint32_t best = surely ? search->sure : search->best;
     uint32_t low = 0;
     uint32_t high = 0;
-    while (high < list->count && is_cheaper(search, list->items[high].price.cost, best)) {
+    while (high < list->count && is_cheaper(search, list->items[high].price.seconds, best)) {
         high++;
     }
     while (low < high) {
@@ -353,8 +353,8 @@ static const Candidate *between(const Search *search, uint32_t n) {
     for (uint32_t v = 0; v < search->problem->variant_count; v++) {
         for (uint32_t i = 0; i < search->candidates[v].count; i++) {
             const Candidate *const candidate = &search->candidates[v].items[i];
-            const double cost = candidate->price.cost;
-            if (cost > search->result.rows[search->best].price.cost &&
+            const double cost = candidate->price.seconds;
+            if (cost > search->result.rows[search->best].price.seconds &&
                 is_cheaper(search, cost, search->sure) && n-- == 0) {
                 return candidate;
             }
@@ -425,7 +425,7 @@ static LutraStatus run_neighbours(Search *search, bool *found) {
         candidate.setting.bits[t] = (uint8_t)bits;
         LUTRA_TRY(price(search, &candidate));
         if (!candidate.price.feasible ||
-            candidate.price.cost >= search->result.rows[search->best].price.cost) {
+            candidate.price.seconds >= search->result.rows[search->best].price.seconds) {
             continue;
         }
         LUTRA_TRY(run_setting(search, &index, &candidate, LUTRA_SEARCH_NEIGHBOUR,

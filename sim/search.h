@@ -31,6 +31,7 @@
 
 #include "base/interval.h"
 #include "sim/circuit.h"
+#include "sim/machine_profile.h"
 #include "sim/search_front.h"
 
 #define LUTRA_SEARCH_CONFIDENCE 0.95 /* one-sided, of the budget */
@@ -49,19 +50,24 @@ bool lutra_search_setting_equal(const LutraSearchSetting *a, const LutraSearchSe
 
 /** What one image costs. */
 typedef struct {
-    bool feasible; /* there are crypto parameters; otherwise only `lookups` means something */
-    double cost;   /* of all look-ups */
+    bool feasible;  /* there are crypto parameters; otherwise only `lookups` means something */
+    double seconds; /* predicted, of the encrypted operations (cost_model.h) */
     LutraCryptoParameters set;
     uint64_t lookups[LUTRA_SEARCH_MOST_TABLES]; /* (table_count), of exact roundings included */
 } LutraSearchPrice;
 
 /**
- * Price of a circuit with its crypto parameters: the one place that says what a look-up costs.
- * Elementary operations (crypto_cost.h).
+ * Price of a circuit with its crypto parameters: what lutra_circuit_cost predicts.
  *
  * @param circuit  at most LUTRA_SEARCH_MOST_TABLES tables
+ * @param profile  passed lutra_machine_profile_check
+ * @param threads  >= 1
+ * @errors those of lutra_circuit_cost; *price is unchanged then
  */
-void lutra_search_price(LutraSearchPrice *price, const LutraCircuit *circuit);
+LUTRA_MUST_CHECK LutraStatus lutra_search_price(LutraSearchPrice *price,
+                                                const LutraCircuit *circuit,
+                                                const LutraMachineProfile *profile,
+                                                uint32_t threads, LutraError *error);
 
 /** What running a setting gave. */
 typedef struct {

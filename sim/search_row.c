@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "sim/crypto_cost.h"
+#include "sim/cost_model.h"
 #include "sim/search.h"
 
 bool lutra_search_setting_equal(const LutraSearchSetting *a, const LutraSearchSetting *b) {
@@ -26,26 +26,27 @@ static uint64_t lookups_of(const LutraCircuit *circuit, const LutraOperation *ta
            (before->kind == LUTRA_OPERATION_ROUND ? lutra_operation_pbs(before) : 0);
 }
 
-void lutra_search_price(LutraSearchPrice *price, const LutraCircuit *circuit) {
+LutraStatus lutra_search_price(LutraSearchPrice *price, const LutraCircuit *circuit,
+                               const LutraMachineProfile *profile, uint32_t threads,
+                               LutraError *error) {
     uint32_t tables = 0;
-    *price = (LutraSearchPrice){.feasible = circuit->parameter_count > 0};
+    LutraSearchPrice made = {.feasible = circuit->parameter_count > 0};
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (op->kind != LUTRA_OPERATION_TABLE) {
-            continue;
+        if (op->kind == LUTRA_OPERATION_TABLE) {
+            LUTRA_ASSERT(tables < LUTRA_SEARCH_MOST_TABLES);
+            made.lookups[tables++] = lookups_of(circuit, op);
         }
-        LUTRA_ASSERT(tables < LUTRA_SEARCH_MOST_TABLES);
-        price->lookups[tables] = lookups_of(circuit, op);
-        if (price->feasible) {
-            const LutraCryptoParameters *const set =
-                &circuit->parameters[op->u.table.parameter_index];
-            price->cost += (double)price->lookups[tables] * lutra_cost_lookup(set);
-        }
-        tables++;
     }
-    if (price->feasible) {
-        price->set = circuit->parameters[0];
+    if (made.feasible) {
+        LutraCircuitCost cost = {0};
+        LUTRA_TRY(lutra_circuit_cost(&cost, circuit, profile, threads, error));
+        made.seconds = cost.seconds;
+        made.set = circuit->parameters[0];
+        lutra_circuit_cost_deinit(&cost);
     }
+    *price = made;
+    return LUTRA_OK;
 }
 
 /* ---- losses ---- */
@@ -84,10 +85,10 @@ static bool is_candidate(const LutraSearchRow *row, uint64_t images, double most
 static bool beats(const LutraSearchRow *a, const LutraSearchRow *b, bool is_first) {
     const double loss_a = loss_of(a);
     const double loss_b = loss_of(b);
-    if (a->price.cost > b->price.cost || loss_a > loss_b) {
+    if (a->price.seconds > b->price.seconds || loss_a > loss_b) {
         return false;
     }
-    return a->price.cost < b->price.cost || loss_a < loss_b || is_first;
+    return a->price.seconds < b->price.seconds || loss_a < loss_b || is_first;
 }
 
 uint32_t lutra_search_pareto(uint32_t *indexes, const LutraSearchResult *result, uint64_t images,
@@ -105,7 +106,7 @@ uint32_t lutra_search_pareto(uint32_t *indexes, const LutraSearchResult *result,
             continue;
         }
         uint32_t place = count++; /* behind those that are dearer */
-        for (; place > 0 && result->rows[indexes[place - 1]].price.cost < row->price.cost;
+        for (; place > 0 && result->rows[indexes[place - 1]].price.seconds < row->price.seconds;
              place--) {
             indexes[place] = indexes[place - 1];
         }

@@ -11,7 +11,7 @@ static LutraStatus price(void *user, LutraSearchPrice *price, const LutraSearchS
     (void)user;
     (void)error;
     *price = (LutraSearchPrice){.feasible = true, .lookups = {1, 1}};
-    price->cost = setting->bits[0] + (2.0 * setting->bits[1]);
+    price->seconds = setting->bits[0] + (2.0 * setting->bits[1]);
     return LUTRA_OK;
 }
 

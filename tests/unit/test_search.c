@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "sim/crypto_cost.h"
+#include "sim/cost_model.h"
 #include "sim/search.h"
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
@@ -173,16 +173,16 @@ static void price_network(LutraSearchPrice *price, const Network *network,
     for (uint32_t t = 0; t < TABLES; t++) {
         const double cost = cost_of_lookup(network, t, setting->bits[t]);
         price->lookups[t] = network->lookups[t];
-        price->cost += cost * network->lookups[t];
+        price->seconds += cost * network->lookups[t];
         most = fmax(most, cost);
     }
     if (network->sharing == LUTRA_SHARING_ONE_SET) {
-        price->cost = most * (network->lookups[0] + network->lookups[1] + network->lookups[2]);
+        price->seconds = most * (network->lookups[0] + network->lookups[1] + network->lookups[2]);
     }
-    price->cost *= network->factors[setting->variant];
+    price->seconds *= network->factors[setting->variant];
     price->feasible = most < 64.0;
     if (!price->feasible) {
-        price->cost = 0.0;
+        price->seconds = 0.0;
     }
 }
 
@@ -289,7 +289,7 @@ static double least_cost(const Network *network, double budget, bool uniform) {
             continue;
         }
         if (what.feasible && keeps(network, &setting, budget)) {
-            least = fmin(least, what.cost);
+            least = fmin(least, what.seconds);
         }
     }
     return least;
@@ -322,7 +322,7 @@ static void the_cheapest_of_all_settings_is_found(void **state) {
             const double uniform = least_cost(&network, budget, true);
             const double cost = result.chosen == LUTRA_SEARCH_NONE
                                     ? HUGE_VAL
-                                    : result.rows[result.chosen].price.cost;
+                                    : result.rows[result.chosen].price.seconds;
             assert_true(cost >= best);
             assert_true(cost <= uniform);
             if (sharing == LUTRA_SHARING_ONE_SET) {
@@ -360,8 +360,8 @@ static void confirmation_ends_with_the_first_that_fails(void **state) {
                 continue;
             }
             assert_false(failed);
-            assert_true(row->price.cost < cost); /* from dear to cheap */
-            cost = row->price.cost;
+            assert_true(row->price.seconds < cost); /* from dear to cheap */
+            cost = row->price.seconds;
             failed = !(lutra_search_row_bound(row) <= budget);
             last = failed ? last : i;
         }
@@ -450,17 +450,23 @@ static void a_circuit_costs_its_lookups(void **state) {
     at = builder_linear(&builder, at, 3);
     builder_output(&builder, at, 1);
     builder_finish(&builder, &circuit);
-    lutra_search_price(&what, &circuit);
+    const LutraMachineProfile *const profile = lutra_machine_profile_builtin();
+    LutraError error = {""};
+    check_status(lutra_search_price(&what, &circuit, profile, 2, &error), LUTRA_OK, &error);
     assert_false(what.feasible);
     circuit_give_parameters(&circuit, set);
     for (int mode = 0; mode < 2; mode++) {
+        LutraCircuitCost cost;
         circuit.operations[2].u.round.mode = (LutraRoundingMode)mode;
         const uint64_t first = mode == LUTRA_ROUNDING_EXACT ? 64 * 3 : 64;
-        lutra_search_price(&what, &circuit);
+        check_status(lutra_search_price(&what, &circuit, profile, 2, &error), LUTRA_OK, &error);
+        check_status(lutra_circuit_cost(&cost, &circuit, profile, 2, &error), LUTRA_OK, &error);
         assert_true(what.feasible);
         assert_int_equal(what.lookups[0], first);
         assert_int_equal(what.lookups[1], 5);
-        check_close(what.cost, (double)(first + 5) * lutra_cost_lookup(&set), 1.0);
+        assert_true(what.seconds > 0.0);
+        check_close(what.seconds, cost.seconds, 0.0);
+        lutra_circuit_cost_deinit(&cost);
     }
     lutra_circuit_deinit(&circuit);
 }
