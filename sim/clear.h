@@ -53,7 +53,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_clear_program_create(LutraClearProgram **prog
 
 /**
  * Whether a plan's noise can be drawn here, look-up by look-up: not from sources, and only by
- * tables, behind no rounding or one that they do themselves, and by the output's decryption.
+ * tables, behind no rounding or one that they do themselves and that leaves cells of not too many
+ * values (2^22 divided by the channels), and by the output's decryption.
  * Torus execution draws the rest.
  */
 bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan *plan);

@@ -13,8 +13,13 @@
 
 enum {
     CHUNK_ELEMENTS = 4096, /* what a chunk holds stays in the first-level cache */
-    DRAW_SHIFT = 48        /* draws are compared by their upper 16 bits */
+    DRAW_SHIFT = 48,       /* draws are compared by their upper 16 bits */
+    MOST_SHARES = 1 << 22  /* of one table: a channel has one for each place in a cell */
 };
+
+static bool has_too_many_shares(const LutraOperation *op) {
+    return ((uint64_t)op->shape.channels << op->u.round.dropped_bits) > MOST_SHARES;
+}
 
 static bool is_approximate(const LutraOperation *op) {
     return lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_ROUND &&
@@ -48,7 +53,7 @@ bool lutra_clear_noise_applies(const LutraCircuit *circuit, const LutraNoisePlan
         const uint32_t readers = count_readers(circuit, i, &by_client);
         if ((noisy->reads != NULL && op->kind != LUTRA_OPERATION_TABLE) ||
             (lutra_operation_is_encrypted(op) && by_client) ||
-            (is_approximate(op) && readers != 1)) {
+            (is_approximate(op) && (readers != 1 || has_too_many_shares(op)))) {
             return false;
         }
     }

@@ -221,6 +221,35 @@ static void vgg9_with_noise_equals_its_definition(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* Wide cells would need a share for every place in each: such a circuit runs on words. */
+static void wide_cells_are_left_to_words(void **state) {
+    (void)state;
+    const uint32_t dropped[] = {20, 21};
+    for (uint32_t i = 0; i < 2; i++) {
+        LutraError error = {""};
+        LutraCircuit circuit;
+        LutraNoisePlan plan;
+        LutraNoiseSettings settings;
+        CircuitBuilder builder;
+        builder_start(&builder, check_key(3), CIRCUIT_TERNARY);
+        const LutraEncoding wide = {.bits = 24, .is_signed = true};
+        uint32_t x = builder_input(&builder, (LutraShape){4, 1, 1}, wide, -1, 1);
+        x = builder_round(&builder, x, dropped[i], false);
+        builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
+        x = builder_table(&builder, x, (LutraEncoding){4, true}, -1, 1, true);
+        x = builder_linear(&builder, x, 2);
+        (void)builder_output(&builder, x, 1);
+        builder_finish(&builder, &circuit);
+        circuit_give_parameters(&circuit, noisy_set(0x1p-9, LUTRA_MODULUS_SWITCH_CENTERED,
+                                                    0x1p-50));
+        lutra_noise_settings_default(&settings);
+        check_status(lutra_noise_plan_init(&plan, &circuit, &settings, &error), LUTRA_OK, &error);
+        assert_int_equal(lutra_clear_noise_applies(&circuit, &plan), dropped[i] == 20);
+        lutra_noise_plan_deinit(&plan);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
 /** Threads, batches and the start of a run do not change any draw; seed and repeat do. */
 static void draws_depend_on_their_address_only(void **state) {
     (void)state;
@@ -268,6 +297,7 @@ static void draws_depend_on_their_address_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fast_noise_equals_its_definition),
+        cmocka_unit_test(wide_cells_are_left_to_words),
         cmocka_unit_test(vgg9_with_noise_equals_its_definition),
         cmocka_unit_test(draws_depend_on_their_address_only),
     };
