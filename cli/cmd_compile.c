@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/compile.h"
 #include "cli/cost_report.h"
+#include "cli/setting_options.h"
 
 enum {
     MAX_ROUNDINGS = 1024,
@@ -132,9 +133,6 @@ static error_t check_arguments(const Options *options, struct argp_state *state)
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state) {
-    static const char *const modes[] = {"exact", "approximate", NULL};
-    static const char *const rules[] = {"none", "align", "centre", NULL};
-    static const char *const levels[] = {"128", "132", NULL};
     Options *options = state->input;
     switch (key) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
@@ -142,12 +140,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case 'o': options->output = argument; return 0;
         case KEY_ROUNDING: parse_rounding(options, argument, state); return 0;
         case KEY_MODE:
-            options->lower.mode =
-                (LutraRoundingMode)cli_parse_word(state, "--rounding-mode", argument, modes);
+            options->lower.mode = cli_parse_rounding_mode(state, argument);
             return 0;
         case KEY_OFFSETS:
-            options->lower.offsets =
-                (LutraOffsetRule)cli_parse_word(state, "--offsets", argument, rules);
+            options->lower.offsets = cli_parse_offsets(state, argument);
             return 0;
         case KEY_P_ERROR:
             options->target.p_error = cli_parse_f64(state, "--p-error", argument, 1e-30, 0.9);
@@ -159,8 +155,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
             options->error_given = true;
             return 0;
         case KEY_SECURITY:
-            options->target.security_bits =
-                cli_parse_word(state, "--security", argument, levels) == 0 ? 128 : 132;
+            options->target.security_bits = cli_parse_security(state, argument);
             return 0;
         case KEY_CALIBRATION:
             options->calibration = cli_parse_u64(state, "--calibration", argument, 1, UINT32_MAX);
@@ -205,7 +200,6 @@ static LutraStatus check_data(const LutraModel *model, const LutraDataset *data,
 /* The settings that a report repeats and a circuit remembers. */
 static void set_settings(LutraJson *object, const Options *options, const LutraModel *model,
                          const LutraDataset *data, const LutraCalibration *calibration) {
-    static const char *const rules[] = {"none", "align", "centre"};
     lutra_json_set_text(object, "network", model->network.name);
     lutra_json_set_text(object, "dataset", data->name);
     lutra_json_set_text(object, "dataset_checksum", data->checksum);
@@ -215,9 +209,8 @@ static void set_settings(LutraJson *object, const Options *options, const LutraM
     for (uint32_t i = 0; i < options->lower.rounding_count; i++) {
         lutra_json_add_i64(rounding, options->lower.rounding[i]);
     }
-    lutra_json_set_text(object, "rounding_mode",
-                        options->lower.mode == LUTRA_ROUNDING_EXACT ? "exact" : "approximate");
-    lutra_json_set_text(object, "offsets", rules[options->lower.offsets]);
+    lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[options->lower.mode]);
+    lutra_json_set_text(object, "offsets", cli_offset_rules[options->lower.offsets]);
     lutra_json_set_text(object, "clear_layers_from", options->clear_from);
     lutra_json_set_text(object, "clear_layers_to", options->clear_to);
 }

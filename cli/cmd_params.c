@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/crypto_report.h"
+#include "cli/setting_options.h"
 #include "sim/crypto_cost.h"
 #include "sim/parameters.h"
 #include "sim/security_curve.h"
@@ -92,7 +93,6 @@ static double parse_p_error(struct argp_state *state, const char *text) {
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state) {
-    static const char *const securities[] = {"128", "132", NULL};
     static const char *const models[] = {"concrete", "tfhe-rs", NULL};
     static const char *const switches[] = {"standard", "centred", NULL};
     Options *const options = state->input;
@@ -117,8 +117,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
                 (uint32_t)cli_parse_u64(state, "--sum-size", argument, 0, UINT32_MAX);
             return 0;
         case KEY_SECURITY:
-            settings->security_bits =
-                cli_parse_word(state, "--security", argument, securities) == 0 ? 128 : 132;
+            settings->security_bits = cli_parse_security(state, argument);
             return 0;
         case KEY_NOISE_MODEL:
             settings->noise_model =

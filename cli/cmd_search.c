@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/search.h"
+#include "cli/setting_options.h"
 
 static const char *const COMMAND = "search";
 
@@ -54,37 +55,17 @@ static const struct argp_option option_table[] = {
 
 /* ---- options ---- */
 
-enum { WORD_BYTES = 32 };
-
-/* Takes the next word off a list; false at its end. An impossible list is a usage error. */
-static bool next_word(char word[WORD_BYTES], const char **rest, const char *option,
-                      const char *text, uint32_t count, uint32_t most, struct argp_state *state) {
-    if (*rest == NULL) {
-        return false;
-    }
-    const size_t length = strcspn(*rest, ",");
-    if (length == 0 || length >= WORD_BYTES || count == most) {
-        argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "invalid value '%s' for '%s'; should be a list of at most %u different values "
-                     "separated by commas",
-                     text, option, most);
-    }
-    memcpy(word, *rest, length);
-    word[length] = '\0';
-    *rest = (*rest)[length] == ',' ? *rest + length + 1 : NULL;
-    return true;
-}
-
 static void refuse_twice(const char *option, const char *word, struct argp_state *state) {
     argp_failure(state, CLI_EXIT_USAGE, 0, "'%s' stands twice in '%s'", word, option);
 }
 
 static void parse_bits(SearchOptions *options, const char *text, struct argp_state *state) {
     static const char option[] = "--bits";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->bits_count = 0;
-    while (next_word(word, &rest, option, text, options->bits_count, LUTRA_MAX_ROUNDING, state)) {
+    while (cli_next_word(word, &rest, state, option, text, options->bits_count,
+                         LUTRA_MAX_ROUNDING)) {
         const uint32_t bits = (uint32_t)cli_parse_u64(state, option, word, 1, LUTRA_MAX_ROUNDING);
         uint32_t place = options->bits_count++;
         for (; place > 0 && options->bits[place - 1] <= bits; place--) {
@@ -99,11 +80,11 @@ static void parse_bits(SearchOptions *options, const char *text, struct argp_sta
 
 static void parse_p_errors(SearchOptions *options, const char *text, struct argp_state *state) {
     static const char option[] = "--p-error";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->p_error_count = 0;
-    while (
-        next_word(word, &rest, option, text, options->p_error_count, SEARCH_MOST_ERRORS, state)) {
+    while (cli_next_word(word, &rest, state, option, text, options->p_error_count,
+                         SEARCH_MOST_ERRORS)) {
         const double p_error = cli_parse_f64(state, option, word, 1e-30, 0.9);
         uint32_t place = options->p_error_count++;
         for (; place > 0 && options->p_errors[place - 1] <= p_error; place--) {
@@ -117,14 +98,12 @@ static void parse_p_errors(SearchOptions *options, const char *text, struct argp
 }
 
 static void parse_modes(SearchOptions *options, const char *text, struct argp_state *state) {
-    static const char *const modes[] = {"exact", "approximate", NULL};
     static const char option[] = "--rounding-mode";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->mode_count = 0;
-    while (next_word(word, &rest, option, text, options->mode_count, 2, state)) {
-        const LutraRoundingMode mode =
-            (LutraRoundingMode)cli_parse_word(state, option, word, modes);
+    while (cli_next_word(word, &rest, state, option, text, options->mode_count, 2)) {
+        const LutraRoundingMode mode = cli_parse_rounding_mode(state, word);
         if (options->mode_count == 1 && options->modes[0] == mode) {
             refuse_twice(option, word, state);
         }
@@ -133,13 +112,12 @@ static void parse_modes(SearchOptions *options, const char *text, struct argp_st
 }
 
 static void parse_offsets(SearchOptions *options, const char *text, struct argp_state *state) {
-    static const char *const rules[] = {"none", "align", "centre", NULL};
     static const char option[] = "--offsets";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->offset_count = 0;
-    while (next_word(word, &rest, option, text, options->offset_count, 3, state)) {
-        const LutraOffsetRule rule = (LutraOffsetRule)cli_parse_word(state, option, word, rules);
+    while (cli_next_word(word, &rest, state, option, text, options->offset_count, 3)) {
+        const LutraOffsetRule rule = cli_parse_offsets(state, word);
         for (uint32_t i = 0; i < options->offset_count; i++) {
             if (options->offsets[i] == rule) {
                 refuse_twice(option, word, state);
@@ -157,17 +135,13 @@ static void check_arguments(const SearchOptions *options, struct argp_state *sta
     if (missing != NULL) {
         argp_failure(state, CLI_EXIT_USAGE, 0, "needs %s", missing);
     }
-    if (options->resume && options->common.force) {
-        argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "'--resume' keeps runs and '--force' replaces them; give one of them");
-    }
+    cli_check_resume(state, options->resume, options->common.force);
     if (options->global_p_error > 0.0 && options->p_error_count > 0) {
         argp_failure(state, CLI_EXIT_USAGE, 0, "give one of '--p-error' and '--global-p-error'");
     }
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    static const char *const levels[] = {"128", "132", NULL};
     SearchOptions *const options = state->input;
     switch (key) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
@@ -190,18 +164,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
                 cli_parse_f64(state, "--global-p-error", argument, 1e-30, 0.999);
             return 0;
         case KEY_SECURITY:
-            options->security_bits =
-                cli_parse_word(state, "--security", argument, levels) == 0 ? 128 : 132;
+            options->security_bits = cli_parse_security(state, argument);
             return 0;
         case 'o': options->folder = argument; return 0;
         case KEY_RESUME: options->resume = true; return 0;
-        case ARGP_KEY_ARG:
-            if (options->source != NULL) {
-                argp_failure(state, CLI_EXIT_USAGE, 0, "one circuit or model, but found '%s'",
-                             argument);
-            }
-            options->source = argument;
-            return 0;
+        case ARGP_KEY_ARG: cli_take_source(state, &options->source, argument); return 0;
         case ARGP_KEY_END: check_arguments(options, state); return 0;
         default: return ARGP_ERR_UNKNOWN;
     }
@@ -280,30 +247,12 @@ static LutraStatus list_paths(char *paths[FILES], const char *folder, LutraError
     return LUTRA_OK;
 }
 
-/* A folder that is there: before long work, and before anything is made. */
-static LutraStatus check_folder(const SearchOptions *options, char *const *paths,
-                                LutraError *error) {
-    const bool replace = options->common.force || options->resume;
-    if (!lutra_file_exists(options->folder)) {
-        return LUTRA_OK;
-    }
-    if (!replace && lutra_file_exists(paths[FILE_CSV])) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "'%s' exists; give --resume to go on with it or --force to replace "
-                               "it",
-                               paths[FILE_CSV]);
-    }
-    for (int file = 0; file < FILES; file++) {
-        LUTRA_TRY(lutra_file_check_output(paths[file], replace, error));
-    }
-    return LUTRA_OK;
-}
-
 /* ---- the whole ---- */
 
 static LutraStatus prepare(Search *search, char *const *paths, LutraError *error) {
     const SearchOptions *const options = search->options;
-    LUTRA_TRY(check_folder(options, paths, error));
+    LUTRA_TRY(cli_check_result_folder(options->folder, paths, FILES, options->resume,
+                                      options->common.force, error));
     LUTRA_TRY(search_prepare(search, error));
     LUTRA_TRY(lutra_folder_create(options->folder, error));
     LUTRA_TRY(lutra_string_copy(&search->csv_path, paths[FILE_CSV], error));

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/cost_report.h"
+#include "cli/setting_options.h"
 #include "cli/sweep.h"
 
 static const char *const COMMAND = "sweep";
@@ -56,33 +57,13 @@ static const struct argp_option option_table[] = {
 
 /* ---- options ---- */
 
-enum { WORD_BYTES = 32 };
-
-/* Takes the next word off a list; false at its end. An impossible list is a usage error. */
-static bool next_word(char word[WORD_BYTES], const char **rest, const char *option,
-                      const char *text, uint32_t count, struct argp_state *state) {
-    if (*rest == NULL) {
-        return false;
-    }
-    const size_t length = strcspn(*rest, ",");
-    if (length == 0 || length >= WORD_BYTES || count == SWEEP_MOST_VALUES) {
-        argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "invalid value '%s' for '%s'; should be a list of at most %d values separated "
-                     "by commas",
-                     text, option, SWEEP_MOST_VALUES);
-    }
-    memcpy(word, *rest, length);
-    word[length] = '\0';
-    *rest = (*rest)[length] == ',' ? *rest + length + 1 : NULL;
-    return true;
-}
-
 static void parse_rounding(SweepOptions *options, const char *text, struct argp_state *state) {
     static const char option[] = "--rounding";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->rounding_count = 0;
-    while (next_word(word, &rest, option, text, options->rounding_count, state)) {
+    while (cli_next_word(word, &rest, state, option, text, options->rounding_count,
+                         SWEEP_MOST_VALUES)) {
         options->rounding[options->rounding_count++] =
             strcmp(word, "none") == 0
                 ? LUTRA_ROUNDING_NONE
@@ -91,23 +72,23 @@ static void parse_rounding(SweepOptions *options, const char *text, struct argp_
 }
 
 static void parse_offsets(SweepOptions *options, const char *text, struct argp_state *state) {
-    static const char *const rules[] = {"none", "align", "centre", NULL};
     static const char option[] = "--offsets";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->offset_count = 0;
-    while (next_word(word, &rest, option, text, options->offset_count, state)) {
-        options->offsets[options->offset_count++] =
-            (LutraOffsetRule)cli_parse_word(state, option, word, rules);
+    while (cli_next_word(word, &rest, state, option, text, options->offset_count,
+                         SWEEP_MOST_VALUES)) {
+        options->offsets[options->offset_count++] = cli_parse_offsets(state, word);
     }
 }
 
 static void parse_p_errors(SweepOptions *options, const char *text, struct argp_state *state) {
     static const char option[] = "--p-error";
-    char word[WORD_BYTES];
+    char word[CLI_WORD_BYTES];
     const char *rest = text;
     options->p_error_count = 0;
-    while (next_word(word, &rest, option, text, options->p_error_count, state)) {
+    while (cli_next_word(word, &rest, state, option, text, options->p_error_count,
+                         SWEEP_MOST_VALUES)) {
         options->p_errors[options->p_error_count++] =
             strcmp(word, "none") == 0 ? 0.0 : cli_parse_f64(state, option, word, 1e-30, 0.9);
     }
@@ -122,15 +103,10 @@ static void check_arguments(const SweepOptions *options, struct argp_state *stat
     if (missing != NULL) {
         argp_failure(state, CLI_EXIT_USAGE, 0, "needs %s", missing);
     }
-    if (options->resume && options->common.force) {
-        argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "'--resume' keeps rows and '--force' replaces them; give one of them");
-    }
+    cli_check_resume(state, options->resume, options->common.force);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    static const char *const modes[] = {"exact", "approximate", NULL};
-    static const char *const levels[] = {"128", "132", NULL};
     SweepOptions *const options = state->input;
     switch (key) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
@@ -144,14 +120,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             return 0;
         case KEY_ROUNDING: parse_rounding(options, argument, state); return 0;
         case KEY_MODE:
-            options->mode =
-                (LutraRoundingMode)cli_parse_word(state, "--rounding-mode", argument, modes);
+            options->mode = cli_parse_rounding_mode(state, argument);
             return 0;
         case KEY_OFFSETS: parse_offsets(options, argument, state); return 0;
         case KEY_P_ERROR: parse_p_errors(options, argument, state); return 0;
         case KEY_SECURITY:
-            options->security_bits =
-                cli_parse_word(state, "--security", argument, levels) == 0 ? 128 : 132;
+            options->security_bits = cli_parse_security(state, argument);
             return 0;
         case KEY_REPEATS:
             options->repeats = (uint32_t)cli_parse_u64(state, "--repeats", argument, 1, 10000);
@@ -159,13 +133,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_LAYERS: options->each_layer = true; return 0;
         case 'o': options->folder = argument; return 0;
         case KEY_RESUME: options->resume = true; return 0;
-        case ARGP_KEY_ARG:
-            if (options->source != NULL) {
-                argp_failure(state, CLI_EXIT_USAGE, 0, "one circuit or model, but found '%s'",
-                             argument);
-            }
-            options->source = argument;
-            return 0;
+        case ARGP_KEY_ARG: cli_take_source(state, &options->source, argument); return 0;
         case ARGP_KEY_END: check_arguments(options, state); return 0;
         default: return ARGP_ERR_UNKNOWN;
     }
@@ -197,29 +165,10 @@ static const struct argp argp = {
 
 typedef enum { FILE_CSV = 0, FILE_ACCURACY, FILE_LAYERS, FILES } OutputFile;
 
-static LutraStatus path_in(char **path, const char *folder, OutputFile file, LutraError *error) {
-    static const char *const names[] = {"sweep.csv", "sweep.png", "layers.png"};
-    const size_t bytes = strlen(folder) + strlen(names[file]) + 2;
-    LUTRA_TRY(lutra_alloc(path, bytes, 1, error));
-    (void)snprintf(*path, bytes, "%s/%s", folder, names[file]);
-    return LUTRA_OK;
-}
-
-/* A folder that is there: before long work, and before anything is made. */
-static LutraStatus check_folder(const SweepOptions *options, char *const *paths,
-                                LutraError *error) {
-    const bool replace = options->common.force || options->resume;
-    if (!lutra_file_exists(options->folder)) {
-        return LUTRA_OK;
-    }
-    if (!replace && lutra_file_exists(paths[FILE_CSV])) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "'%s' exists; give --resume to go on with it or --force to replace "
-                               "it",
-                               paths[FILE_CSV]);
-    }
+static LutraStatus list_paths(char *paths[FILES], const char *folder, LutraError *error) {
+    static const char *const names[FILES] = {"sweep.csv", "sweep.png", "layers.png"};
     for (int file = 0; file < FILES; file++) {
-        LUTRA_TRY(lutra_file_check_output(paths[file], replace, error));
+        LUTRA_TRY(lutra_file_path_in(&paths[file], folder, names[file], error));
     }
     return LUTRA_OK;
 }
@@ -439,10 +388,9 @@ static LutraStatus run(Sweep *sweep, const LutraProgress *progress, LutraError *
 
 static LutraStatus prepare(Sweep *sweep, const LutraProgress *progress, LutraError *error) {
     const SweepOptions *const options = sweep->options;
-    for (int file = 0; file < FILES; file++) {
-        LUTRA_TRY(path_in(&sweep->paths[file], options->folder, (OutputFile)file, error));
-    }
-    LUTRA_TRY(check_folder(options, sweep->paths, error));
+    LUTRA_TRY(list_paths(sweep->paths, options->folder, error));
+    LUTRA_TRY(cli_check_result_folder(options->folder, sweep->paths, FILES, options->resume,
+                                      options->common.force, error));
     LUTRA_TRY(lutra_dataset_read(&sweep->dataset, options->data, 1u << options->split,
                                  options->limit, error));
     LUTRA_TRY(cli_profile_find(&sweep->machine, NULL, error));

@@ -105,10 +105,6 @@ const char *search_table_name(const Search *search, uint32_t table);
 
 /* ---- files ---- */
 
-/** "none", "align" or "centre"; "exact" or "approximate". */
-const char *search_offsets_name(LutraOffsetRule rule);
-const char *search_mode_name(LutraRoundingMode mode);
-
 /** Sets what all rows have in common; with --resume adds the rows that are known. */
 LUTRA_MUST_CHECK LutraStatus search_table_open(Search *search, LutraError *error);
 

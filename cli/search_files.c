@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "cli/csv_file.h"
 #include "cli/search.h"
+#include "cli/setting_options.h"
 #include "sim/crypto_cost.h"
 
 static const char HEADER[] =
@@ -44,15 +45,6 @@ enum {
 
 static const size_t MOST_CSV_BYTES = (size_t)1 << 26;
 
-const char *search_offsets_name(LutraOffsetRule rule) {
-    static const char *const names[] = {"none", "align", "centre"};
-    return names[rule];
-}
-
-const char *search_mode_name(LutraRoundingMode mode) {
-    return mode == LUTRA_ROUNDING_EXACT ? "exact" : "approximate";
-}
-
 /* ---- writing ---- */
 
 /* Few digits where they say it all; nothing for 0. */
@@ -75,8 +67,8 @@ static void print_setting(FILE *out, const Search *search, const LutraSearchRow 
     for (uint32_t t = 0; t < tables; t++) {
         fprintf(out, "%s%u", t == 0 ? "" : " ", row->setting.bits[t]);
     }
-    fprintf(out, ",%s,%s,", search_mode_name(variant->mode),
-            search_offsets_name(variant->offsets));
+    fprintf(out, ",%s,%s,", cli_rounding_modes[variant->mode],
+            cli_offset_rules[variant->offsets]);
     print_probability(out, variant->target.p_error);
     print_probability(out,
                       variant->target.p_error > 0.0 ? 0.0 : variant->target.global_p_error);
@@ -203,8 +195,8 @@ static void set_setting(LutraJson *object, const Search *search, const LutraSear
     for (uint32_t t = 0; t < lutra_circuit_table_count(&search->plain); t++) {
         lutra_json_add_i64(bits, row->setting.bits[t]);
     }
-    lutra_json_set_text(object, "rounding_mode", search_mode_name(variant->mode));
-    lutra_json_set_text(object, "offsets", search_offsets_name(variant->offsets));
+    lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[variant->mode]);
+    lutra_json_set_text(object, "offsets", cli_offset_rules[variant->offsets]);
     if (variant->target.p_error > 0.0) {
         lutra_json_set_f64(object, "p_error", variant->target.p_error);
     } else {
@@ -324,8 +316,8 @@ static bool read_variant(uint32_t *variant, bool *is_one, const Search *search,
     for (uint32_t v = 0; v < search->variant_count && !*is_one; v++) {
         const SearchVariant *const what = &search->variants[v];
         *variant = v;
-        *is_one = strcmp(fields[COLUMN_MODE], search_mode_name(what->mode)) == 0 &&
-                  strcmp(fields[COLUMN_OFFSETS], search_offsets_name(what->offsets)) == 0 &&
+        *is_one = strcmp(fields[COLUMN_MODE], cli_rounding_modes[what->mode]) == 0 &&
+                  strcmp(fields[COLUMN_OFFSETS], cli_offset_rules[what->offsets]) == 0 &&
                   what->target.p_error == p_error &&
                   (p_error > 0.0 || what->target.global_p_error == global);
     }

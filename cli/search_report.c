@@ -4,6 +4,7 @@
 
 #include "cli/crypto_report.h"
 #include "cli/search.h"
+#include "cli/setting_options.h"
 
 /* ---- text ---- */
 
@@ -15,7 +16,7 @@ static void print_row(const Search *search, const LutraSearchRow *row) {
            lutra_search_stage_name(row->stage), row->price.seconds,
            100.0 * (double)row->counts.hits / (double)row->counts.images, 100.0 * loss,
            100.0 * ends.low, 100.0 * ends.high, 100.0 * lutra_search_row_bound(row),
-           search_mode_name(variant->mode), search_offsets_name(variant->offsets));
+           cli_rounding_modes[variant->mode], cli_offset_rules[variant->offsets]);
     printf(variant->target.p_error > 0.0 ? " %-8.3g" : " any %.3g ",
            variant->target.p_error > 0.0 ? variant->target.p_error
                                          : variant->target.global_p_error);
@@ -105,8 +106,8 @@ static void set_row(LutraJson *object, const Search *search, const LutraSearchRo
         lookups += row->price.lookups[t];
     }
     lutra_json_set_text(object, "stage", lutra_search_stage_name(row->stage));
-    lutra_json_set_text(object, "rounding_mode", search_mode_name(variant->mode));
-    lutra_json_set_text(object, "offsets", search_offsets_name(variant->offsets));
+    lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[variant->mode]);
+    lutra_json_set_text(object, "offsets", cli_offset_rules[variant->offsets]);
     if (variant->target.p_error > 0.0) {
         lutra_json_set_f64(object, "p_error", variant->target.p_error);
     } else {

@@ -151,9 +151,6 @@ LUTRA_MUST_CHECK LutraStatus sweep_table_read(SweepTable *table, const char *pat
 /** "none" or the bits, into a buffer of 16 bytes; returns it. */
 const char *sweep_rounding_text(char text[16], uint32_t rounding);
 
-/** "none", "align" or "centre". */
-const char *sweep_offsets_name(LutraOffsetRule rule);
-
 /** The table on stdout; returns an exit code. */
 int sweep_print(const SweepOptions *options, const SweepSource *source, const SweepTable *table,
                 const LutraDataset *dataset);

@@ -7,6 +7,7 @@
 
 #include "base/chart.h"
 #include "base/memory.h"
+#include "cli/setting_options.h"
 #include "cli/sweep.h"
 
 enum { MOST_CURVES = 12, MOST_POSITIONS = LUTRA_MAX_ROUNDING + 1, LABEL_BYTES = 96 };
@@ -41,7 +42,7 @@ static void name_curve(const Picture *picture, Curve *curve) {
     char what[32] = "no noise";
     if (curve->offsets != LUTRA_OFFSETS_NONE) {
         (void)snprintf(offsets, sizeof offsets, ", offsets %s",
-                       sweep_offsets_name(curve->offsets));
+                       cli_offset_rules[curve->offsets]);
     }
     if (picture->of_layers) {
         (void)snprintf(what, sizeof what, "%" PRIu32 " bits", curve->rounding);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/cost_report.h"
+#include "cli/setting_options.h"
 #include "cli/sweep.h"
 
 static const char *layer_name(const SweepRow *row) {
@@ -21,7 +22,7 @@ static void print_row(const SweepTable *table, const SweepRow *row) {
         (void)snprintf(p_error, sizeof p_error, "%.3g", row->setting.p_error);
     }
     printf("%-8s %-7s %-14s %-8s", sweep_rounding_text(rounding, row->setting.rounding),
-           sweep_offsets_name(row->setting.offsets), layer_name(row), p_error);
+           cli_offset_rules[row->setting.offsets], layer_name(row), p_error);
     if (!row->feasible) {
         puts(" no crypto parameters");
         return;
@@ -101,7 +102,7 @@ static void set_row(LutraJson *object, const SweepTable *table, const SweepRow *
     } else {
         lutra_json_set_i64(object, "rounding_bits", setting->rounding);
     }
-    lutra_json_set_text(object, "offsets", sweep_offsets_name(setting->offsets));
+    lutra_json_set_text(object, "offsets", cli_offset_rules[setting->offsets]);
     lutra_json_set_text(object, "layer", layer_name(row));
     lutra_json_set_text(object, "rounding_mode",
                         setting->mode == LUTRA_ROUNDING_EXACT ? "exact" : "approximate");

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/csv_file.h"
+#include "cli/setting_options.h"
 #include "cli/sweep.h"
 
 static const char HEADER[] =
@@ -43,16 +44,10 @@ enum {
 };
 
 static const size_t MOST_CSV_BYTES = (size_t)1 << 26;
-static const char *const mode_names[] = {"exact", "approximate"};
 
 const char *sweep_rounding_text(char text[16], uint32_t rounding) {
     (void)snprintf(text, 16, rounding == LUTRA_ROUNDING_NONE ? "none" : "%" PRIu32, rounding);
     return text;
-}
-
-const char *sweep_offsets_name(LutraOffsetRule rule) {
-    static const char *const names[] = {"none", "align", "centre"};
-    return names[rule];
 }
 
 /* ---- the table ---- */
@@ -131,8 +126,8 @@ static void print_row(FILE *out, const SweepTable *table, const SweepRow *row) {
     LutraInterval top1_ends;
     LutraInterval loss_ends;
     fprintf(out, "%s,%s,%s,%s,", sweep_rounding_text(rounding, setting->rounding),
-            sweep_offsets_name(setting->offsets),
-            setting->layer[0] == '\0' ? "all" : setting->layer, mode_names[setting->mode]);
+            cli_offset_rules[setting->offsets],
+            setting->layer[0] == '\0' ? "all" : setting->layer, cli_rounding_modes[setting->mode]);
     if (setting->p_error > 0.0) {
         char digits[32];
         (void)snprintf(digits, sizeof digits, "%.6g", setting->p_error);
@@ -204,7 +199,6 @@ static bool read_word(int *value, const char *field, const char *const *words, i
 }
 
 static bool read_setting(SweepSetting *setting, char *const *fields) {
-    static const char *const rules[] = {"none", "align", "centre"};
     int rule = 0;
     int mode = 0;
     const bool none = strcmp(fields[COLUMN_ROUNDING], "none") == 0;
@@ -215,8 +209,8 @@ static bool read_setting(SweepSetting *setting, char *const *fields) {
     }
     const char *const layer =
         strcmp(fields[COLUMN_LAYER], "all") == 0 ? "" : fields[COLUMN_LAYER];
-    if (!read_word(&rule, fields[COLUMN_OFFSETS], rules, 3) ||
-        !read_word(&mode, fields[COLUMN_MODE], mode_names, 2) ||
+    if (!read_word(&rule, fields[COLUMN_OFFSETS], cli_offset_rules, 3) ||
+        !read_word(&mode, fields[COLUMN_MODE], cli_rounding_modes, 2) ||
         strlen(layer) >= LUTRA_NAME_BYTES ||
         !read_real(&setting->p_error, fields[COLUMN_P_ERROR], true)) {
         return false;
