@@ -107,26 +107,38 @@ static int hear_tick(void *user, const char *stage, uint64_t done, uint64_t tota
     return heard->stop_at > 0 && done >= heard->stop_at;
 }
 
+/* Runs all cases with both listeners; the message of what was expected is left in `error`. */
+static void run_all(LutraSimulation results[CASES], LutraStatus expected, const Setup *setup,
+                    LutraSimulateSettings settings, Heard *heard, LutraError *error) {
+    const LutraProgress progress = {hear_tick, NULL, heard};
+    const LutraSimulationListener listener = {hear_finished, heard};
+    settings.progress = &progress;
+    check_status(lutra_simulate_many(results, setup->cases, CASES, &setup->images, &settings,
+                                     &listener, error),
+                 expected, error);
+}
+
+static void clean_up(Setup *setup, LutraSimulation results[CASES]) {
+    for (uint32_t i = 0; i < CASES; i++) {
+        lutra_simulation_deinit(&results[i]);
+    }
+    setup_deinit(setup);
+}
+
 static void check_each(uint64_t images) {
     Setup setup;
     Heard heard = {.fail_at = UINT32_MAX};
     LutraSimulation results[CASES];
     LutraSimulateSettings settings;
     LutraError error = {""};
-    const LutraProgress progress = {hear_tick, NULL, &heard};
-    const LutraSimulationListener listener = {hear_finished, &heard};
     setup_init(&setup);
     lutra_simulate_default(&settings);
     settings.keep_logits = true;
     settings.limit = images;
-    settings.progress = &progress;
-    check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
-                                     &listener, &error),
-                 LUTRA_OK, &error);
+    run_all(results, LUTRA_OK, &setup, settings, &heard, &error);
     assert_int_equal(heard.finished, CASES);
     assert_int_equal(heard.total, CASES * images);
     assert_int_equal(heard.done, CASES * images);
-    settings.progress = NULL;
     for (uint32_t i = 0; i < CASES; i++) {
         LutraSimulation alone;
         settings.mode = setup.cases[i].mode;
@@ -145,10 +157,7 @@ static void check_each(uint64_t images) {
     assert_memory_not_equal(results[5].logits, results[6].logits, FEW * CLASSES * sizeof(float));
     check_close(results[3].seconds, 0.0, 0.0); /* a copy */
     assert_true(results[0].seconds > 0.0 && results[4].seconds > 0.0);
-    for (uint32_t i = 0; i < CASES; i++) {
-        lutra_simulation_deinit(&results[i]);
-    }
-    setup_deinit(&setup);
+    clean_up(&setup, results);
 }
 
 static void each_is_as_if_it_ran_alone(void **state) {
@@ -164,15 +173,10 @@ static void what_was_finished_outlives_a_stop(void **state) {
     LutraSimulation results[CASES];
     LutraSimulateSettings settings;
     LutraError error = {""};
-    const LutraProgress progress = {hear_tick, NULL, &heard};
-    const LutraSimulationListener listener = {hear_finished, &heard};
     setup_init(&setup);
     lutra_simulate_default(&settings);
-    settings.progress = &progress;
     settings.limit = FEW;
-    check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
-                                     &listener, &error),
-                 LUTRA_ECANCELLED, &error);
+    run_all(results, LUTRA_ECANCELLED, &setup, settings, &heard, &error);
     assert_int_equal(heard.finished, 1);
     char sentence[80];
     (void)snprintf(sentence, sizeof sentence, "stopped after %d of %d images",
@@ -184,10 +188,7 @@ static void what_was_finished_outlives_a_stop(void **state) {
         assert_int_equal(results[i].images, 0);
         assert_null(results[i].predictions);
     }
-    for (uint32_t i = 0; i < CASES; i++) {
-        lutra_simulation_deinit(&results[i]);
-    }
-    setup_deinit(&setup);
+    clean_up(&setup, results);
 }
 
 static void a_stop_finds_all_of_a_pass_at_the_same_image(void **state) {
@@ -197,22 +198,16 @@ static void a_stop_finds_all_of_a_pass_at_the_same_image(void **state) {
     LutraSimulation results[CASES];
     LutraSimulateSettings settings;
     LutraError error = {""};
-    const LutraProgress progress = {hear_tick, NULL, &heard};
-    const LutraSimulationListener listener = {hear_finished, &heard};
     setup_init(&setup);
     lutra_simulate_default(&settings);
-    settings.progress = &progress;
     settings.cpu_flags = 0; /* batches of 256 */
-    check_status(lutra_simulate_many(results, setup.cases, CASES, &setup.images, &settings,
-                                     &listener, &error),
-                 LUTRA_ECANCELLED, &error);
+    run_all(results, LUTRA_ECANCELLED, &setup, settings, &heard, &error);
     assert_int_equal(heard.finished, 0);
     assert_string_equal(error.message, "stopped after 768 of 4248 images");
     for (uint32_t i = 0; i < CASES; i++) {
         assert_int_equal(results[i].images, i < 3 ? 256 : 0);
-        lutra_simulation_deinit(&results[i]);
     }
-    setup_deinit(&setup);
+    clean_up(&setup, results);
 }
 
 static void errors_leave_the_results_alone(void **state) {
