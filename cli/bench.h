@@ -83,6 +83,7 @@ LUTRA_MUST_CHECK LutraStatus bench_kernels(Bench *bench, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus bench_noise(Bench *bench, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus bench_simulate(Bench *bench, LutraError *error);
 LUTRA_MUST_CHECK LutraStatus bench_start_up(Bench *bench, LutraError *error);
+LUTRA_MUST_CHECK LutraStatus bench_train(Bench *bench, LutraError *error);
 
 /* ---- baselines ---- */
 

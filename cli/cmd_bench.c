@@ -33,7 +33,8 @@ static const Group groups[] = {
     {"kernels", bench_kernels},
     {"noise", bench_noise},
     {"simulate", bench_simulate},
-    {"start-up", bench_start_up}};
+    {"start-up", bench_start_up},
+    {"train", bench_train}};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 typedef struct {
@@ -76,9 +77,9 @@ static const struct argp_option option_table[] = {
 
 static const char documentation[] =
     "Measures kernels (every simulation kernel in every instruction set), noise (the same for "
-    "noisy simulation), simulate (whole networks with random weights: images a second and memory) "
-    "and start-up (time to the first prediction); all groups unless some are named. With "
-    "--calibrate, measures real FHE instead."
+    "noisy simulation), simulate (whole networks with random weights: images a second and memory), "
+    "start-up (time to the first prediction) and train (the parts of a step of VGG9); all groups "
+    "unless some are named. With --calibrate, measures real FHE instead."
     "\v"
     "Examples:\n"
     "  lutra bench --csv today.csv\n"

@@ -33,6 +33,11 @@ sed 's/,ref[a-z0-9 ]*$/,other/' other.csv > others.csv
 code=0; "$LUTRA" bench start-up --circuit c.h5 $small --baseline others.csv --json > slow.json || code=$?
 [ "$code" = 1 ]
 [ "$(key slower slow.json)" = 4 ]
+"$LUTRA" bench train --seconds 0.001 --repeats 1 --csv t.csv > train.txt
+grep -q '^train.vgg9.epoch-of-50000,s,less,' t.csv
+for part in forward backward update; do grep -q "^train.vgg9.batch-of-100.$part,ms,less," t.csv; done
+[ "$(grep -c '^train.vgg9.conv[1-6].weight-gradient,GMAC/s,more,' t.csv)" = 6 ]
+[ "$(grep -c '^train.vgg9.conv[2-6].input-gradient,GMAC/s,more,' t.csv)" = 5 ]
 # refusals
 code=0; "$LUTRA" bench kernels $small --csv b.csv || code=$?
 [ "$code" = 2 ]

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench train: steps of the ternary VGG9 on random images, by part, and the products of each of its
+ * layers by themselves. Augmentation and reading are not in the steps: they take about a hundredth.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "cli/bench.h"
+#include "train/convolution.h"
+#include "train/gemm.h"
+#include "train/optimizer.h"
+
+enum { BATCH = 100, EPOCH_IMAGES = 50000, TEXT_BYTES = 4096 };
+
+static const char BASIS[] = "train.vgg9";
+
+/* ---- the network ---- */
+
+typedef struct {
+    char text[TEXT_BYTES];
+    size_t length;
+} Text;
+
+static void put(Text *text, const char *words) {
+    const size_t length = strlen(words);
+    LUTRA_ASSERT(text->length + length < TEXT_BYTES);
+    memcpy(text->text + text->length, words, length + 1);
+    text->length += length;
+}
+
+static void put_number(Text *text, const char *before, uint32_t number, const char *after) {
+    char digits[16];
+    (void)snprintf(digits, sizeof digits, "%" PRIu32, number);
+    put(text, before);
+    put(text, digits);
+    put(text, after);
+}
+
+static void put_activation(Text *text, const char *name, uint32_t number) {
+    put_number(text, name, number, "]\ntype = activation\ncodes = -1..1\nstep = 1\n");
+}
+
+static void put_normed_activation(Text *text, uint32_t number) {
+    put_number(text, "[norm", number, "]\ntype = batch_norm\n");
+    put_activation(text, "[act", number);
+}
+
+/* Layers 1 to 6 are convolutions, 7 to 9 linear; pools follow the second and the fourth. */
+static void describe_vgg9(Text *text) {
+    static const uint32_t outputs[] = {64, 64, 128, 128, 256, 256, 512, 512, 10};
+    static const char ternary[] = "\nweight_codes = -1..1\nweight_scale = fixed\n";
+    text->length = 0;
+    put(text, "[network]\nname = vgg9\nclasses = 10\n[training]\nepochs = 1\n"
+              "[input]\ntype = input\nshape = 3x32x32\nrange = -1..1\ncodes = -128..127\n"
+              "step = 1/128\n");
+    for (uint32_t i = 1; i <= 9; i++) {
+        put_number(text, i <= 6 ? "[conv" : "[fc", i,
+                   i <= 6 ? "]\ntype = conv\nkernel = 3\n" : "]\ntype = linear\n");
+        put_number(text, i <= 6 ? "channels = " : "features = ", outputs[i - 1], ternary);
+        if (i < 9) {
+            put_normed_activation(text, i);
+        }
+        if (i == 2 || i == 4) {
+            put_number(text, "[pool", i, "]\ntype = average_pool\nkernel = 2\n");
+            put_activation(text, "[pool_act", i);
+        }
+    }
+    put(text, "[logits]\ntype = tensor_norm\n");
+}
+
+/* ---- whole steps ---- */
+
+typedef enum { PART_FORWARD = 0, PART_BACKWARD, PART_UPDATE, PARTS } Part;
+
+typedef struct {
+    Bench *bench;
+    LutraModel model;
+    LutraExecution *execution;
+    LutraOptimizer optimizer;
+    LutraLayerSteps *steps; /* (layers) */
+    LutraTrainKernels kernels;
+    double *times; /* (PARTS + 1, repeats): of a step's parts and an epoch */
+} Work;
+
+static void draw_step(const Work *work) {
+    const LutraRandomKey key = {.seed = work->bench->common->seed, .stream = LUTRA_STREAM_CIRCUIT};
+    uint8_t *const input = lutra_execution_input(work->execution);
+    float *const gradient = lutra_execution_logit_gradient(work->execution);
+    const LutraShape shape = work->model.network.layers[0].shape;
+    const size_t pixels = (size_t)BATCH * lutra_shape_elements(shape);
+    for (size_t i = 0; i < pixels; i++) {
+        input[i] = (uint8_t)lutra_random_below(key, i, 256);
+    }
+    for (size_t i = 0; i < (size_t)BATCH * work->model.network.class_count; i++) {
+        gradient[i] = (float)(lutra_random_uniform(key, pixels + i) - 0.5) / BATCH;
+    }
+}
+
+static LutraStatus run_step(Work *work, double seconds[PARTS], LutraError *error) {
+    draw_step(work);
+    double start = lutra_seconds();
+    LUTRA_TRY(lutra_execution_forward(work->execution, BATCH, LUTRA_RUN_TRAINING, error));
+    seconds[PART_FORWARD] = lutra_seconds() - start;
+    start = lutra_seconds();
+    lutra_execution_backward(work->execution);
+    seconds[PART_BACKWARD] = lutra_seconds() - start;
+    start = lutra_seconds();
+    lutra_optimizer_step(&work->optimizer, &work->model,
+                         lutra_execution_gradients(work->execution), work->steps, 1e-3,
+                         &work->kernels, work->bench->common->threads);
+    seconds[PART_UPDATE] = lutra_seconds() - start;
+    return LUTRA_OK;
+}
+
+static LutraStatus tick(Bench *bench, const char *name, uint32_t done, LutraError *error) {
+    return lutra_progress_tick(&bench->progress->progress, name, done, bench->repeats, 0.0)
+               ? lutra_error_set(error, LUTRA_ECANCELLED, "the measurement was cancelled")
+               : LUTRA_OK;
+}
+
+static LutraStatus measure_steps(Work *work, LutraError *error) {
+    static const char *const parts[] = {"forward", "backward", "update"};
+    Bench *const bench = work->bench;
+    const uint32_t repeats = bench->repeats;
+    char name[BENCH_NAME_BYTES];
+    double seconds[PARTS];
+    LUTRA_TRY(run_step(work, seconds, error)); /* warms up */
+    for (uint32_t i = 0; i < repeats; i++) {
+        LUTRA_TRY(tick(bench, BASIS, i, error));
+        LUTRA_TRY(run_step(work, seconds, error));
+        double step = 0.0;
+        for (int p = 0; p < PARTS; p++) {
+            work->times[((size_t)p * repeats) + i] = 1e3 * seconds[p];
+            step += seconds[p];
+        }
+        work->times[((size_t)PARTS * repeats) + i] = step * EPOCH_IMAGES / BATCH;
+    }
+    (void)snprintf(name, sizeof name, "%s.epoch-of-50000", BASIS);
+    LUTRA_TRY(bench_add(bench, name, "s", true, work->times + ((size_t)PARTS * repeats), repeats,
+                        error));
+    for (int p = 0; p < PARTS; p++) {
+        (void)snprintf(name, sizeof name, "%s.batch-of-100.%s", BASIS, parts[p]);
+        LUTRA_TRY(bench_add(bench, name, "ms", true, work->times + ((size_t)p * repeats), repeats,
+                            error));
+    }
+    return LUTRA_OK;
+}
+
+/* ---- products of one layer ---- */
+
+typedef struct {
+    LutraConvShape shape;
+    uint8_t *bytes;      /* codes 0 .. 2, of -1 .. 1 */
+    float *weights;      /* -1 .. 1 */
+    float *out_gradient; /* of all kinds */
+    float *result;       /* as large as the largest result */
+    float *scratch;
+} Layer;
+
+static void layer_deinit(Layer *layer) {
+    lutra_free(&layer->bytes);
+    lutra_free(&layer->weights);
+    lutra_free(&layer->out_gradient);
+    lutra_free(&layer->result);
+    lutra_free(&layer->scratch);
+}
+
+static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape shape,
+                              LutraError *error) {
+    const LutraRandomKey key = {.seed = bench->common->seed, .stream = LUTRA_STREAM_CIRCUIT};
+    const size_t inputs =
+        (size_t)shape.in_channels * shape.images * shape.in_height * shape.in_width;
+    const size_t outputs = (size_t)shape.out_channels * shape.images * lutra_conv_positions(&shape);
+    const size_t weights = shape.out_channels * lutra_conv_fan_in(&shape);
+    layer->shape = shape;
+    LUTRA_TRY(lutra_alloc(&layer->bytes, inputs, 1, error));
+    LUTRA_TRY(lutra_alloc(&layer->weights, weights, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&layer->out_gradient, outputs, sizeof(float), error));
+    LUTRA_TRY(lutra_alloc(&layer->result, inputs > weights ? inputs : weights, sizeof(float),
+                          error));
+    LUTRA_TRY(lutra_alloc(&layer->scratch,
+                          lutra_conv_scratch_floats(&shape, bench->common->threads), sizeof(float),
+                          error));
+    for (size_t i = 0; i < inputs; i++) {
+        layer->bytes[i] = (uint8_t)lutra_random_below(key, i, 3);
+    }
+    for (size_t i = 0; i < weights; i++) {
+        layer->weights[i] = (float)lutra_random_below(key, inputs + i, 3) - 1.0f;
+    }
+    for (size_t i = 0; i < outputs; i++) {
+        layer->out_gradient[i] = (float)(lutra_random_uniform(key, i) - 0.5);
+    }
+    return LUTRA_OK;
+}
+
+typedef struct {
+    const Layer *layer;
+    LutraConvWorkspace workspace;
+} Call;
+
+static void call_weight_gradient(void *user) {
+    const Call *const call = user;
+    lutra_conv_weight_gradient(call->layer->result, &call->layer->shape,
+                               (LutraConvInput){call->layer->bytes, NULL, -1},
+                               call->layer->out_gradient, 1.0f, &call->workspace);
+}
+
+static void call_input_gradient(void *user) {
+    const Call *const call = user;
+    lutra_conv_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
+                              call->layer->out_gradient, 1.0f, &call->workspace);
+}
+
+static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape shape,
+                                 bool reads_input, LutraError *error) {
+    Layer layer = {0};
+    LutraStatus status = LUTRA_OK;
+    char item[BENCH_NAME_BYTES];
+    LUTRA_TRY_GOTO(status, layer_init(&layer, work->bench, shape, error));
+    Call call = {&layer, {&work->kernels, work->bench->common->threads, layer.scratch}};
+    const double products = 1e-9 * (double)shape.out_channels * (double)shape.images *
+                            (double)lutra_conv_positions(&shape) *
+                            (double)lutra_conv_fan_in(&shape);
+    (void)snprintf(item, sizeof item, "%s.%.16s.weight-gradient", BASIS, name);
+    LUTRA_TRY_GOTO(status, bench_rate(work->bench, item, "GMAC/s", products, call_weight_gradient,
+                                      &call, error));
+    if (!reads_input) {
+        (void)snprintf(item, sizeof item, "%s.%.16s.input-gradient", BASIS, name);
+        status = bench_rate(work->bench, item, "GMAC/s", products, call_input_gradient, &call,
+                            error);
+    }
+done:
+    layer_deinit(&layer);
+    return status;
+}
+
+static LutraStatus measure_layers(Work *work, LutraError *error) {
+    const LutraNetwork *const network = &work->model.network;
+    LutraShape before = network->layers[0].shape;
+    for (uint32_t i = 1; i < network->layer_count; i++) {
+        const LutraLayer *const layer = &network->layers[i];
+        if (layer->kind == LUTRA_LAYER_CONV) {
+            const LutraConvShape shape = {.images = BATCH,
+                                          .in_channels = before.channels,
+                                          .in_height = before.height,
+                                          .in_width = before.width,
+                                          .out_channels = layer->shape.channels,
+                                          .out_height = layer->shape.height,
+                                          .out_width = layer->shape.width,
+                                          .kernel_height = 3,
+                                          .kernel_width = 3,
+                                          .stride = 1};
+            LUTRA_TRY(measure_layer(work, layer->name, shape, i == 1, error));
+        }
+        before = layer->shape;
+    }
+    return LUTRA_OK;
+}
+
+/* ---- the whole ---- */
+
+static LutraStatus prepare(Work *work, LutraError *error) {
+    const CliCommon *const common = work->bench->common;
+    LutraNetwork network = {0};
+    Text text;
+    describe_vgg9(&text);
+    LUTRA_TRY(lutra_network_parse(&network, text.text, "vgg9", error));
+    const LutraStatus status = lutra_model_create(&work->model, &network, common->seed, error);
+    lutra_network_deinit(&network);
+    LUTRA_TRY(status);
+    const uint32_t layers = work->model.network.layer_count;
+    const LutraExecutionSettings settings = {BATCH, common->threads, common->cpu_flags,
+                                             LUTRA_RUN_TRAINING};
+    const LutraOptimizerSettings adam = {.kind = LUTRA_OPTIMIZER_ADAM,
+                                         .first_decay = 0.9,
+                                         .second_decay = 0.999,
+                                         .epsilon = 1e-8};
+    LUTRA_TRY(lutra_execution_create(&work->execution, &work->model, &settings, error));
+    LUTRA_TRY(lutra_optimizer_init(&work->optimizer, &work->model, &adam, error));
+    LUTRA_TRY(lutra_alloc(&work->steps, layers, sizeof *work->steps, error));
+    for (uint32_t i = 0; i < layers; i++) {
+        work->steps[i] = (LutraLayerSteps){1.0, 1.0};
+    }
+    return lutra_alloc(&work->times, (size_t)(PARTS + 1) * work->bench->repeats, sizeof(double),
+                       error);
+}
+
+LutraStatus bench_train(Bench *bench, LutraError *error) {
+    Work work = {.bench = bench};
+    LutraStatus status = LUTRA_OK;
+    lutra_gemm_prepare();
+    lutra_train_kernels_init(&work.kernels, bench->common->cpu_flags);
+    LUTRA_TRY_GOTO(status, prepare(&work, error));
+    cli_note(bench->common, "bench", "train: OpenBLAS kernel %s, %" PRIu32 " threads",
+             lutra_gemm_kernel_name(), bench->common->threads);
+    LUTRA_TRY_GOTO(status, measure_steps(&work, error));
+    status = measure_layers(&work, error);
+done:
+    lutra_free(&work.times);
+    lutra_free(&work.steps);
+    lutra_optimizer_deinit(&work.optimizer);
+    lutra_execution_destroy(&work.execution);
+    lutra_model_deinit(&work.model);
+    return status;
+}
