@@ -23,6 +23,8 @@ typedef struct {
     uint32_t threads;     /* at least 1 */
     uint32_t cpu_flags;   /* LutraCpuFlag mask */
     LutraRunMode mode;    /* training can run both modes; inference has no room for gradients */
+    uint32_t rounding;    /* in training mode, bits that sums keep before an activation
+                             (rounding.h), with the gradient of no rounding; 0: all */
 } LutraExecutionSettings;
 
 /** Gradients of one layer's trained numbers; NULL where the layer has none. */

@@ -3,6 +3,7 @@
 
 #include "base/parallel.h"
 #include "train/execution_priv.h"
+#include "train/rounding.h"
 #include "train/loss.h"
 
 /* The rows of a weight matrix, as parallel units see them. */
@@ -145,6 +146,9 @@ static void forward_activation(LutraExecution *x, uint32_t layer) {
     for (uint32_t c = 0; c < batch.channels; c++) {
         state->functions[c] = (LutraChannelFunction){
             .scale = source->scale, .bias = bias == NULL ? 0.0f : bias[c], .quantizer = *quantizer};
+    }
+    if (x->mode == LUTRA_RUN_TRAINING && x->settings.rounding > 0) {
+        (void)lutra_round_sums(source->sums, x->settings.rounding, &batch);
     }
     if (x->model->network.layers[layer - 1].kind == LUTRA_LAYER_BATCH_NORM) {
         forward_batch_norm(x, layer - 1, state->functions, source->sums);

@@ -54,6 +54,7 @@ static const Field fields[] = {
     REAL(scaled_weight_steps, 0, 1000, true),
     REAL(norm_steps, 0, 1000, false),
     REAL(logit_steps, 0, 1000, false),
+    COUNT(rounding, 0, 16),
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };

@@ -20,6 +20,8 @@
  *   scaled_weight_steps = 0.05   step size of layers with weight_scale max
  *   norm_steps = 1            step size of bias, gamma and beta
  *   logit_steps = 1           step size of the numbers of tensor_norm
+ *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
+ *                             (rounding.h); 0: all. Validation is without rounding
  */
 #ifndef LUTRA_TRAIN_RECIPE_H
 #define LUTRA_TRAIN_RECIPE_H
@@ -55,6 +57,7 @@ typedef struct {
     double scaled_weight_steps;
     double norm_steps;
     double logit_steps;
+    uint32_t rounding;
 } LutraRecipe;
 
 enum { LUTRA_RECIPE_TEXT_BYTES = 1024 };

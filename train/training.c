@@ -106,7 +106,8 @@ static LutraStatus start_run(Run *run, LutraError *error) {
     const uint32_t batch = training->recipe.batch;
     const size_t trained = trained_images(training);
     const LutraExecutionSettings settings = {step_images(training), run->settings->threads,
-                                             run->settings->cpu_flags, LUTRA_RUN_TRAINING};
+                                             run->settings->cpu_flags, LUTRA_RUN_TRAINING,
+                                             training->recipe.rounding};
     LUTRA_TRY(lutra_alloc(&run->layer_steps, run->model->network.layer_count,
                           sizeof *run->layer_steps, error));
     LUTRA_TRY(lutra_alloc(&run->split, (size_t)training->train_images, sizeof *run->split, error));

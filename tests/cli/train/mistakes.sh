@@ -10,6 +10,7 @@ fails train net.ini -o m.h5
 fails train --data d.h5 -o m.h5
 fails train net.ini --data d.h5 -o m.h5 --epochs 0
 fails train net.ini --data d.h5 -o m.h5 --set loss=hinge
+fails train net.ini --data d.h5 -o m.h5 --rounding 17
 fails train net.ini --data d.h5 -o m.h5 --set epoch=3
 fails train net.ini --data d.h5 -o m.h5 --set epochs
 fails train net.ini --data d.h5 -o m.h5 --validation 64
