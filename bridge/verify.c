@@ -212,8 +212,8 @@ LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
     LUTRA_TRY_GOTO(status, lutra_encrypted_check(circuit, error));
     result->parameters = circuit->parameters[lutra_encrypted_parameter_index(circuit)];
     LUTRA_TRY_GOTO(status, allocate(result, circuit, count, error));
-    LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, &result->parameters,
-                                                 settings->noise_model, error));
+    LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, settings->noise_model,
+                                                 error));
     LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &backend, circuit,
                                                       &result->parameters, &prediction, error));
     LUTRA_TRY_GOTO(status, start_backend(result, &backend, settings, error));

@@ -190,7 +190,7 @@ static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index,
         const int64_t right = observer->values[index][i];
         const uint64_t difference = ((uint64_t)read - (uint64_t)right) & codes;
         const double expected = lutra_prediction_exact_rounding(
-            observer->prediction, observer->prediction->var_t2[input][i],
+            &observer->prediction->lookups[index], observer->prediction->var_t2[input][i],
             op->encoding.bits + dropped, dropped);
         layer->lookups += dropped;
         layer->wrong_boxes += difference != 0;

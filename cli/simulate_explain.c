@@ -45,16 +45,15 @@ static void rank_classes(uint32_t *ranked, const float *logits, uint32_t count) 
 
 static LutraStatus look_at(CliExplanation *known, LutraError *error) {
     const LutraCircuit *const circuit = known->circuit;
-    const LutraCryptoParameters *const set = lutra_prediction_parameters(circuit);
     LUTRA_TRY(check_image(known, error));
     LUTRA_TRY(lutra_simulate_image_values(&known->values, circuit, known->pixels, error));
     LUTRA_TRY(lutra_alloc(&known->readings, circuit->operation_count, sizeof *known->readings,
                           error));
     LUTRA_TRY(lutra_alloc(&known->ranked, circuit->class_count, sizeof(uint32_t), error));
     rank_classes(known->ranked, known->values.logits, circuit->class_count);
-    if (set != NULL) {
-        LUTRA_TRY(lutra_prediction_init(&known->prediction, circuit, set, LUTRA_NOISE_TFHE_RS,
-                                        error));
+    if (circuit->parameter_count > 0) {
+        LUTRA_TRY(
+            lutra_prediction_init(&known->prediction, circuit, LUTRA_NOISE_TFHE_RS, error));
         known->is_predicted = true;
     }
     for (uint32_t i = 0; i < circuit->operation_count; i++) {

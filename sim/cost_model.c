@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 #include "sim/crypto_cost.h"
+#include "sim/key_layout.h"
 #include "sim/operations.h"
-#include "sim/prediction.h"
 
 static const uint64_t GROUP_CACHE_BYTES = 2 << 20;
 static const uint64_t LARGEST_GROUP = 16;
@@ -57,6 +57,7 @@ uint64_t lutra_cost_group(const LutraCryptoParameters *set, uint64_t count, uint
 }
 
 LutraLookupCost lutra_cost_of_lookup(const LutraCryptoParameters *set,
+                                     const LutraCryptoParameters *from,
                                      const LutraMachineProfile *profile, uint64_t count,
                                      uint32_t threads) {
     LUTRA_ASSERT(count >= 1 && threads >= 1);
@@ -65,21 +66,31 @@ LutraLookupCost lutra_cost_of_lookup(const LutraCryptoParameters *set,
     const double byte = profile->key_byte / (double)lutra_cost_group(set, count, threads);
     const uint32_t level = set->pbs_level == 1 ? 0 : 1;
     const double keyswitch =
-        lutra_cost_keyswitch(set->glwe_dim << set->log2_poly, set->lwe_dim, set->ks_level);
+        lutra_cost_keyswitch(from->glwe_dim << from->log2_poly, set->lwe_dim, set->ks_level);
     const double cmux = lutra_cost_cmux(set->glwe_dim, set->log2_poly, set->pbs_level);
     return (LutraLookupCost){
         .keyswitch = load * (keyswitch * profile->keyswitch +
-                             (double)lutra_keyswitch_key_bytes(set) * byte),
+                             (double)lutra_keyswitch_key_bytes_from(set, from) * byte),
         .bootstrap = load * (set->lwe_dim * cmux *
                                  at_poly(profile->bootstrap[level], set->log2_poly) +
                              (double)lutra_bootstrap_key_bytes(set) * byte)};
 }
 
+static double cost_of_bootstrap_key(const LutraCryptoParameters *set,
+                                    const LutraMachineProfile *profile) {
+    return (double)lutra_bootstrap_key_bytes(set) / sizeof(uint64_t) *
+           at_poly(profile->bootstrap_key, set->log2_poly);
+}
+
+static double cost_of_keyswitch_key(const LutraCryptoParameters *set,
+                                    const LutraCryptoParameters *from,
+                                    const LutraMachineProfile *profile) {
+    return (double)lutra_keyswitch_key_bytes_from(set, from) / sizeof(uint64_t) *
+           profile->keyswitch_key;
+}
+
 double lutra_cost_of_keys(const LutraCryptoParameters *set, const LutraMachineProfile *profile) {
-    const double word = sizeof(uint64_t);
-    return (double)lutra_bootstrap_key_bytes(set) / word *
-               at_poly(profile->bootstrap_key, set->log2_poly) +
-           (double)lutra_keyswitch_key_bytes(set) / word * profile->keyswitch_key;
+    return cost_of_bootstrap_key(set, profile) + cost_of_keyswitch_key(set, set, profile);
 }
 
 /* ---- linear operations ---- */
@@ -124,7 +135,7 @@ typedef struct {
     LutraCircuitCost *cost;
     const LutraCircuit *circuit;
     const LutraMachineProfile *profile;
-    const LutraCryptoParameters *set;
+    LutraKeyLayout layout;
     uint32_t *readers; /* (operation_count) that have yet to read a result */
     bool *encrypted;   /* (operation_count) the result exists as ciphertexts */
     uint64_t alive;    /* bytes of ciphertexts */
@@ -134,8 +145,13 @@ static uint64_t elements_of(const Walk *walk, uint32_t index) {
     return lutra_shape_elements(walk->circuit->operations[index].shape);
 }
 
+/** The set under whose big key an operation's result stands. */
+static const LutraCryptoParameters *set_of_result(const Walk *walk, uint32_t index) {
+    return &walk->circuit->parameters[walk->layout.set_of_result[index]];
+}
+
 static uint64_t bytes_of(const Walk *walk, uint32_t index) {
-    return elements_of(walk, index) * lutra_ciphertext_bytes(walk->set);
+    return elements_of(walk, index) * lutra_ciphertext_bytes(set_of_result(walk, index));
 }
 
 static void allocate(Walk *walk, uint64_t bytes) {
@@ -166,10 +182,12 @@ static double linear_core_seconds(const Walk *walk, const LutraOperation *op) {
            streamed * profile->streaming;
 }
 
-/** Adds work on all words of ciphertexts, given what it is for one. */
-static void add_linear(Walk *walk, LutraOperationCost *cost, double core_seconds_of_word) {
+/** Adds work on all words of an operation's ciphertexts, given what it is for one. */
+static void add_linear(Walk *walk, uint32_t index, double core_seconds_of_word) {
+    LutraOperationCost *const cost = &walk->cost->operations[index];
     const uint32_t threads = walk->cost->threads;
-    const double words = (double)lutra_ciphertext_bytes(walk->set) / sizeof(uint64_t);
+    const double words =
+        (double)lutra_ciphertext_bytes(set_of_result(walk, index)) / sizeof(uint64_t);
     const double core_seconds = core_seconds_of_word * words *
                                 share_of_load(walk->profile, walk->profile->linear_alone, threads);
     cost->core_seconds += core_seconds;
@@ -177,9 +195,14 @@ static void add_linear(Walk *walk, LutraOperationCost *cost, double core_seconds
     walk->cost->linear_core_seconds += core_seconds;
 }
 
-static void add_lookups(Walk *walk, LutraOperationCost *cost, uint64_t count, uint32_t times) {
+static void add_lookups(Walk *walk, uint32_t index, uint64_t count, uint32_t times) {
+    LutraOperationCost *const cost = &walk->cost->operations[index];
     const uint32_t threads = walk->cost->threads;
-    const LutraLookupCost one = lutra_cost_of_lookup(walk->set, walk->profile, count, threads);
+    const LutraCircuit *const circuit = walk->circuit;
+    const uint32_t set = lutra_key_layout_lookup_set(&walk->layout, circuit, index);
+    const LutraLookupCost one = lutra_cost_of_lookup(
+        &circuit->parameters[set], set_of_result(walk, circuit->operations[index].inputs[0]),
+        walk->profile, count, threads);
     const double lookups = (double)count * times;
     cost->lookups += count * times;
     cost->core_seconds += lookups * (one.keyswitch + one.bootstrap);
@@ -189,12 +212,13 @@ static void add_lookups(Walk *walk, LutraOperationCost *cost, uint64_t count, ui
 }
 
 /** An operation that works in its input's ciphertexts if nobody else reads them. */
-static void take_input(Walk *walk, LutraOperationCost *cost, const LutraOperation *op) {
+static void take_input(Walk *walk, uint32_t index) {
+    const LutraOperation *const op = &walk->circuit->operations[index];
     if (walk->readers[op->inputs[0]] == 1) {
         walk->alive -= bytes_of(walk, op->inputs[0]);
         walk->encrypted[op->inputs[0]] = false;
     } else {
-        add_linear(walk, cost,
+        add_linear(walk, index,
                    (double)lutra_shape_elements(op->shape) * walk->profile->streaming);
     }
 }
@@ -218,24 +242,27 @@ static void walk_encrypted(Walk *walk, uint32_t index) {
         encrypt_input(walk, op->inputs[k]);
     }
     cost->ciphertext_bytes = bytes_of(walk, index);
-    const bool in_place = op->kind == LUTRA_OPERATION_TABLE || op->kind == LUTRA_OPERATION_ROUND ||
+    const bool same_key = walk->layout.set_of_result[index] ==
+                          walk->layout.set_of_result[op->inputs[0]]; /* as large as the input */
+    const bool in_place = (op->kind == LUTRA_OPERATION_TABLE && same_key) ||
+                          op->kind == LUTRA_OPERATION_ROUND ||
                           (op->kind == LUTRA_OPERATION_ADD && op->inputs[0] != op->inputs[1] &&
                            walk->readers[op->inputs[0]] == 1);
     if (in_place) {
-        take_input(walk, cost, op);
+        take_input(walk, index);
     }
     allocate(walk, bytes_of(walk, index));
     walk->encrypted[index] = true;
     if (op->kind == LUTRA_OPERATION_TABLE) {
-        add_lookups(walk, cost, elements, 1);
+        add_lookups(walk, index, elements, 1);
     } else if (op->kind != LUTRA_OPERATION_ROUND) {
-        add_linear(walk, cost, linear_core_seconds(walk, op));
+        add_linear(walk, index, linear_core_seconds(walk, op));
     } else if (op->u.round.mode == LUTRA_ROUNDING_EXACT && op->u.round.dropped_bits > 0) {
         const uint32_t bits = op->u.round.dropped_bits;
         allocate(walk, bytes_of(walk, index)); /* each bit is shifted out and subtracted */
         walk->alive -= bytes_of(walk, index);
-        add_lookups(walk, cost, elements, bits);
-        add_linear(walk, cost, 2.0 * bits * (double)elements * walk->profile->streaming);
+        add_lookups(walk, index, elements, bits);
+        add_linear(walk, index, 2.0 * bits * (double)elements * walk->profile->streaming);
     }
 }
 
@@ -269,35 +296,47 @@ static void walk_circuit(Walk *walk) {
     }
 }
 
+static void add_keys(Walk *walk) {
+    const LutraCryptoParameters *const sets = walk->circuit->parameters;
+    double core_seconds = 0.0;
+    for (uint32_t i = 0; i < walk->circuit->parameter_count; i++) {
+        core_seconds += cost_of_bootstrap_key(&sets[i], walk->profile);
+        walk->cost->key_bytes += lutra_bootstrap_key_bytes(&sets[i]);
+    }
+    for (uint32_t i = 0; i < walk->layout.keyswitch_count; i++) {
+        const LutraKeyswitchPair pair = walk->layout.keyswitches[i];
+        core_seconds += cost_of_keyswitch_key(&sets[pair.to], &sets[pair.from], walk->profile);
+        walk->cost->key_bytes += lutra_keyswitch_key_bytes_from(&sets[pair.to], &sets[pair.from]);
+    }
+    walk->cost->keygen_seconds = core_seconds / walk->cost->threads;
+}
+
 LutraStatus lutra_circuit_cost(LutraCircuitCost *cost, const LutraCircuit *circuit,
                                const LutraMachineProfile *profile, uint32_t threads,
                                LutraError *error) {
     LutraCircuitCost made = {.operation_count = circuit->operation_count, .threads = threads};
     Walk walk = {.cost = &made,
                  .circuit = circuit,
-                 .profile = profile,
-                 .set = circuit->parameter_count == 1 ? circuit->parameters
-                                                      : lutra_prediction_parameters(circuit)};
+                 .profile = profile};
     LutraStatus status = LUTRA_OK;
     LUTRA_ASSERT(threads >= 1);
-    if (walk.set == NULL) {
+    if (circuit->parameter_count == 0) {
         return lutra_error_set(error, LUTRA_EUNAVAILABLE,
-                               "'%s' does not have one set of crypto parameters for its encrypted "
-                               "tables: its cost cannot be predicted",
+                               "'%s' has no crypto parameters: its cost cannot be predicted",
                                circuit->name);
     }
     const uint32_t count = circuit->operation_count;
     LUTRA_TRY_GOTO(status, lutra_alloc(&made.operations, count, sizeof *made.operations, error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&walk.readers, count, sizeof *walk.readers, error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&walk.encrypted, count, sizeof *walk.encrypted, error));
+    LUTRA_TRY_GOTO(status, lutra_key_layout_init(&walk.layout, circuit, error));
     walk_circuit(&walk);
-    made.keygen_seconds = lutra_cost_of_keys(walk.set, profile) / threads;
-    made.key_bytes =
-        lutra_bootstrap_key_bytes(walk.set) + lutra_keyswitch_key_bytes(walk.set);
+    add_keys(&walk);
     made.memory_bytes = made.key_bytes + made.ciphertext_bytes;
     *cost = made;
     made = (LutraCircuitCost){0};
 done:
+    lutra_key_layout_deinit(&walk.layout);
     lutra_free(&walk.readers);
     lutra_free(&walk.encrypted);
     lutra_circuit_cost_deinit(&made);

@@ -43,7 +43,7 @@ typedef struct {
     double linear_core_seconds;
     double keygen_seconds;
     double encrypt_seconds;
-    uint64_t key_bytes;        /* bootstrap and keyswitch key */
+    uint64_t key_bytes;        /* all bootstrap and keyswitch keys */
     uint64_t input_bytes;      /* ciphertexts that the client sends */
     uint64_t ciphertext_bytes; /* most that are alive at once */
     uint64_t memory_bytes;     /* keys and those ciphertexts, without the program's own */
@@ -59,12 +59,14 @@ typedef struct {
  * bridge/tfhe/ does, so that their accumulators stay in a second-level cache of 2 MiB. */
 uint64_t lutra_cost_group(const LutraCryptoParameters *set, uint64_t count, uint32_t threads);
 
-/** Of each of `count` >= 1 look-ups that are done at once. */
+/** Of each of `count` >= 1 look-ups that are done at once, on ciphertexts under the big key of
+ * `from`: the set itself, or another one (key_layout.h). */
 LutraLookupCost lutra_cost_of_lookup(const LutraCryptoParameters *set,
+                                     const LutraCryptoParameters *from,
                                      const LutraMachineProfile *profile, uint64_t count,
                                      uint32_t threads);
 
-/** Core-seconds of generating both keys. */
+/** Core-seconds of generating the bootstrap key and the keyswitch key of a set. */
 double lutra_cost_of_keys(const LutraCryptoParameters *set, const LutraMachineProfile *profile);
 
 /** Multiply-adds of ciphertexts in a linear operation or convolution, by kind of weight. */
@@ -84,8 +86,8 @@ LutraLinearCounts lutra_cost_conv_counts(const LutraConvOperation *conv, LutraSh
  * @param      circuit  passed lutra_circuit_check
  * @param      profile  passed lutra_machine_profile_check
  * @param      threads  >= 1
- * @errors LUTRA_EUNAVAILABLE the encrypted tables do not have one common parameter set;
- *         LUTRA_ENOMEM
+ * @errors LUTRA_EUNAVAILABLE the circuit has no crypto parameters; LUTRA_EDATA as
+ *         lutra_key_layout_init; LUTRA_ENOMEM
  */
 LUTRA_MUST_CHECK LutraStatus lutra_circuit_cost(LutraCircuitCost *cost,
                                                 const LutraCircuit *circuit,

@@ -31,9 +31,14 @@ uint64_t lutra_bootstrap_key_bytes(const LutraCryptoParameters *set) {
     return word_bytes(rows * rows * set->lwe_dim * set->pbs_level << set->log2_poly);
 }
 
-uint64_t lutra_keyswitch_key_bytes(const LutraCryptoParameters *set) {
+uint64_t lutra_keyswitch_key_bytes_from(const LutraCryptoParameters *set,
+                                        const LutraCryptoParameters *from) {
     const uint64_t words = set->lwe_dim + 1;
-    return word_bytes(words * set->glwe_dim * set->ks_level << set->log2_poly);
+    return word_bytes(words * from->glwe_dim * set->ks_level << from->log2_poly);
+}
+
+uint64_t lutra_keyswitch_key_bytes(const LutraCryptoParameters *set) {
+    return lutra_keyswitch_key_bytes_from(set, set);
 }
 
 uint64_t lutra_ciphertext_bytes(const LutraCryptoParameters *set) {

@@ -30,6 +30,10 @@ uint64_t lutra_bootstrap_key_bytes(const LutraCryptoParameters *set);
 /** Bytes of the keyswitch key, k N l (n+1) words. */
 uint64_t lutra_keyswitch_key_bytes(const LutraCryptoParameters *set);
 
+/** The same from the big key of another set, `from`, to the small key of `set`. */
+uint64_t lutra_keyswitch_key_bytes_from(const LutraCryptoParameters *set,
+                                        const LutraCryptoParameters *from);
+
 /** Bytes of one ciphertext between operations (under the big key), k N + 1 words. */
 uint64_t lutra_ciphertext_bytes(const LutraCryptoParameters *set);
 

@@ -229,18 +229,18 @@ LutraStatus lutra_circuit_statistics(LutraCircuitStatistics *statistics,
         return lutra_error_set(error, LUTRA_EINVAL, "statistics need images and threads");
     }
     LUTRA_ASSERT(simulation->images <= images->count);
-    const LutraCryptoParameters *const set = lutra_prediction_parameters(circuit);
+    const bool is_predicted = circuit->parameter_count > 0;
     LutraStatus status = LUTRA_OK;
     LutraCircuitStatistics result = {.images = simulation->images};
     LutraPrediction prediction = {0};
     LutraLayerCounts counts = {0};
     LutraClearProgram *program = NULL;
-    if (set != NULL) {
-        LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, set,
-                                                     settings->noise_model, error));
+    if (is_predicted) {
+        LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, settings->noise_model,
+                                                     error));
     }
     LUTRA_TRY_GOTO(status, lutra_layer_counts_init(&counts, circuit, simulation,
-                                                   set == NULL ? NULL : &prediction,
+                                                   is_predicted ? &prediction : NULL,
                                                    settings->threads, settings->memory_bytes,
                                                    error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&result.layers, counts.layer_count,

@@ -101,8 +101,15 @@ double lutra_noise_bootstrap_of(const LutraCryptoParameters *set, LutraNoiseMode
 
 LutraNoiseBreakdown lutra_noise_of_lookup(const LutraCryptoParameters *set, LutraNoiseModel model,
                                           double input_var_t2, uint32_t precision_bits) {
+    return lutra_noise_of_lookup_from(set, set, model, input_var_t2, precision_bits);
+}
+
+LutraNoiseBreakdown lutra_noise_of_lookup_from(const LutraCryptoParameters *set,
+                                               const LutraCryptoParameters *from,
+                                               LutraNoiseModel model, double input_var_t2,
+                                               uint32_t precision_bits) {
     LutraNoiseBreakdown noise = {.input_var_t2 = input_var_t2};
-    noise.keyswitch_var_t2 = lutra_noise_keyswitch(model, set->glwe_dim << set->log2_poly,
+    noise.keyswitch_var_t2 = lutra_noise_keyswitch(model, from->glwe_dim << from->log2_poly,
                                                    set->ks_level, set->ks_base_log, set->lwe_std);
     noise.modulus_switch_var_t2 = lutra_noise_modulus_switch(
         model, (LutraModulusSwitch)set->modulus_switch, set->lwe_dim, set->log2_poly);

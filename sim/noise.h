@@ -91,6 +91,13 @@ typedef struct {
 LutraNoiseBreakdown lutra_noise_of_lookup(const LutraCryptoParameters *set, LutraNoiseModel model,
                                           double input_var_t2, uint32_t precision_bits);
 
+/** The same for inputs under the big key of another set, `from`, whose dimension the keyswitch sums
+ * up; with `from` = `set` it is lutra_noise_of_lookup. */
+LutraNoiseBreakdown lutra_noise_of_lookup_from(const LutraCryptoParameters *set,
+                                               const LutraCryptoParameters *from,
+                                               LutraNoiseModel model, double input_var_t2,
+                                               uint32_t precision_bits);
+
 /* --- variance and error ----------------------------------------------------------------------- */
 
 /**

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/key_layout.h"
 #include "sim/prediction.h"
 
 void lutra_noise_settings_default(LutraNoiseSettings *settings) {
@@ -71,16 +72,17 @@ static LutraStatus plan_reads(LutraNoisyOperation *noisy, const LutraNoisePlan *
             if (prediction == NULL) {
                 continue;
             }
+            const LutraLookupNoise *const noise = &prediction->lookups[index];
             double var_t2 = largest_variance(prediction->var_t2[op->inputs[0]], plane, c);
             if (!is_table) {
                 /* digits already taken off have added a bootstrap each; the digit is then moved up
                  * to the top of the torus */
-                var_t2 = ldexp(var_t2 + part * prediction->bootstrap_var_t2,
+                var_t2 = ldexp(var_t2 + part * noise->bootstrap_var_t2,
                                2 * (int)(x->encoding.bits - part));
             }
             read->wrong = 0.0;
-            read->deviation = sqrt(var_t2 + prediction->lookup_var_t2);
-            read->bias = plan->is_centered ? 0.0 : ldexp(0.25, -(int)plan->log2_poly);
+            read->deviation = sqrt(var_t2 + noise->lookup_var_t2);
+            read->bias = noise->lookup_bias;
         }
     }
     return LUTRA_OK;
@@ -160,10 +162,33 @@ static LutraStatus plan_operations(LutraNoisePlan *plan, const LutraCircuit *cir
     return LUTRA_OK;
 }
 
+/** Sources of one operation; of values that never are ciphertexts they are never drawn. */
+static LutraNoiseSources sources_of(const LutraKeyLayout *layout, const LutraCircuit *circuit,
+                                    uint32_t index, LutraNoiseModel model) {
+    const LutraCryptoParameters *const own = &circuit->parameters[layout->set_of_result[index]];
+    LutraNoiseSources sources = {.fresh_deviation = sqrt(lutra_noise_fresh(own))};
+    const LutraOperation *const op = &circuit->operations[index];
+    if (lutra_operation_pbs(op) == 0) {
+        return sources;
+    }
+    const LutraCryptoParameters *const from =
+        &circuit->parameters[layout->set_of_result[op->inputs[0]]];
+    const LutraCryptoParameters *const set =
+        &circuit->parameters[lutra_key_layout_lookup_set(layout, circuit, index)];
+    const LutraNoiseBreakdown noise = lutra_noise_of_lookup_from(set, from, model, 0.0, 0);
+    sources.log2_poly = set->log2_poly;
+    sources.is_centered = set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED;
+    sources.keyswitch_deviation = sqrt(noise.keyswitch_var_t2);
+    sources.modulus_switch_deviation = sqrt(noise.modulus_switch_var_t2);
+    sources.bootstrap_deviation = sqrt(lutra_noise_bootstrap_of(set, model));
+    return sources;
+}
+
 LutraStatus lutra_noise_plan_init(LutraNoisePlan *plan, const LutraCircuit *circuit,
                                   const LutraNoiseSettings *settings, LutraError *error) {
     LutraStatus status = LUTRA_OK;
     LutraPrediction prediction = {0};
+    LutraKeyLayout layout = {0};
     LutraNoisePlan made = {.settings = *settings, .operation_count = circuit->operation_count};
     memset(plan, 0, sizeof *plan);
     LUTRA_TRY(check_settings(circuit, settings, error));
@@ -173,24 +198,20 @@ LutraStatus lutra_noise_plan_init(LutraNoisePlan *plan, const LutraCircuit *circ
         if (settings->p_error > 0.0) {
             LUTRA_TRY_GOTO(status, plan_operations(&made, circuit, NULL, error));
         }
-    } else {
-        const LutraCryptoParameters *const set = &circuit->parameters[0];
-        const LutraNoiseBreakdown noise = lutra_noise_of_lookup(set, settings->model, 0.0, 0);
-        made.log2_poly = set->log2_poly;
-        made.is_centered = set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED;
-        made.fresh_deviation = sqrt(lutra_noise_fresh(set));
-        made.keyswitch_deviation = sqrt(noise.keyswitch_var_t2);
-        made.modulus_switch_deviation = sqrt(noise.modulus_switch_var_t2);
-        made.bootstrap_deviation = sqrt(lutra_noise_bootstrap_of(set, settings->model));
-        if (settings->kind == LUTRA_NOISE_LOOKUPS) {
-            LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, set,
-                                                         settings->model, error));
-            LUTRA_TRY_GOTO(status, plan_operations(&made, circuit, &prediction, error));
+    } else if (settings->kind == LUTRA_NOISE_SOURCES) {
+        LUTRA_TRY_GOTO(status, lutra_key_layout_init(&layout, circuit, error));
+        for (uint32_t i = 0; i < circuit->operation_count; i++) {
+            made.operations[i].sources = sources_of(&layout, circuit, i, settings->model);
         }
+    } else {
+        LUTRA_TRY_GOTO(status,
+                       lutra_prediction_init(&prediction, circuit, settings->model, error));
+        LUTRA_TRY_GOTO(status, plan_operations(&made, circuit, &prediction, error));
     }
     *plan = made;
     memset(&made, 0, sizeof made);
 done:
+    lutra_key_layout_deinit(&layout);
     lutra_prediction_deinit(&prediction);
     lutra_noise_plan_deinit(&made);
     return status;

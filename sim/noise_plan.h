@@ -49,6 +49,17 @@ typedef struct {
 /** Look-ups, tfhe-rs's formulas, rounded together, seed 1, repeat 0, all operations. */
 void lutra_noise_settings_default(LutraNoiseSettings *settings);
 
+/** Sources of noise of one operation, for `sources`: of its look-ups, and of its values if the
+ * client encrypts them. Deviations are fractions of the torus. */
+typedef struct {
+    uint32_t log2_poly;
+    bool is_centered; /* kind of modulus switch: cells are not half a tick low */
+    double fresh_deviation;
+    double keyswitch_deviation;
+    double modulus_switch_deviation;
+    double bootstrap_deviation;
+} LutraNoiseSources;
+
 /** Noise of one operation. */
 typedef struct {
     uint32_t parts;          /* look-ups of one element: 1 for a table, t for an exact rounding; 0:
@@ -56,6 +67,7 @@ typedef struct {
     LutraNoisyRead *reads;   /* lookups, p_error: (channels, parts), owned; NULL if parts is 0 */
     LutraNoisyRead *decodes; /* lookups: (channels) of values that the client decrypts, owned; or
                                 NULL */
+    LutraNoiseSources sources; /* sources only */
 } LutraNoisyOperation;
 
 /** Never changes after creation; threads may share it. */
@@ -63,13 +75,6 @@ typedef struct {
     LutraNoiseSettings settings;
     uint32_t operation_count;
     LutraNoisyOperation *operations; /* (operation_count), owned */
-    /* sources; deviations are fractions of the torus */
-    uint32_t log2_poly;
-    bool is_centered; /* kind of modulus switch: cells are not half a tick low */
-    double fresh_deviation;
-    double keyswitch_deviation;
-    double modulus_switch_deviation;
-    double bootstrap_deviation;
 } LutraNoisePlan;
 
 /**

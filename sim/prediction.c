@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/key_layout.h"
 #include "sim/operations.h"
 #include "sim/torus_rounding.h"
 
@@ -123,13 +124,13 @@ static void operation_variance(LutraPrediction *prediction, const LutraCircuit *
             for (size_t i = 0; i < count; i++) {
                 y[i] = x[i];
                 if (op->u.round.mode == LUTRA_ROUNDING_EXACT) {
-                    y[i] += op->u.round.dropped_bits * prediction->bootstrap_var_t2;
+                    y[i] += op->u.round.dropped_bits * prediction->lookups[index].bootstrap_var_t2;
                 }
             }
             break;
         case LUTRA_OPERATION_TABLE:
             for (size_t i = 0; i < count; i++) {
-                y[i] = prediction->bootstrap_var_t2;
+                y[i] = prediction->lookups[index].bootstrap_var_t2;
             }
             break;
         case LUTRA_OPERATION_INPUT:
@@ -151,54 +152,60 @@ static LutraStatus need_variance(LutraPrediction *prediction, const LutraCircuit
     return LUTRA_OK;
 }
 
-const LutraCryptoParameters *lutra_prediction_parameters(const LutraCircuit *circuit) {
-    const LutraCryptoParameters *set = NULL;
-    for (uint32_t i = 0; i < circuit->operation_count && circuit->parameter_count > 0; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        if (!lutra_operation_is_encrypted(op) || op->kind != LUTRA_OPERATION_TABLE) {
-            continue;
-        }
-        const LutraCryptoParameters *const own =
-            &circuit->parameters[op->u.table.parameter_index];
-        if (set != NULL && set != own) {
-            return NULL;
-        }
-        set = own;
-    }
-    return set;
-}
-
-LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircuit *circuit,
-                                  const LutraCryptoParameters *set, LutraNoiseModel model,
-                                  LutraError *error) {
-    *prediction = (LutraPrediction){
-        .operation_count = circuit->operation_count,
+/** Noise of the look-ups of one operation that has some. */
+static LutraLookupNoise lookup_noise(const LutraKeyLayout *layout, const LutraCircuit *circuit,
+                                     uint32_t index, LutraNoiseModel model) {
+    const uint32_t input = circuit->operations[index].inputs[0];
+    const LutraCryptoParameters *const from = &circuit->parameters[layout->set_of_result[input]];
+    const LutraCryptoParameters *const set =
+        &circuit->parameters[lutra_key_layout_lookup_set(layout, circuit, index)];
+    return (LutraLookupNoise){
         .bootstrap_var_t2 = lutra_noise_bootstrap_of(set, model),
-        .lookup_var_t2 = lutra_noise_of_lookup(set, model, 0.0, 0).total_var_t2,
+        .lookup_var_t2 = lutra_noise_of_lookup_from(set, from, model, 0.0, 0).total_var_t2,
         .lookup_bias = set->modulus_switch == LUTRA_MODULUS_SWITCH_STANDARD
                            ? ldexp(0.25, -(int)set->log2_poly)
                            : 0.0};
-    const double fresh_var_t2 = lutra_noise_fresh(set);
-    LutraStatus status = lutra_alloc(&prediction->var_t2, circuit->operation_count,
-                                     sizeof *prediction->var_t2, error);
-    for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        if (!lutra_operation_is_encrypted(op)) {
-            continue;
-        }
-        for (uint32_t k = 0; k < op->input_count && status == LUTRA_OK; k++) {
-            status = need_variance(prediction, circuit, op->inputs[k], fresh_var_t2, error);
-        }
-        if (status == LUTRA_OK) {
-            status = need_variance(prediction, circuit, i, 0.0, error);
-        }
-        if (status == LUTRA_OK) {
-            operation_variance(prediction, circuit, i);
+}
+
+/** Variances of one encrypted operation, and of what it reads if that was not known yet. */
+static LutraStatus predict_operation(LutraPrediction *prediction, const LutraKeyLayout *layout,
+                                     const LutraCircuit *circuit, uint32_t index,
+                                     LutraNoiseModel model, LutraError *error) {
+    const LutraOperation *const op = &circuit->operations[index];
+    for (uint32_t k = 0; k < op->input_count; k++) {
+        const uint32_t set = layout->set_of_result[op->inputs[k]];
+        LUTRA_TRY(need_variance(prediction, circuit, op->inputs[k],
+                                lutra_noise_fresh(&circuit->parameters[set]), error));
+    }
+    if (lutra_operation_pbs(op) > 0) {
+        prediction->lookups[index] = lookup_noise(layout, circuit, index, model);
+    }
+    LUTRA_TRY(need_variance(prediction, circuit, index, 0.0, error));
+    operation_variance(prediction, circuit, index);
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_prediction_init(LutraPrediction *prediction, const LutraCircuit *circuit,
+                                  LutraNoiseModel model, LutraError *error) {
+    const uint32_t count = circuit->operation_count;
+    LutraPrediction made = {.operation_count = count};
+    LutraKeyLayout layout = {0};
+    LutraStatus status = LUTRA_OK;
+    memset(prediction, 0, sizeof *prediction);
+    LUTRA_ASSERT(circuit->parameter_count > 0);
+    LUTRA_TRY_GOTO(status, lutra_key_layout_init(&layout, circuit, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made.var_t2, count, sizeof *made.var_t2, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made.lookups, count, sizeof *made.lookups, error));
+    for (uint32_t i = 0; i < count; i++) {
+        if (lutra_operation_is_encrypted(&circuit->operations[i])) {
+            LUTRA_TRY_GOTO(status, predict_operation(&made, &layout, circuit, i, model, error));
         }
     }
-    if (status != LUTRA_OK) {
-        lutra_prediction_deinit(prediction);
-    }
+    *prediction = made;
+    made = (LutraPrediction){0};
+done:
+    lutra_key_layout_deinit(&layout);
+    lutra_prediction_deinit(&made);
     return status;
 }
 
@@ -207,6 +214,7 @@ void lutra_prediction_deinit(LutraPrediction *prediction) {
         lutra_free(&prediction->var_t2[i]);
     }
     lutra_free(&prediction->var_t2);
+    lutra_free(&prediction->lookups);
     memset(prediction, 0, sizeof *prediction);
 }
 
@@ -240,8 +248,9 @@ LutraPredictedLookup lutra_prediction_lookup(const LutraPrediction *prediction,
         .table = lutra_word_table_of(&op->u.table, channel, x->encoding, op->encoding),
         .index = right,
         .off_centre = lutra_word_deviation(word, right, bits),
-        .var_t2 = prediction->var_t2[op->inputs[0]][element] + prediction->lookup_var_t2,
-        .bias = prediction->lookup_bias};
+        .var_t2 = prediction->var_t2[op->inputs[0]][element] +
+                  prediction->lookups[table].lookup_var_t2,
+        .bias = prediction->lookups[table].lookup_bias};
 }
 
 LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
@@ -263,14 +272,13 @@ LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
     return risk;
 }
 
-double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double var_t2,
+double lutra_prediction_exact_rounding(const LutraLookupNoise *noise, double var_t2,
                                        uint32_t bits, uint32_t dropped_bits) {
     double sum = 0.0;
     for (uint32_t i = 0; i < dropped_bits; i++) {
         /* Bit i is multiplied by 2^(bits - i) into the top place; a sign is a table of no bits. */
-        const double total = ldexp(var_t2 + i * prediction->bootstrap_var_t2,
-                                   2 * (int)(bits - i)) +
-                             prediction->lookup_var_t2;
+        const double total = ldexp(var_t2 + i * noise->bootstrap_var_t2, 2 * (int)(bits - i)) +
+                             noise->lookup_var_t2;
         sum += lutra_noise_p_error(total, 0);
     }
     return sum;
@@ -287,7 +295,8 @@ double lutra_prediction_roundings(const LutraPrediction *prediction, const Lutra
     const size_t elements = lutra_shape_elements(op->shape);
     double sum = 0.0;
     for (size_t i = 0; i < elements; i++) {
-        sum += lutra_prediction_exact_rounding(prediction, prediction->var_t2[op->inputs[0]][i],
+        sum += lutra_prediction_exact_rounding(&prediction->lookups[operation],
+                                              prediction->var_t2[op->inputs[0]][i],
                                                op->encoding.bits + dropped, dropped);
     }
     return sum;
@@ -300,6 +309,7 @@ double lutra_prediction_deviation_steps(const LutraPrediction *prediction,
     const LutraOperation *const x = &circuit->operations[input];
     const uint32_t dropped =
         x->kind == LUTRA_OPERATION_ROUND ? x->u.round.dropped_bits : 0;
-    const double var_t2 = prediction->var_t2[input][element] + prediction->lookup_var_t2;
+    const double var_t2 =
+        prediction->var_t2[input][element] + prediction->lookups[table].lookup_var_t2;
     return ldexp(sqrt(var_t2), (int)(x->encoding.bits + dropped + 1));
 }

@@ -13,30 +13,32 @@
 #include "sim/noise.h"
 #include "sim/torus_lookup.h"
 
+/** What the look-ups of one operation add, by the set that they use and the key they read. */
+typedef struct {
+    double bootstrap_var_t2; /* of their results */
+    double lookup_var_t2;    /* what keyswitch and modulus switch add to their inputs */
+    double lookup_bias;      /* by how much cells lie too low: 1 / (4 N) for the standard modulus
+                                switch, 0 for the centred */
+} LutraLookupNoise;
+
 typedef struct {
     uint32_t operation_count;
     double **var_t2; /* [operation][element], owned; NULL for operations that stay in the clear
                         and are read by none that is encrypted */
-    double bootstrap_var_t2;
-    double lookup_var_t2; /* what keyswitch and modulus switch add to a look-up's input */
-    double lookup_bias;   /* by how much cells lie too low: 1 / (4 N) for the standard modulus
-                             switch, 0 for the centred */
+    LutraLookupNoise *lookups; /* [operation], owned; zeros where there are no look-ups */
 } LutraPrediction;
-
-/** The set that every encrypted table of a circuit uses; NULL if there is none or several. */
-const LutraCryptoParameters *lutra_prediction_parameters(const LutraCircuit *circuit);
 
 /**
  * Variance of every encrypted value: fresh for encrypted inputs, the bootstrap's for table
  * results, sums of w^2 * var in between.
  *
  * @param[out] prediction  deinit it; zeroed on error
- * @param      set         the one parameter set in use
+ * @param      circuit     has crypto parameters, and sums of one set's results (key_layout.h)
  * @assumes  noises are independent. A value that reaches one sum by two ways is counted as two
+ * @errors LUTRA_EDATA as lutra_key_layout_init; LUTRA_ENOMEM
  */
 LUTRA_MUST_CHECK LutraStatus lutra_prediction_init(LutraPrediction *prediction,
                                                    const LutraCircuit *circuit,
-                                                   const LutraCryptoParameters *set,
                                                    LutraNoiseModel model, LutraError *error);
 
 void lutra_prediction_deinit(LutraPrediction *prediction);
@@ -50,7 +52,7 @@ typedef struct {
     int64_t index;        /* what the table should read: any integer, taken modulo the torus */
     double off_centre;    /* exact value minus the centre of its cell, fraction of the torus */
     double var_t2;        /* all noise up to the blind rotation */
-    double bias;          /* LutraPrediction.lookup_bias */
+    double bias;          /* LutraLookupNoise.lookup_bias */
 } LutraPredictedLookup;
 
 /**
@@ -75,10 +77,11 @@ LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup);
 
 /** Probability that one of `dropped_bits` sign look-ups of an exact rounding is wrong, summed.
  *
+ * @param noise   of the rounding's look-ups
  * @param var_t2  of the value before the rounding
  * @param bits    p of the value before the rounding
  */
-double lutra_prediction_exact_rounding(const LutraPrediction *prediction, double var_t2,
+double lutra_prediction_exact_rounding(const LutraLookupNoise *noise, double var_t2,
                                        uint32_t bits, uint32_t dropped_bits);
 
 /** The same, over all elements of an encrypted exact rounding; 0 for any other operation. */

@@ -36,22 +36,23 @@ static LutraWordLookup look_up_displaced(const LutraTorusNoise *noise,
 /** Keyswitch, modulus switch, blind rotation, each with its own noise. */
 static LutraWordLookup look_up_sources(const LutraTorusNoise *noise, const LutraLookupPlace *place,
                                        const LutraWordTable *table, uint64_t word) {
-    const LutraNoisePlan *const plan = noise->plan;
+    const LutraNoiseSources *const sources =
+        &noise->plan->operations[place->operation].sources;
     const uint64_t switched =
-        draw(noise, LUTRA_STREAM_MODULUS_SWITCH, place, plan->modulus_switch_deviation);
+        draw(noise, LUTRA_STREAM_MODULUS_SWITCH, place, sources->modulus_switch_deviation);
     uint64_t input = lutra_word_table_input(table, word) +
-                     draw(noise, LUTRA_STREAM_KEYSWITCH, place, plan->keyswitch_deviation);
-    if (plan->is_centered) { /* rounding to ticks puts cells half a tick low; this corrects it */
-        input -= UINT64_C(1) << (62 - plan->log2_poly);
+                     draw(noise, LUTRA_STREAM_KEYSWITCH, place, sources->keyswitch_deviation);
+    if (sources->is_centered) { /* rounding to ticks puts cells half a tick low; this corrects it */
+        input -= UINT64_C(1) << (62 - sources->log2_poly);
     }
-    const uint64_t ticks = UINT64_C(2) << plan->log2_poly;
+    const uint64_t ticks = UINT64_C(2) << sources->log2_poly;
     const uint64_t tick =
-        plan->settings.rounds_separately
-            ? (lutra_word_switch_modulus(input, plan->log2_poly) +
-               lutra_word_switch_modulus(switched, plan->log2_poly)) % ticks
-            : lutra_word_switch_modulus(input + switched, plan->log2_poly);
-    LutraWordLookup found = lutra_word_read_tick(table, tick, plan->log2_poly);
-    found.word += draw(noise, LUTRA_STREAM_BOOTSTRAP, place, plan->bootstrap_deviation);
+        noise->plan->settings.rounds_separately
+            ? (lutra_word_switch_modulus(input, sources->log2_poly) +
+               lutra_word_switch_modulus(switched, sources->log2_poly)) % ticks
+            : lutra_word_switch_modulus(input + switched, sources->log2_poly);
+    LutraWordLookup found = lutra_word_read_tick(table, tick, sources->log2_poly);
+    found.word += draw(noise, LUTRA_STREAM_BOOTSTRAP, place, sources->bootstrap_deviation);
     return found;
 }
 
@@ -73,7 +74,8 @@ uint64_t lutra_torus_noisy_encryption(const LutraTorusNoise *noise, uint32_t ope
         return word;
     }
     const LutraLookupPlace place = {.operation = operation, .element = element};
-    return word + draw(noise, LUTRA_STREAM_ENCRYPT, &place, noise->plan->fresh_deviation);
+    return word + draw(noise, LUTRA_STREAM_ENCRYPT, &place,
+                       noise->plan->operations[operation].sources.fresh_deviation);
 }
 
 uint64_t lutra_torus_noisy_decryption(const LutraTorusNoise *noise, uint32_t operation,

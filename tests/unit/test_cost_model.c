@@ -64,16 +64,16 @@ static void groups_fit_the_cache_and_the_threads(void **state) {
 static void a_lookup_is_keyswitch_bootstrap_and_its_part_of_the_keys(void **state) {
     (void)state;
     const LutraMachineProfile profile = round_profile();
-    LutraLookupCost cost = lutra_cost_of_lookup(&SET, &profile, 64, 4);
+    LutraLookupCost cost = lutra_cost_of_lookup(&SET, &SET, &profile, 64, 4);
     check_relative(cost.keyswitch, KS * 1e-9 + KEYSWITCH_KEY * 1e-10 / 16);
     check_relative(cost.bootstrap, 10.0 * CMUX * 2e-9 + BOOTSTRAP_KEY * 1e-10 / 16);
     /* two of four threads: a third of the way from alone to all */
-    cost = lutra_cost_of_lookup(&SET, &profile, 100, 2);
+    cost = lutra_cost_of_lookup(&SET, &SET, &profile, 100, 2);
     check_relative(cost.keyswitch, 0.6 * (KS * 1e-9 + KEYSWITCH_KEY * 1e-10 / 13));
     /* one look-up keeps one thread busy */
-    cost = lutra_cost_of_lookup(&SET, &profile, 1, 4);
+    cost = lutra_cost_of_lookup(&SET, &SET, &profile, 1, 4);
     check_relative(cost.keyswitch, 0.4 * (KS * 1e-9 + KEYSWITCH_KEY * 1e-10));
-    cost = lutra_cost_of_lookup(&SET, &profile, 8 * 16, 8);
+    cost = lutra_cost_of_lookup(&SET, &SET, &profile, 8 * 16, 8);
     check_relative(cost.keyswitch, KS * 1e-9 + KEYSWITCH_KEY * 1e-10 / 16);
 }
 
@@ -95,7 +95,7 @@ static void polynomials_between_and_beyond_measured_ones(void **state) {
     LutraCryptoParameters set = SET;
     set.pbs_level = 3; /* counts as two */
     const double transforms = 2 * 3 * 2304 + 2 * 2304 + 4 * 3 * 256;
-    check_relative(lutra_cost_of_lookup(&set, &profile, 64, 4).bootstrap,
+    check_relative(lutra_cost_of_lookup(&set, &set, &profile, 64, 4).bootstrap,
                    10.0 * transforms * 3e-9 + 3.0 * BOOTSTRAP_KEY * 1e-10 / 16);
 }
 

@@ -86,8 +86,7 @@ static void variances_are_sums_of_squares(void **state) {
     LutraCircuit circuit;
     build(&circuit);
     LutraPrediction prediction;
-    check_status(lutra_prediction_init(&prediction, &circuit, &circuit.parameters[0],
-                                       LUTRA_NOISE_TFHE_RS, NULL),
+    check_status(lutra_prediction_init(&prediction, &circuit, LUTRA_NOISE_TFHE_RS, NULL),
                  LUTRA_OK, NULL);
     const LutraLinearOperation *const first = &circuit.operations[1].u.linear;
     const LutraLinearOperation *const second = &circuit.operations[3].u.linear;
@@ -102,7 +101,7 @@ static void variances_are_sums_of_squares(void **state) {
     const double bootstrap = lutra_noise_bootstrap_of(&circuit.parameters[0], LUTRA_NOISE_TFHE_RS);
     const LutraNoiseBreakdown lookup =
         lutra_noise_of_lookup(&circuit.parameters[0], LUTRA_NOISE_TFHE_RS, 0.0, 6);
-    check_close(prediction.lookup_var_t2 / lookup.total_var_t2, 1.0, 1e-12);
+    check_close(prediction.lookups[2].lookup_var_t2 / lookup.total_var_t2, 1.0, 1e-12);
     check_close(prediction.var_t2[1][0] / (squares[0] * fresh), 1.0, 1e-12);
     check_close(prediction.var_t2[2][0] / bootstrap, 1.0, 1e-12);
     check_close(prediction.var_t2[3][0] / (squares[1] * bootstrap), 1.0, 1e-12);
@@ -132,8 +131,7 @@ static void variances_follow_every_kind_of_operation(void **state) {
     builder_finish(&builder, &circuit);
     add_parameters(&circuit);
     LutraPrediction prediction;
-    check_status(lutra_prediction_init(&prediction, &circuit, &circuit.parameters[0],
-                                       LUTRA_NOISE_TFHE_RS, NULL),
+    check_status(lutra_prediction_init(&prediction, &circuit, LUTRA_NOISE_TFHE_RS, NULL),
                  LUTRA_OK, NULL);
     int32_t units[6][128];
     const int32_t *values[6];
@@ -159,7 +157,7 @@ static void variances_follow_every_kind_of_operation(void **state) {
             const double expected = units[i][e] * fresh;
             check_close(prediction.var_t2[i][e], expected, 1e-12 * expected);
             if (i == 4) {
-                const double rounded = expected + DROPPED * prediction.bootstrap_var_t2;
+                const double rounded = expected + DROPPED * prediction.lookups[5].bootstrap_var_t2;
                 check_close(prediction.var_t2[5][e], rounded, 1e-12 * rounded);
             }
         }
@@ -171,12 +169,12 @@ static void variances_follow_every_kind_of_operation(void **state) {
 /* Each dropped bit is a table of no bits, read where the bit has been moved to the top. */
 static void exact_rounding_risks_one_sign_per_bit(void **state) {
     (void)state;
-    const LutraPrediction prediction = {.bootstrap_var_t2 = 3e-9, .lookup_var_t2 = 2e-3};
+    const LutraLookupNoise noise = {.bootstrap_var_t2 = 3e-9, .lookup_var_t2 = 2e-3};
     const double first = lutra_noise_p_error(64 * 64 * 1e-6 + 2e-3, 0);
     const double second = lutra_noise_p_error(32 * 32 * (1e-6 + 3e-9) + 2e-3, 0);
-    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 0), 0.0, 0.0);
-    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 1), first, 1e-12 * first);
-    check_close(lutra_prediction_exact_rounding(&prediction, 1e-6, 6, 2), first + second,
+    check_close(lutra_prediction_exact_rounding(&noise, 1e-6, 6, 0), 0.0, 0.0);
+    check_close(lutra_prediction_exact_rounding(&noise, 1e-6, 6, 1), first, 1e-12 * first);
+    check_close(lutra_prediction_exact_rounding(&noise, 1e-6, 6, 2), first + second,
                 1e-12 * first);
 }
 
