@@ -205,6 +205,7 @@ void lutra_circuit_deinit(LutraCircuit *circuit);
  *     codes and table entries lie in their encoding; a table has 2^p entries, p = its input's bits;
  *   - static_range contains lutra_operation_static_range and lies in int32_t, also while a rounding
  *     adds its offset and half a step;
+ *   - results that meet in a sum come from tables of one crypto parameter set (key_layout.h);
  *   - operations in the clear are a prefix or a suffix: no encrypted value needs a value in the
  *     clear that was decrypted before.
  *

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/key_layout.h"
 #include "sim/operations.h"
 
 enum { MAX_EXTENT = 1 << 16, MAX_KERNEL = 1 << 12 };
@@ -376,7 +377,12 @@ LutraStatus lutra_circuit_check(const LutraCircuit *circuit, LutraError *error) 
     LUTRA_TRY_GOTO(status, lutra_alloc(&check.used, circuit->operation_count, sizeof(bool), error));
     LUTRA_TRY_GOTO(status,
                    lutra_alloc(&check.decrypted, circuit->operation_count, sizeof(bool), error));
-    status = check_operations(&check);
+    LUTRA_TRY_GOTO(status, check_operations(&check));
+    if (circuit->parameter_count > 1) {
+        LutraKeyLayout layout;
+        status = lutra_key_layout_init(&layout, circuit, error);
+        lutra_key_layout_deinit(&layout);
+    }
 done:
     lutra_free(&check.used);
     lutra_free(&check.decrypted);

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The look-ups of a circuit as patterns for the search in parameters.h. */
+/* Sets for the look-ups of a circuit, by the searches of parameters.h and partition.h. */
 #include "sim/circuit_parameters.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "sim/parameters.h"
+#include "sim/partition.h"
 
 enum { FEWEST_ADVISED_BITS = 2, MOST_NORM_STEPS = 40, GLOBAL_STEPS = 20 };
 
-/* The look-ups of a circuit as patterns: at most two for each table. */
-typedef struct {
-    LutraLookupPattern *items;
-    uint64_t *lookups; /* of each, per image */
-    size_t count;
-} Patterns;
-
-/* Everything that one choice needs; nothing is owned. */
+/* Everything that one choice needs. */
 typedef struct {
     const LutraCircuit *circuit;
     LutraParametersChoice *choice;
-    Patterns *patterns;
+    LutraCircuitLookups lookups;
+    LutraLookupPattern *patterns; /* (lookups.count) scratch, owned */
+    LutraCryptoParameters *sets;  /* (class_count) tried last, owned */
+    LutraCryptoParameters *best;  /* (class_count), owned */
+    LutraParameterSearch *partition_search; /* NULL with one class */
     LutraParametersSettings settings;
     LutraError *error;
 } Search;
@@ -33,67 +32,43 @@ static bool is_encrypted_table(const LutraOperation *operation) {
     return operation->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(operation);
 }
 
-/*
- * An exact rounding shifts digit i (from the lowest) of a p-bit sum up to the padding bit: its
- * noise grows by 2^(p-i), the margin is a quarter of the torus, and each digit taken off adds the
- * noise of a bootstrap. Digit 0 has the most of what came in, digit 1 the most of what digit 0
- * added.
- */
-static void add_digits(Patterns *patterns, const LutraWeightNorm *norm, uint32_t sum_bits,
-                       uint64_t lookups) {
-    const double scale = ldexp(1.0, 2 * (int)sum_bits);
-    patterns->lookups[patterns->count] = lookups;
-    patterns->items[patterns->count++] = (LutraLookupPattern){
-        0, (square(norm->from_tables) + 0.25) * scale, square(norm->from_client) * scale};
-}
-
-static void add_table(Patterns *patterns, const LutraCircuit *circuit, uint32_t index,
-                      const LutraWeightNorm *norm, uint32_t most_bits) {
-    const LutraOperation *table = &circuit->operations[index];
-    const LutraOperation *before = &circuit->operations[table->inputs[0]];
-    double taken_off = 0.0;
-    if (before->kind == LUTRA_OPERATION_ROUND && !before->in_clear &&
-        before->u.round.mode == LUTRA_ROUNDING_EXACT && before->u.round.dropped_bits > 0) {
-        taken_off = before->u.round.dropped_bits;
-        add_digits(patterns, norm, before->encoding.bits + before->u.round.dropped_bits,
-                   lutra_operation_pbs(before));
-    }
-    const uint32_t bits = before->encoding.bits < most_bits ? before->encoding.bits : most_bits;
-    patterns->lookups[patterns->count] = lutra_operation_pbs(table);
-    patterns->items[patterns->count++] = (LutraLookupPattern){
-        bits, square(norm->from_tables) + taken_off, square(norm->from_client)};
-}
-
-static LutraStatus list_patterns(Patterns *patterns, const LutraCircuit *circuit,
-                                 const LutraWeightNorm *norms, uint32_t most_bits,
-                                 LutraError *error) {
-    if (patterns->items == NULL) {
-        const size_t most = (2 * (size_t)circuit->operation_count) + 1;
-        LUTRA_TRY(lutra_alloc(&patterns->lookups, most, sizeof *patterns->lookups, error));
-        LUTRA_TRY(lutra_alloc(&patterns->items, most, sizeof *patterns->items, error));
-    }
-    patterns->count = 0;
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        if (is_encrypted_table(&circuit->operations[i])) {
-            add_table(patterns, circuit, i, &norms[i], most_bits);
+/** The circuit's patterns, tables reading at most so many bits, and noise `factor` times as much. */
+static void list_patterns(Search *search, uint32_t most_bits, double factor) {
+    for (size_t i = 0; i < search->lookups.count; i++) {
+        LutraLookupPattern *const pattern = &search->patterns[i];
+        *pattern = search->lookups.items[i].pattern;
+        pattern->var_factor *= factor;
+        pattern->fresh_factor *= factor; /* all there is before a first table */
+        if (pattern->precision_bits > most_bits) {
+            pattern->precision_bits = most_bits;
         }
     }
-    return LUTRA_OK;
 }
 
-static double output_error(const LutraCryptoParameters *set, const LutraCircuit *circuit,
-                           const LutraWeightNorm *norm, LutraNoiseModel model) {
-    const LutraOperation *output = &circuit->operations[circuit->operation_count - 1];
-    const double variance = (square(norm->from_tables) * lutra_noise_bootstrap_of(set, model)) +
-                            (square(norm->from_client) * lutra_noise_fresh(set));
-    return variance > 0.0 ? lutra_noise_p_error(variance, output->encoding.bits) : 0.0;
+/** Of the sums that are decrypted; without tables behind them fresh noise is all. */
+static LutraLookupPattern output_pattern(const Search *search) {
+    const uint32_t last = search->circuit->operation_count - 1;
+    const LutraWeightNorm *const norm = &search->choice->norms[last];
+    return (LutraLookupPattern){search->circuit->operations[last].encoding.bits,
+                                square(norm->from_tables), square(norm->from_client)};
+}
+
+static double output_variance(const Search *search, const LutraCryptoParameters *set) {
+    const LutraLookupPattern pattern = output_pattern(search);
+    return (pattern.var_factor * lutra_noise_bootstrap_of(set, search->settings.noise_model)) +
+           (pattern.fresh_factor * lutra_noise_fresh(set));
+}
+
+static double output_error(const Search *search, const LutraCryptoParameters *set) {
+    const double variance = output_variance(search, set);
+    return variance > 0.0 ? lutra_noise_p_error(variance, output_pattern(search).precision_bits)
+                          : 0.0;
 }
 
 /* LUTRA_EINFEASIBLE is an answer here, not a failure. */
-static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Patterns *patterns,
-                              const LutraParametersSettings *settings, LutraError *error) {
-    const LutraStatus status =
-        lutra_parameters_choose(set, patterns->items, patterns->count, settings, error);
+static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Search *search) {
+    const LutraStatus status = lutra_parameters_choose(
+        set, search->patterns, search->lookups.count, &search->settings, search->error);
     *found = status == LUTRA_OK;
     return status == LUTRA_EINFEASIBLE ? LUTRA_OK : status;
 }
@@ -102,71 +77,90 @@ static LutraStatus try_choose(LutraCryptoParameters *set, bool *found, const Pat
  * Sums that are decrypted without a last look-up stand at their full width: what comes out of the
  * bootstraps must be quiet enough for them. If it is not, asks for a larger norm until it is.
  */
-static LutraStatus improve_output(LutraCryptoParameters *set, LutraParametersChoice *choice,
-                                  Patterns *patterns, const LutraCircuit *circuit,
-                                  const LutraParametersSettings *settings, LutraError *error) {
-    const LutraWeightNorm *norm = &choice->norms[circuit->operation_count - 1];
+static LutraStatus improve_output(LutraCryptoParameters *set, Search *search) {
     bool found = true;
-    choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
-    for (int i = 0; i < MOST_NORM_STEPS && choice->output_p_error > choice->p_error; i++) {
+    double factor = 1.0;
+    for (int i = 0; i < MOST_NORM_STEPS && output_error(search, set) > search->choice->p_error;
+         i++) {
         LutraCryptoParameters better;
-        for (size_t k = 0; k < patterns->count; k++) {
-            patterns->items[k].var_factor *= 2.0;
-            patterns->items[k].fresh_factor *= 2.0; /* all there is before a first table */
-        }
-        LUTRA_TRY(try_choose(&better, &found, patterns, settings, error));
+        factor *= 2.0;
+        list_patterns(search, UINT32_MAX, factor);
+        LUTRA_TRY(try_choose(&better, &found, search));
         if (!found) {
             return LUTRA_OK; /* the report tells what is left */
         }
         *set = better;
-        choice->output_p_error = output_error(set, circuit, norm, settings->noise_model);
     }
     return LUTRA_OK;
 }
 
-/* The worst look-up with the circuit's own norms: what was asked for may have been larger. */
-static double worst_error(const LutraCryptoParameters *set, const Patterns *patterns,
-                          LutraNoiseModel model) {
-    double worst = 0.0;
-    for (size_t i = 0; i < patterns->count; i++) {
-        worst = fmax(worst, lutra_parameters_noise(set, &patterns->items[i], model).p_error);
-    }
-    return worst;
-}
-
-/* What the set makes of one image: wrong look-ups, and that it meets any, or a wrong decryption. */
-static void sum_errors(LutraParametersChoice *choice, const LutraCryptoParameters *set,
-                       const LutraCircuit *circuit, const Patterns *patterns,
-                       LutraNoiseModel model) {
+/* What the sets make of one image: the worst look-ups, how many are wrong, and that it meets any, or
+ * a wrong decryption. With one set the worst look-up by the circuit's own norms is written into it:
+ * what was asked for may have been larger. */
+static void sum_errors(Search *search) {
+    LutraParametersChoice *const choice = search->choice;
+    const LutraCircuit *const circuit = search->circuit;
+    const LutraCircuitLookups *const lookups = &search->lookups;
     const LutraShape output = circuit->operations[circuit->operation_count - 1].shape;
+    double worst = 0.0;
+    choice->output_p_error = output_error(search, &search->sets[lookups->output_source]);
     double log_right = (double)lutra_shape_elements(output) * log1p(-choice->output_p_error);
     choice->expected_wrong = 0.0;
-    for (size_t i = 0; i < patterns->count; i++) {
-        const double p = lutra_parameters_noise(set, &patterns->items[i], model).p_error;
-        choice->expected_wrong += (double)patterns->lookups[i] * p;
-        log_right += (double)patterns->lookups[i] * log1p(-p);
+    for (size_t i = 0; i < lookups->count; i++) {
+        const LutraCircuitLookup *const lookup = &lookups->items[i];
+        const double p =
+            lutra_circuit_lookup_error(lookup, search->sets, search->settings.noise_model);
+        worst = fmax(worst, p);
+        choice->expected_wrong += (double)lookup->count * p;
+        log_right += (double)lookup->count * log1p(-p);
     }
     choice->global_p_error = -expm1(log_right);
+    choice->cost = lutra_circuit_lookups_cost(lookups, search->sets);
+    if (lookups->class_count == 1) {
+        search->sets[0].p_error = worst;
+    }
 }
 
-/* The cheapest set that keeps settings.p_error in every look-up; *found without one stays false. */
-static LutraStatus choose_local(LutraCryptoParameters *set, bool *found, Search *search) {
+/** From one set for all classes to one for each. */
+static LutraStatus divide(Search *search) {
+    const LutraCryptoParameters *const single = &search->sets[0];
+    const LutraLookupPattern output = output_pattern(search);
+    const LutraPartitionDemand demand = {
+        .p_error = search->settings.p_error,
+        .output = output,
+        .output_var_t2 =
+            fmax(output_variance(search, single),
+                 lutra_noise_variance_bound(output.precision_bits, search->settings.p_error)),
+        .modulus_switch = search->settings.modulus_switch,
+        .largest_log2_poly = search->settings.largest_log2_poly};
+    return lutra_partition_improve(search->sets, &search->lookups, search->partition_search,
+                                   &demand, search->error);
+}
+
+/* The cheapest sets that keep settings.p_error in every look-up; *found without them is false. */
+static LutraStatus choose_local(bool *found, Search *search) {
     LutraParametersChoice *const choice = search->choice;
-    const LutraNoiseModel model = search->settings.noise_model;
+    LutraCryptoParameters single;
     choice->p_error = search->settings.p_error;
-    LUTRA_TRY(list_patterns(search->patterns, search->circuit, choice->norms, UINT32_MAX,
-                            search->error));
-    LUTRA_TRY(try_choose(set, found, search->patterns, &search->settings, search->error));
+    list_patterns(search, UINT32_MAX, 1.0);
+    LUTRA_TRY(try_choose(&single, found, search));
     if (!*found) {
         return LUTRA_OK;
     }
-    LUTRA_TRY(improve_output(set, choice, search->patterns, search->circuit, &search->settings,
-                             search->error));
-    LUTRA_TRY(list_patterns(search->patterns, search->circuit, choice->norms, UINT32_MAX,
-                            search->error));
-    set->p_error = worst_error(set, search->patterns, model);
-    sum_errors(choice, set, search->circuit, search->patterns, model);
+    LUTRA_TRY(improve_output(&single, search));
+    for (uint32_t c = 0; c < search->lookups.class_count; c++) {
+        search->sets[c] = single;
+    }
+    choice->single_cost = lutra_circuit_lookups_cost(&search->lookups, search->sets);
+    if (search->lookups.class_count > 1) {
+        LUTRA_TRY(divide(search));
+    }
+    sum_errors(search);
     return LUTRA_OK;
+}
+
+static void keep_sets(Search *search) {
+    memcpy(search->best, search->sets, search->lookups.class_count * sizeof *search->best);
 }
 
 /* The global p_error shared out evenly over all look-ups and decryptions. */
@@ -184,24 +178,23 @@ static double even_share(const Search *search, double global_p_error) {
  * even share. Bisection of its logarithm; a set may be found at a larger p_error only. If decrypted
  * sums are too wide for any of them, the even share's set is kept and says what it reaches.
  */
-static LutraStatus choose_global(LutraCryptoParameters *set, bool *found, Search *search,
-                                 double global_p_error) {
+static LutraStatus choose_global(bool *found, Search *search, double global_p_error) {
     LutraParametersChoice *const choice = search->choice;
     double low = log(even_share(search, global_p_error));
     double high = log(global_p_error);
     search->settings.p_error = exp(low);
-    LUTRA_TRY(choose_local(set, found, search));
+    LUTRA_TRY(choose_local(found, search));
+    keep_sets(search);
     LutraParametersChoice best = *choice; /* the norms are the same array throughout */
     bool is_kept = *found && choice->global_p_error <= global_p_error;
     for (int i = 0; i < GLOBAL_STEPS; i++) {
         const double middle = 0.5 * (low + high);
-        LutraCryptoParameters candidate;
         bool is_set = false;
         search->settings.p_error = exp(middle);
-        LUTRA_TRY(choose_local(&candidate, &is_set, search));
+        LUTRA_TRY(choose_local(&is_set, search));
         const bool is_good = is_set && choice->global_p_error <= global_p_error;
-        if (is_good && (!is_kept || candidate.cost <= set->cost)) {
-            *set = candidate;
+        if (is_good && (!is_kept || choice->cost <= best.cost)) {
+            keep_sets(search);
             best = *choice;
             is_kept = true;
             *found = true;
@@ -217,15 +210,13 @@ static LutraStatus choose_global(LutraCryptoParameters *set, bool *found, Search
     return LUTRA_OK;
 }
 
-static LutraStatus find_enough_rounding(LutraParametersChoice *choice, Patterns *patterns,
-                                        const LutraCircuit *circuit,
-                                        const LutraParametersSettings *settings,
-                                        LutraError *error) {
+static LutraStatus find_enough_rounding(Search *search) {
+    LutraParametersChoice *const choice = search->choice;
     for (uint32_t bits = choice->widest_bits - 1; bits >= FEWEST_ADVISED_BITS; bits--) {
         LutraCryptoParameters set;
         bool found = false;
-        LUTRA_TRY(list_patterns(patterns, circuit, choice->norms, bits, error));
-        LUTRA_TRY(try_choose(&set, &found, patterns, settings, error));
+        list_patterns(search, bits, 1.0);
+        LUTRA_TRY(try_choose(&set, &found, search));
         if (found) {
             choice->enough_rounding = bits;
             return LUTRA_OK;
@@ -252,10 +243,100 @@ static LutraStatus measure_norms(LutraParametersChoice *choice, const LutraCircu
     return LUTRA_OK;
 }
 
-static LutraStatus copy_set(LutraCryptoParameters **copy, const LutraCryptoParameters *set,
-                            LutraError *error) {
-    LUTRA_TRY(lutra_alloc(copy, 1, sizeof **copy, error));
-    **copy = *set;
+/** Whether two sets run alike, whatever they say about the look-ups that use them. */
+static bool are_equal(const LutraCryptoParameters *a, const LutraCryptoParameters *b) {
+    return a->lwe_dim == b->lwe_dim && a->glwe_dim == b->glwe_dim &&
+           a->log2_poly == b->log2_poly && a->pbs_level == b->pbs_level &&
+           a->pbs_base_log == b->pbs_base_log && a->ks_level == b->ks_level &&
+           a->ks_base_log == b->ks_base_log;
+}
+
+/** What one set says, of the look-ups of two classes. */
+static void merge(LutraCryptoParameters *into, const LutraCryptoParameters *other,
+                  double into_lookups, double other_lookups) {
+    into->cost = (into->cost * into_lookups + other->cost * other_lookups) /
+                 (into_lookups + other_lookups);
+    into->p_error = fmax(into->p_error, other->p_error);
+    into->norm2 = fmax(into->norm2, other->norm2);
+    into->precision_bits =
+        into->precision_bits > other->precision_bits ? into->precision_bits : other->precision_bits;
+}
+
+static double lookups_of(const LutraCircuitLookups *lookups, uint32_t class_index) {
+    double sum = 0.0;
+    for (size_t i = 0; i < lookups->count; i++) {
+        sum += lookups->items[i].reader == class_index ? (double)lookups->items[i].count : 0.0;
+    }
+    return sum;
+}
+
+/** Puts the best sets into the circuit, each once, in the order of the tables that use them: the
+ * order of classes. */
+static LutraStatus hand_over(LutraCircuit *circuit, const Search *search) {
+    const uint32_t class_count = search->lookups.class_count;
+    LutraCryptoParameters *parameters = NULL;
+    uint32_t *set_of_class = NULL;
+    double *lookups = NULL;
+    uint32_t count = 0;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY_GOTO(status, lutra_alloc(&parameters, class_count, sizeof *parameters, search->error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&set_of_class, class_count, sizeof(uint32_t), search->error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&lookups, class_count, sizeof(double), search->error));
+    for (uint32_t c = 0; c < class_count; c++) {
+        const double own = lookups_of(&search->lookups, c);
+        uint32_t at = 0;
+        while (at < count && !are_equal(&parameters[at], &search->best[c])) {
+            at++;
+        }
+        if (at < count) {
+            merge(&parameters[at], &search->best[c], lookups[at], own);
+        } else {
+            parameters[count++] = search->best[c];
+        }
+        lookups[at] += own;
+        set_of_class[c] = at;
+    }
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
+            circuit->operations[i].u.table.parameter_index =
+                is_encrypted_table(&circuit->operations[i])
+                    ? set_of_class[search->lookups.class_of_table[i]]
+                    : 0;
+        }
+    }
+    lutra_free(&circuit->parameters);
+    circuit->parameters = parameters;
+    circuit->parameter_count = count;
+    parameters = NULL;
+done:
+    lutra_free(&parameters);
+    lutra_free(&set_of_class);
+    lutra_free(&lookups);
+    return status;
+}
+
+static void take_sets_away(LutraCircuit *circuit) {
+    lutra_free(&circuit->parameters);
+    circuit->parameter_count = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
+            circuit->operations[i].u.table.parameter_index = 0;
+        }
+    }
+}
+
+static LutraStatus prepare(Search *search, const LutraParametersTarget *target) {
+    LUTRA_TRY(lutra_circuit_lookups_init(&search->lookups, search->circuit, search->choice->norms,
+                                         target->partition, search->error));
+    const uint32_t class_count = search->lookups.class_count;
+    LUTRA_TRY(lutra_alloc(&search->patterns, search->lookups.count, sizeof *search->patterns,
+                          search->error));
+    LUTRA_TRY(lutra_alloc(&search->sets, class_count, sizeof *search->sets, search->error));
+    LUTRA_TRY(lutra_alloc(&search->best, class_count, sizeof *search->best, search->error));
+    if (class_count > 1) {
+        LUTRA_TRY(lutra_parameter_search_create(&search->partition_search, target->security_bits,
+                                                search->settings.noise_model, search->error));
+    }
     return LUTRA_OK;
 }
 
@@ -271,16 +352,13 @@ LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, Lutra
                                             const LutraParametersTarget *target,
                                             LutraError *error) {
     LutraParametersChoice built = {.lookups = lutra_circuit_pbs(circuit)};
-    LutraCryptoParameters set;
-    LutraCryptoParameters *parameters = NULL;
-    Patterns patterns = {0};
     LutraStatus status = LUTRA_OK;
     const double asked = target->p_error != 0.0 ? target->p_error : target->global_p_error;
     if (!is_probability(asked)) {
         return lutra_error_set(error, LUTRA_EINVAL, "a p_error of %g; should lie between 0 and 1",
                                asked);
     }
-    Search search = {.circuit = circuit, .choice = &built, .patterns = &patterns, .error = error};
+    Search search = {.circuit = circuit, .choice = &built, .error = error};
     lutra_parameters_default(&search.settings);
     search.settings.p_error = asked;
     search.settings.security_bits = target->security_bits;
@@ -288,26 +366,29 @@ LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, Lutra
     search.settings.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
     built.p_error = asked;
     LUTRA_TRY_GOTO(status, measure_norms(&built, circuit, error));
-    LUTRA_TRY_GOTO(status, list_patterns(&patterns, circuit, built.norms, UINT32_MAX, error));
-    if (patterns.count > 0 && target->p_error > 0.0) {
-        LUTRA_TRY_GOTO(status, choose_local(&set, &built.feasible, &search));
-    } else if (patterns.count > 0) {
-        LUTRA_TRY_GOTO(status, choose_global(&set, &built.feasible, &search, asked));
+    LUTRA_TRY_GOTO(status, prepare(&search, target));
+    if (search.lookups.count > 0 && target->p_error > 0.0) {
+        LUTRA_TRY_GOTO(status, choose_local(&built.feasible, &search));
+        keep_sets(&search);
+    } else if (search.lookups.count > 0) {
+        LUTRA_TRY_GOTO(status, choose_global(&built.feasible, &search, asked));
     }
     if (built.feasible) {
-        LUTRA_TRY_GOTO(status, copy_set(&parameters, &set, error));
-    } else if (patterns.count > 0) {
-        LUTRA_TRY_GOTO(status,
-                       find_enough_rounding(&built, &patterns, circuit, &search.settings, error));
+        LUTRA_TRY_GOTO(status, hand_over(circuit, &search));
+    } else {
+        if (search.lookups.count > 0) {
+            LUTRA_TRY_GOTO(status, find_enough_rounding(&search));
+        }
+        take_sets_away(circuit);
     }
-    lutra_free(&circuit->parameters);
-    circuit->parameters = parameters;
-    circuit->parameter_count = built.feasible ? 1 : 0;
     *choice = built;
     built = (LutraParametersChoice){0};
 done:
-    lutra_free(&patterns.items);
-    lutra_free(&patterns.lookups);
+    lutra_circuit_lookups_deinit(&search.lookups);
+    lutra_free(&search.patterns);
+    lutra_free(&search.sets);
+    lutra_free(&search.best);
+    lutra_parameter_search_destroy(&search.partition_search);
     lutra_parameters_choice_deinit(&built);
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a circuit to crypto parameters: one set for all of its look-ups. */
+/* From a circuit to crypto parameters: one set for all of its look-ups, or one for each class. */
 #ifndef LUTRA_SIM_CIRCUIT_PARAMETERS_H
 #define LUTRA_SIM_CIRCUIT_PARAMETERS_H
 
@@ -7,16 +7,17 @@
 #include <stdint.h>
 
 #include "sim/circuit.h"
-#include "sim/weight_norm.h"
+#include "sim/circuit_lookups.h"
 
 /** What is asked of the parameters. */
 typedef struct {
     double p_error;        /* that one look-up is wrong, in (0, 1); 0: from global_p_error */
     double global_p_error; /* that an image meets any wrong look-up, in (0, 1) */
     uint32_t security_bits; /* 128 or 132 */
+    LutraPartition partition;
 } LutraParametersTarget;
 
-/** A global p_error of 0.01 at 132 bits of security. */
+/** A global p_error of 0.01 at 132 bits of security, one set. */
 void lutra_parameters_target_default(LutraParametersTarget *target);
 
 /** What was chosen, and why. */
@@ -27,6 +28,8 @@ typedef struct {
     double expected_wrong;    /* look-ups per image, each with its own variance */
     double global_p_error;    /* that an image meets a wrong look-up or decryption */
     double output_p_error;    /* that a decrypted sum is wrong; 0 if not feasible */
+    double cost;              /* operations of all look-ups, as crypto_cost.h counts them */
+    double single_cost;       /* the same if they had one set; the same figure if they have */
     uint32_t widest;          /* operation index of the widest table; 0 if there is none */
     uint32_t widest_bits;     /* that it reads */
     uint32_t enough_rounding; /* if not feasible: bits to round to that would be; 0 = none found */
@@ -39,6 +42,9 @@ void lutra_parameters_choice_deinit(LutraParametersChoice *choice);
 /**
  * Chooses the cheapest set for a circuit that passed lutra_circuit_check, with tfhe-rs's noise
  * model and its centred modulus switch, and puts it into the circuit in place of what was there.
+ * With a partition, the sets of its classes are then improved one after another (partition.h):
+ * never dearer than the one. Classes that end with equal sets share it; sets are numbered by the
+ * first table that uses them. A circuit for which there is no single set has no partition either.
  *
  * Every look-up keeps the p_error with its own table width and norm of weights: also those that
  * take off digits in exact roundings. A global p_error is that of all look-ups and decryptions

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-double lutra_cost_keyswitch(uint32_t input_dim, uint32_t lwe_dim, uint32_t level) {
-    const double digits = (double)input_dim * level;
+double lutra_cost_keyswitch(double input_dim, uint32_t lwe_dim, uint32_t level) {
+    const double digits = input_dim * level;
     const double words = lwe_dim + 1.0;
     return digits + digits * words + (digits - 1.0) * words + 1.0;
 }

@@ -12,28 +12,7 @@
 
 #include "base/memory.h"
 #include "sim/crypto_cost.h"
-#include "sim/decomposition.h"
-#include "sim/security_curve.h"
-
-enum {
-    LARGEST_GLWE_DIM = 6,
-    SMALLEST_LWE_DIM = 512,
-    LARGEST_LWE_DIM = 2047,
-    POLY_COUNT = LUTRA_LARGEST_LOG2_POLY - LUTRA_SMALLEST_LOG2_POLY + 1,
-    LWE_COUNT = LARGEST_LWE_DIM - SMALLEST_LWE_DIM + 1
-};
-
-typedef struct {
-    uint32_t count; /* 0 if the dimension is too small for the curve */
-    LutraDecomposition entries[LUTRA_MAX_DECOMPOSITIONS];
-} DecompositionList;
-
-struct LutraParameterSearch {
-    const LutraSecurityCurve *curve;
-    LutraNoiseModel noise_model;
-    DecompositionList bootstrap[LARGEST_GLWE_DIM][POLY_COUNT];
-    DecompositionList keyswitch[LWE_COUNT];
-};
+#include "sim/parameters_priv.h"
 
 void lutra_parameters_default(LutraParametersSettings *settings) {
     *settings = (LutraParametersSettings){.precision_bits = 4,
@@ -68,24 +47,29 @@ static LutraStatus check_settings(const LutraParametersSettings *settings, Lutra
     return LUTRA_OK;
 }
 
+uint32_t lutra_smallest_log2_poly(uint32_t precision_bits) {
+    return precision_bits < LUTRA_SMALLEST_LOG2_POLY ? LUTRA_SMALLEST_LOG2_POLY
+                                                     : precision_bits + 1;
+}
+
 /* --- prepared decompositions ------------------------------------------------------------------ */
 
 static void prepare(LutraParameterSearch *search) {
-    for (uint32_t k = 1; k <= LARGEST_GLWE_DIM; k++) {
-        for (uint32_t i = 0; i < POLY_COUNT; i++) {
+    for (uint32_t k = 1; k <= LUTRA_LARGEST_GLWE_DIM; k++) {
+        for (uint32_t i = 0; i < LUTRA_POLY_COUNT; i++) {
             const uint32_t log2_poly = LUTRA_SMALLEST_LOG2_POLY + i;
             const double std = lutra_security_std(search->curve, k << log2_poly);
-            DecompositionList *const list = &search->bootstrap[k - 1][i];
+            LutraDecompositionList *const list = &search->bootstrap[k - 1][i];
             list->count = isnan(std) ? 0
                                      : lutra_decomposition_list_bootstrap(
                                            list->entries, search->noise_model, k, log2_poly, std);
         }
     }
-    for (uint32_t i = 0; i < LWE_COUNT; i++) {
-        DecompositionList *const list = &search->keyswitch[i];
+    for (uint32_t i = 0; i < LUTRA_LWE_COUNT; i++) {
+        LutraDecompositionList *const list = &search->keyswitch[i];
         list->count = lutra_decomposition_list_keyswitch(
             list->entries, search->noise_model,
-            lutra_security_std(search->curve, SMALLEST_LWE_DIM + i));
+            lutra_security_std(search->curve, LUTRA_SMALLEST_LWE_DIM + i));
     }
 }
 
@@ -130,7 +114,7 @@ typedef struct {
 
 /* Completes a candidate, all but keyswitch, cost and variance, with the cheapest keyswitch that
  * keeps the bound; replaces *best if that is better. `cost` and `var_t2` are of everything else. */
-static void try_keyswitches(Candidate *best, Candidate candidate, const DecompositionList *list,
+static void try_keyswitches(Candidate *best, Candidate candidate, const LutraDecompositionList *list,
                             double bound_t2, double cost, double var_t2) {
     const uint32_t kn = candidate.glwe_dim << candidate.log2_poly;
     for (uint32_t i = 0; i < list->count; i++) {
@@ -153,7 +137,7 @@ static void try_keyswitches(Candidate *best, Candidate candidate, const Decompos
 /* All n and decompositions of one k and N. Costs and the modulus switch's noise rise with n. */
 static void try_lwe_dims(Candidate *best, const LutraParameterSearch *search, const Demand *demand,
                          LutraModulusSwitch modulus_switch, uint32_t glwe_dim, uint32_t log2_poly) {
-    const DecompositionList *const list =
+    const LutraDecompositionList *const list =
         &search->bootstrap[glwe_dim - 1][log2_poly - LUTRA_SMALLEST_LOG2_POLY];
     double cmux_cost[LUTRA_MAX_DECOMPOSITIONS];
     for (uint32_t i = 0; i < list->count; i++) {
@@ -165,7 +149,7 @@ static void try_lwe_dims(Candidate *best, const LutraParameterSearch *search, co
     const double switch_slope =
         lutra_noise_modulus_switch(search->noise_model, modulus_switch, 1, log2_poly) - switch_base;
     Candidate candidate = {.glwe_dim = glwe_dim, .log2_poly = log2_poly};
-    for (uint32_t n = SMALLEST_LWE_DIM; n <= LARGEST_LWE_DIM; n++) {
+    for (uint32_t n = LUTRA_SMALLEST_LWE_DIM; n <= LUTRA_LARGEST_LWE_DIM; n++) {
         const double switch_t2 = switch_base + n * switch_slope;
         if (switch_t2 > demand->bound_t2) {
             return;
@@ -182,7 +166,7 @@ static void try_lwe_dims(Candidate *best, const LutraParameterSearch *search, co
             }
             const double var_t2 = switch_t2 + demand->input_factor * n * candidate.bootstrap.var_t2;
             if (var_t2 <= demand->bound_t2) {
-                try_keyswitches(best, candidate, &search->keyswitch[n - SMALLEST_LWE_DIM],
+                try_keyswitches(best, candidate, &search->keyswitch[n - LUTRA_SMALLEST_LWE_DIM],
                                 demand->bound_t2, cost, var_t2);
             }
         }
@@ -229,12 +213,9 @@ LutraStatus lutra_parameter_search_run(LutraCryptoParameters *set,
         .bound_t2 = lutra_noise_variance_bound(settings->precision_bits, settings->p_error),
         .input_factor = settings->norm2 * settings->norm2,
         .additions = settings->sum_size,
-        /* Two ticks per table entry: entries are centred on their code. */
-        .smallest_log2_poly = settings->precision_bits < LUTRA_SMALLEST_LOG2_POLY
-                                  ? LUTRA_SMALLEST_LOG2_POLY
-                                  : settings->precision_bits + 1};
+        .smallest_log2_poly = lutra_smallest_log2_poly(settings->precision_bits)};
     Candidate best = {.cost = INFINITY, .var_t2 = INFINITY};
-    for (uint32_t k = 1; k <= LARGEST_GLWE_DIM; k++) {
+    for (uint32_t k = 1; k <= LUTRA_LARGEST_GLWE_DIM; k++) {
         for (uint32_t log2_poly = demand.smallest_log2_poly;
              log2_poly <= settings->largest_log2_poly; log2_poly++) {
             try_lwe_dims(&best, search, &demand, settings->modulus_switch, k, log2_poly);

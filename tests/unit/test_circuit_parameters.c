@@ -192,9 +192,12 @@ static void nothing_encrypted_needs_nothing(void **state) {
 
 static void impossible_targets_are_refused(void **state) {
     (void)state;
-    static const LutraParametersTarget targets[] = {
-        {1.0, 0.01, 132}, {-1e-9, 0.01, 132}, {0.0, 0.0, 132}, {0.0, 1.0, 132},
-        {(double)NAN, 0.01, 132}, {1e-6, 0.0, 127}};
+    static const struct {
+        double p_error;
+        double global_p_error;
+        uint32_t security_bits;
+    } cases[] = {{1.0, 0.01, 132}, {-1e-9, 0.01, 132},        {0.0, 0.0, 132},
+                 {0.0, 1.0, 132},  {(double)NAN, 0.01, 132}, {1e-6, 0.0, 127}};
     LutraCircuit circuit;
     LutraParametersChoice choice;
     LutraParametersChoice before;
@@ -202,8 +205,11 @@ static void impossible_targets_are_refused(void **state) {
     make(&circuit, 7);
     memset(&choice, 0x5A, sizeof choice);
     memcpy(&before, &choice, sizeof before);
-    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
-        check_status(lutra_circuit_choose_parameters(&choice, &circuit, &targets[i], &error),
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const LutraParametersTarget target = {.p_error = cases[i].p_error,
+                                              .global_p_error = cases[i].global_p_error,
+                                              .security_bits = cases[i].security_bits};
+        check_status(lutra_circuit_choose_parameters(&choice, &circuit, &target, &error),
                      LUTRA_EINVAL, &error);
         assert_memory_equal(&choice, &before, sizeof before);
         assert_int_equal(circuit.parameter_count, 0);
