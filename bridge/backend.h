@@ -7,12 +7,14 @@
  * of words (bridge/linear.h). A tensor is `count` ciphertexts one after another. Arrays belong to
  * the caller. A word on the torus is what semantics of sim/circuit.h calls an encoded value.
  *
- * One backend holds one parameter set and its keys. Functions return a status and, in `error`, one
+ * One backend holds one parameter set and its keys; circuits with several sets have one for each
+ * (circuit_keys.h). Functions return a status and, in `error`, one
  * sentence; they never print. The tests plug in a backend of plain words that fails on demand.
  */
 #ifndef LUTRA_BRIDGE_BACKEND_H
 #define LUTRA_BRIDGE_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,9 +27,10 @@ enum { LUTRA_TEST_SEED_BYTES = 16 };
 typedef struct {
     uint32_t threads;           /* 1 .. 1024 */
     uint64_t maximum_key_bytes; /* refuse larger evaluation keys; 0 = no limit */
+    bool without_keyswitch;     /* generate_keys makes none: only readers look anything up */
 } LutraBackendSettings;
 
-/** 1 thread, 8 GiB of keys. */
+/** 1 thread, 8 GiB of keys, a keyswitch key. */
 void lutra_backend_settings_default(LutraBackendSettings *settings);
 
 /** Words of one look-up batch: (table_count, 2^table_bits), outputs as they stand on the torus. */
@@ -70,6 +73,20 @@ typedef struct {
      */
     LutraStatus (*generate_keys)(void *context, const uint8_t *test_seed,
                                  const LutraProgress *progress, LutraError *error);
+
+    /**
+     * A context that looks up ciphertexts of `producer` with the keys of `consumer`; both have
+     * keys. Its keyswitch key leads from the producer's big key to the consumer's small key. Its
+     * keyswitch_decrypt, lookup_positions and bootstrap read ciphertexts of the producer's size;
+     * bootstrap writes such of the consumer's, in place only if the sizes are equal. Everything
+     * else is the consumer's. May be NULL: then the backend knows circuits with one set only.
+     *
+     * @param[out] reader  NULL on error; destroyed before the two
+     * @param test_seed    as in generate_keys
+     */
+    LutraStatus (*create_reader)(void **reader, const void *consumer, const void *producer,
+                                 const uint8_t *test_seed, const LutraProgress *progress,
+                                 LutraError *error);
 
     /** ciphertexts[i] encrypts words[i]; fresh noise of glwe_std. */
     LutraStatus (*encrypt)(void *context, uint64_t *ciphertexts, const uint64_t *words,

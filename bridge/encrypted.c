@@ -19,11 +19,10 @@ typedef struct {
 } Slot;
 
 typedef struct {
-    const LutraBackend *backend;
+    const LutraCircuitKeys *keys;
     const LutraCircuit *circuit;
     const uint8_t *pixels;
     const LutraEncryptedSettings *settings;
-    size_t words;
     Slot *slots; /* (operation_count) */
     LutraEncryptedReport report;
     uint64_t lookups_total;
@@ -33,16 +32,6 @@ typedef struct {
 
 static const LutraOperation *input_of(const LutraCircuit *circuit, const LutraOperation *op) {
     return &circuit->operations[op->inputs[0]];
-}
-
-uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit) {
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        if (lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE) {
-            return op->u.table.parameter_index;
-        }
-    }
-    return 0;
 }
 
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit) {
@@ -61,25 +50,20 @@ LutraStatus lutra_encrypted_check(const LutraCircuit *circuit, LutraError *error
                                "the circuit has no crypto parameters: none exist for tables as "
                                "wide as its widest; compile it with fewer bits");
     }
-    const uint32_t set = lutra_encrypted_parameter_index(circuit);
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
         if (!lutra_operation_is_encrypted(op)) {
             continue;
         }
-        if (op->kind == LUTRA_OPERATION_TABLE && op->u.table.parameter_index != set) {
-            return lutra_error_set(error, LUTRA_EUNAVAILABLE,
-                                   "'%s' uses crypto parameter set %u and earlier tables use %u: "
-                                   "real FHE needs one set for the whole circuit; "
-                                   "compile it again",
-                                   op->name, op->u.table.parameter_index, set);
-        }
-        const uint32_t bits = input_of(circuit, op)->encoding.bits;
-        if (op->kind == LUTRA_OPERATION_TABLE && bits > circuit->parameters[set].log2_poly) {
-            return lutra_error_set(error, LUTRA_EINVAL,
-                                   "'%s' reads %u bits, but the crypto parameters allow %u: "
-                                   "compile it with fewer bits",
-                                   op->name, bits, circuit->parameters[set].log2_poly);
+        if (op->kind == LUTRA_OPERATION_TABLE) {
+            const uint32_t bits = input_of(circuit, op)->encoding.bits;
+            const uint32_t most = circuit->parameters[op->u.table.parameter_index].log2_poly;
+            if (bits > most) {
+                return lutra_error_set(error, LUTRA_EINVAL,
+                                       "'%s' reads %u bits, but the crypto parameters allow %u: "
+                                       "compile it with fewer bits",
+                                       op->name, bits, most);
+            }
         }
         for (uint32_t k = 0; k < op->input_count; k++) {
             const LutraOperation *const x = &circuit->operations[op->inputs[k]];
@@ -100,9 +84,17 @@ static size_t elements_of(const Run *run, uint32_t index) {
     return lutra_shape_elements(run->circuit->operations[index].shape);
 }
 
-static LutraStatus allocate_ciphertexts(Run *run, uint64_t **ciphertexts, size_t count) {
+/** Words of a ciphertext of operation `index`. */
+static size_t words_of(const Run *run, uint32_t index) {
+    const LutraBackend *const backend = lutra_circuit_keys_of_result(run->keys, index);
+    return backend->operations->ciphertext_words(backend->context);
+}
+
+/** As many as operation `index` has results, of its size; or of another operation's size. */
+static LutraStatus allocate_ciphertexts(Run *run, uint64_t **ciphertexts, uint32_t index) {
+    const size_t count = elements_of(run, index);
     size_t words = 0;
-    if (lutra_size_mul(&words, count, run->words) != LUTRA_OK) {
+    if (lutra_size_mul(&words, count, words_of(run, index)) != LUTRA_OK) {
         return lutra_error_set(run->error, LUTRA_ENOMEM, "%zu ciphertexts do not fit in memory",
                                count);
     }
@@ -114,15 +106,15 @@ static LutraStatus allocate_ciphertexts(Run *run, uint64_t **ciphertexts, size_t
     return LUTRA_OK;
 }
 
-static void free_ciphertexts(Run *run, uint64_t **ciphertexts, size_t count) {
+static void free_ciphertexts(Run *run, uint64_t **ciphertexts, uint32_t index) {
     if (*ciphertexts != NULL) {
-        run->bytes_alive -= count * run->words * sizeof(uint64_t);
+        run->bytes_alive -= elements_of(run, index) * words_of(run, index) * sizeof(uint64_t);
         lutra_free(ciphertexts);
     }
 }
 
 static void release_slot(Run *run, uint32_t index) {
-    free_ciphertexts(run, &run->slots[index].ciphertexts, elements_of(run, index));
+    free_ciphertexts(run, &run->slots[index].ciphertexts, index);
     lutra_free(&run->slots[index].codes);
 }
 
@@ -144,16 +136,16 @@ static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
     const double start = lutra_seconds();
     const size_t count = elements_of(run, index);
     const uint32_t bits = run->circuit->operations[index].encoding.bits;
+    const LutraBackend *const backend = lutra_circuit_keys_of_result(run->keys, index);
     uint64_t *plain = NULL;
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&plain, count, sizeof *plain, run->error));
-    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &slot->ciphertexts, count));
+    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &slot->ciphertexts, index));
     for (size_t i = 0; i < count; i++) {
         plain[i] = lutra_word_encode(slot->codes[i], bits);
     }
-    LUTRA_TRY_GOTO(status, run->backend->operations->encrypt(run->backend->context,
-                                                             slot->ciphertexts, plain, count,
-                                                             run->error));
+    LUTRA_TRY_GOTO(status, backend->operations->encrypt(backend->context, slot->ciphertexts, plain,
+                                                        count, run->error));
     run->report.encrypt_seconds += lutra_seconds() - start;
     status = announce(run, index);
 done:
@@ -170,13 +162,13 @@ static LutraStatus need_codes(Run *run, uint32_t index) {
     const double start = lutra_seconds();
     const size_t count = elements_of(run, index);
     const LutraEncoding encoding = run->circuit->operations[index].encoding;
+    const LutraBackend *const backend = lutra_circuit_keys_of_result(run->keys, index);
     uint64_t *plain = NULL;
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&plain, count, sizeof *plain, run->error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&slot->codes, count, sizeof *slot->codes, run->error));
-    LUTRA_TRY_GOTO(status, run->backend->operations->decrypt(run->backend->context, plain,
-                                                             slot->ciphertexts, count,
-                                                             run->error));
+    LUTRA_TRY_GOTO(status, backend->operations->decrypt(backend->context, plain, slot->ciphertexts,
+                                                        count, run->error));
     for (size_t i = 0; i < count; i++) {
         const int64_t value = lutra_word_decode(plain[i], encoding);
         slot->codes[i] = value > INT32_MAX ? INT32_MAX : (int32_t)value;
@@ -197,9 +189,9 @@ static LutraStatus take_ciphertexts(Run *run, uint32_t index, uint32_t input) {
         from->ciphertexts = NULL;
         return LUTRA_OK;
     }
-    const size_t count = elements_of(run, input);
-    LUTRA_TRY(allocate_ciphertexts(run, &to->ciphertexts, count));
-    memcpy(to->ciphertexts, from->ciphertexts, count * run->words * sizeof(uint64_t));
+    LUTRA_TRY(allocate_ciphertexts(run, &to->ciphertexts, index));
+    memcpy(to->ciphertexts, from->ciphertexts,
+           elements_of(run, input) * words_of(run, input) * sizeof(uint64_t));
     return LUTRA_OK;
 }
 
@@ -217,13 +209,39 @@ static int tick_lookups(void *user, const char *stage, uint64_t done, uint64_t t
                : 0;
 }
 
-static LutraStatus look_up(Run *run, uint64_t *ciphertexts, size_t count,
+/** Look-ups of operation `index`; in place only if both sides have the same size. */
+static LutraStatus look_up(Run *run, uint32_t index, uint64_t *outputs, const uint64_t *inputs,
                            const LutraBackendTables *tables, const uint32_t *choice) {
     const LutraProgress progress = {.tick = tick_lookups, .note = NULL, .user = run};
-    LUTRA_TRY(run->backend->operations->bootstrap(run->backend->context, ciphertexts, ciphertexts,
-                                                  count, tables, choice, &progress, run->error));
+    const LutraBackend *const backend = lutra_circuit_keys_of_lookups(run->keys, index);
+    const size_t count = elements_of(run, index);
+    LUTRA_TRY(backend->operations->bootstrap(backend->context, outputs, inputs, count, tables,
+                                             choice, &progress, run->error));
     run->report.lookups += count;
     return LUTRA_OK;
+}
+
+/**
+ * Ciphertexts that a table may change before it looks them up: where its results have another key
+ * than its input, the input's own if nobody else reads them, else a copy in `*copy`; and room for
+ * the results. Otherwise those are one and the same.
+ */
+static LutraStatus take_table_input(Run *run, uint32_t index, uint64_t **input, uint64_t **copy) {
+    const uint32_t x = run->circuit->operations[index].inputs[0];
+    Slot *const from = &run->slots[x];
+    if (run->keys->layout.set_of_result[x] == run->keys->layout.set_of_result[index]) {
+        LUTRA_TRY(take_ciphertexts(run, index, x));
+        *input = run->slots[index].ciphertexts;
+        return LUTRA_OK;
+    }
+    *input = from->ciphertexts;
+    if (from->readers > 1) {
+        LUTRA_TRY(allocate_ciphertexts(run, copy, x));
+        memcpy(*copy, from->ciphertexts,
+               elements_of(run, x) * words_of(run, x) * sizeof(uint64_t));
+        *input = *copy;
+    }
+    return allocate_ciphertexts(run, &run->slots[index].ciphertexts, index);
 }
 
 static LutraStatus run_table(Run *run, uint32_t index) {
@@ -235,6 +253,8 @@ static LutraStatus run_table(Run *run, uint32_t index) {
     const size_t entries = (size_t)table->table_count * table->entry_count;
     uint64_t *words = NULL;
     uint32_t *choice = NULL;
+    uint64_t *input = NULL; /* not owned */
+    uint64_t *copy = NULL;
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&words, entries, sizeof *words, run->error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&choice, count, sizeof *choice, run->error));
@@ -244,13 +264,14 @@ static LutraStatus run_table(Run *run, uint32_t index) {
     for (size_t i = 0; i < count; i++) {
         choice[i] = table->table_of_channel[i / plane];
     }
-    LUTRA_TRY_GOTO(status, take_ciphertexts(run, index, op->inputs[0]));
-    lutra_ciphertexts_add_constant(run->slots[index].ciphertexts,
+    LUTRA_TRY_GOTO(status, take_table_input(run, index, &input, &copy));
+    lutra_ciphertexts_add_constant(input,
                                    lutra_word_encode(-(int64_t)table->first_input, encoding.bits),
-                                   count, run->words);
+                                   count, words_of(run, op->inputs[0]));
     const LutraBackendTables tables = {words, table->table_count, encoding.bits};
-    status = look_up(run, run->slots[index].ciphertexts, count, &tables, choice);
+    status = look_up(run, index, run->slots[index].ciphertexts, input, &tables, choice);
 done:
+    free_ciphertexts(run, &copy, op->inputs[0]);
     lutra_free(&words);
     lutra_free(&choice);
     return status;
@@ -264,32 +285,35 @@ static void add_per_channel(Run *run, uint32_t index, uint64_t *ciphertexts, uin
     if (round.mode == LUTRA_ROUNDING_EXACT) {
         round.dropped_bits = 0; /* no half step: only approximate rounding moves its thresholds */
     }
+    const size_t words = words_of(run, index);
     for (uint32_t c = 0; c < op->shape.channels; c++) {
-        lutra_ciphertexts_add_constant(ciphertexts + c * plane * run->words,
+        lutra_ciphertexts_add_constant(ciphertexts + c * plane * words,
                                        lutra_word_round_constant(&round, c, bits) + constant,
-                                       plane, run->words);
+                                       plane, words);
     }
 }
 
 /** Removes the low bits one by one. With p bits in, bit i has the weight 2^(63-p+i) of the torus:
  * multiplied by 2^(p-i) it becomes the top bit, and all higher ones vanish modulo 2^64. */
-static LutraStatus extract_bits(Run *run, uint64_t *value, size_t count, uint32_t bits,
+static LutraStatus extract_bits(Run *run, uint32_t index, uint64_t *value, uint32_t bits,
                                 uint32_t dropped_bits) {
+    const size_t words = words_of(run, index);
+    const size_t count = elements_of(run, index);
     uint64_t *bit = NULL;
     LutraStatus status = LUTRA_OK;
-    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &bit, count));
+    LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &bit, index));
     for (uint32_t i = 0; i < dropped_bits; i++) {
-        lutra_ciphertexts_shift(bit, value, bits - i, count * run->words, run->settings->threads);
+        lutra_ciphertexts_shift(bit, value, bits - i, count * words, run->settings->threads);
         /* The sign look-up gives minus half the bit's weight for 0 and plus half for 1. */
         const uint64_t half = UINT64_C(1) << (62 - (bits - i));
         const uint64_t minus_half = 0 - half;
         const LutraBackendTables sign = {&minus_half, 1, 0};
-        LUTRA_TRY_GOTO(status, look_up(run, bit, count, &sign, NULL));
-        lutra_ciphertexts_add_constant(bit, half, count, run->words);
-        lutra_ciphertexts_subtract(value, bit, count * run->words, run->settings->threads);
+        LUTRA_TRY_GOTO(status, look_up(run, index, bit, bit, &sign, NULL));
+        lutra_ciphertexts_add_constant(bit, half, count, words);
+        lutra_ciphertexts_subtract(value, bit, count * words, run->settings->threads);
     }
 done:
-    free_ciphertexts(run, &bit, count);
+    free_ciphertexts(run, &bit, index);
     return status;
 }
 
@@ -305,7 +329,7 @@ static LutraStatus run_round(Run *run, uint32_t index) {
     }
     const int64_t half_bucket = INT64_C(1) << (round->dropped_bits - 1);
     add_per_channel(run, index, value, lutra_word_encode(half_bucket, bits));
-    return extract_bits(run, value, elements_of(run, index), bits, round->dropped_bits);
+    return extract_bits(run, index, value, bits, round->dropped_bits);
 }
 
 /* --- operations ------------------------------------------------------------------------------- */
@@ -315,27 +339,26 @@ static LutraStatus run_linear(Run *run, uint32_t index) {
     const LutraShape x_shape = input_of(run->circuit, op)->shape;
     const uint64_t *const x = run->slots[op->inputs[0]].ciphertexts;
     const uint32_t threads = run->settings->threads;
-    const size_t count = elements_of(run, index);
+    const size_t words = words_of(run, index); /* of the inputs too: sums stand under one key */
     uint64_t **const y = &run->slots[index].ciphertexts;
     if (op->kind == LUTRA_OPERATION_ADD) {
         const uint64_t *const x1 = run->slots[op->inputs[1]].ciphertexts;
         if (op->inputs[0] != op->inputs[1] && run->slots[op->inputs[0]].readers == 1) {
             LUTRA_TRY(take_ciphertexts(run, index, op->inputs[0]));
         } else {
-            LUTRA_TRY(allocate_ciphertexts(run, y, count));
+            LUTRA_TRY(allocate_ciphertexts(run, y, index));
         }
-        lutra_ciphertexts_add(*y, x, x1, count * run->words, threads);
+        lutra_ciphertexts_add(*y, x, x1, elements_of(run, index) * words, threads);
         return LUTRA_OK;
     }
-    LUTRA_TRY(allocate_ciphertexts(run, y, count));
+    LUTRA_TRY(allocate_ciphertexts(run, y, index));
     if (op->kind == LUTRA_OPERATION_LINEAR) {
-        lutra_ciphertexts_linear(*y, &op->u.linear, op->shape.channels, x, run->words, threads);
+        lutra_ciphertexts_linear(*y, &op->u.linear, op->shape.channels, x, words, threads);
     } else if (op->kind == LUTRA_OPERATION_CONV) {
-        lutra_ciphertexts_conv(*y, &op->u.conv, op->shape, x, x_shape, run->words, threads);
+        lutra_ciphertexts_conv(*y, &op->u.conv, op->shape, x, x_shape, words, threads);
     } else {
         LUTRA_ASSERT(op->kind == LUTRA_OPERATION_SUM_POOL);
-        lutra_ciphertexts_sum_pool(*y, &op->u.sum_pool, op->shape, x, x_shape, run->words,
-                                   threads);
+        lutra_ciphertexts_sum_pool(*y, &op->u.sum_pool, op->shape, x, x_shape, words, threads);
     }
     return LUTRA_OK;
 }
@@ -395,15 +418,14 @@ static LutraStatus run_operation(Run *run, uint32_t index) {
 }
 
 LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
-                                const LutraBackend *backend, const LutraCircuit *circuit,
+                                const LutraCircuitKeys *keys, const LutraCircuit *circuit,
                                 const uint8_t *pixels, const LutraEncryptedSettings *settings,
                                 LutraError *error) {
     LUTRA_TRY(lutra_encrypted_check(circuit, error));
-    Run run = {.backend = backend,
+    Run run = {.keys = keys,
                .circuit = circuit,
                .pixels = pixels,
                .settings = settings,
-               .words = backend->operations->ciphertext_words(backend->context),
                .lookups_total = lutra_encrypted_lookups(circuit),
                .error = error};
     LUTRA_TRY(lutra_alloc(&run.slots, circuit->operation_count, sizeof *run.slots, error));

@@ -18,7 +18,7 @@
 #ifndef LUTRA_BRIDGE_ENCRYPTED_H
 #define LUTRA_BRIDGE_ENCRYPTED_H
 
-#include "bridge/backend.h"
+#include "bridge/circuit_keys.h"
 #include "sim/circuit.h"
 
 /**
@@ -52,17 +52,13 @@ typedef struct {
 } LutraEncryptedReport;
 
 /**
- * Whether lutra_encrypted_run can run this circuit with this parameter set.
+ * Whether lutra_encrypted_run can run this circuit with its parameter sets.
  *
- * @errors LUTRA_EUNAVAILABLE: several parameter sets, or an approximately rounded value that
- *         something other than a table reads; LUTRA_EINVAL: no parameter set, or a table wider
- *         than the set's polynomials
+ * @errors LUTRA_EUNAVAILABLE: an approximately rounded value that something other than a table
+ *         reads; LUTRA_EINVAL: no parameter set, or a table wider than its set's polynomials
  */
 LUTRA_MUST_CHECK LutraStatus lutra_encrypted_check(const LutraCircuit *circuit,
                                                    LutraError *error);
-
-/** Index of the parameter set that all encrypted tables use. For circuits that passed the check. */
-uint32_t lutra_encrypted_parameter_index(const LutraCircuit *circuit);
 
 /** Look-ups that run under encryption for one image. */
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit);
@@ -73,13 +69,13 @@ uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit);
  * @param[out] codes    (elements of the output's input) decrypted integers before the client's
  *                      affine steps; unchanged on error
  * @param[out] report   may be NULL
- * @param      backend  with keys
+ * @param      keys     of this circuit, generated
  * @param      circuit  passed lutra_circuit_check
  * @param      pixels   (C,H,W) of the input
  * @errors those of lutra_encrypted_check and of the backend; LUTRA_ENOMEM; LUTRA_ECANCELLED
  */
 LUTRA_MUST_CHECK LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
-                                                 const LutraBackend *backend,
+                                                 const LutraCircuitKeys *keys,
                                                  const LutraCircuit *circuit,
                                                  const uint8_t *pixels,
                                                  const LutraEncryptedSettings *settings,

@@ -19,6 +19,7 @@
 typedef struct {
     LutraTfheContext *inner;
     uint64_t key_bytes;
+    bool with_keyswitch;
 } Context;
 
 typedef struct {
@@ -89,6 +90,7 @@ static LutraStatus create(void **context, const LutraCryptoParameters *parameter
         lutra_free(&created);
         return status;
     }
+    created->with_keyswitch = !settings->without_keyswitch;
     *context = created;
     return LUTRA_OK;
 }
@@ -111,9 +113,30 @@ static uint64_t key_bytes(const void *context) {
 static LutraStatus generate_keys(void *context, const uint8_t *test_seed,
                                  const LutraProgress *progress, LutraError *error) {
     Listener listener = {progress, "generating keys"};
-    return translate(lutra_tfhe_generate_keys(((Context *)context)->inner, test_seed, tell,
-                                              &listener),
+    const Context *const own = context;
+    return translate(lutra_tfhe_generate_keys(own->inner, test_seed, own->with_keyswitch ? 1 : 0,
+                                              tell, &listener),
                      error);
+}
+
+static LutraStatus create_reader(void **reader, const void *consumer, const void *producer,
+                                 const uint8_t *test_seed, const LutraProgress *progress,
+                                 LutraError *error) {
+    Listener listener = {progress, "generating keyswitch keys"};
+    Context *created = NULL;
+    *reader = NULL;
+    LUTRA_TRY(lutra_alloc(&created, 1, sizeof *created, error));
+    const LutraStatus status =
+        translate(lutra_tfhe_reader_create(&created->inner, ((const Context *)consumer)->inner,
+                                           ((const Context *)producer)->inner, test_seed, tell,
+                                           &listener),
+                  error);
+    if (status != LUTRA_OK) {
+        lutra_free(&created);
+        return status;
+    }
+    *reader = created;
+    return LUTRA_OK;
 }
 
 static LutraStatus encrypt(void *context, uint64_t *ciphertexts, const uint64_t *words,
@@ -161,6 +184,7 @@ static const LutraBackendOperations tfhe_operations = {
     .ciphertext_words = ciphertext_words,
     .key_bytes = key_bytes,
     .generate_keys = generate_keys,
+    .create_reader = create_reader,
     .encrypt = encrypt,
     .decrypt = decrypt,
     .keyswitch_decrypt = keyswitch_decrypt,

@@ -114,7 +114,7 @@ static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *ob
     LUTRA_TRY_GOTO(status, lutra_alloc(&codes, classes, sizeof *codes, error));
     LUTRA_TRY_GOTO(status, lutra_simulate_image_values(&clear, circuit, pixels, error));
     LUTRA_TRY_GOTO(status, lutra_verify_observer_start(observer, pixels, error));
-    LUTRA_TRY_GOTO(status, lutra_encrypted_run(codes, &report, observer->backend, circuit, pixels,
+    LUTRA_TRY_GOTO(status, lutra_encrypted_run(codes, &report, observer->keys, circuit, pixels,
                                                &run, error));
     float *const encrypted_logits = result->encrypted_logits + at * classes;
     lutra_operation_output(encrypted_logits, &last->u.output, classes, codes);
@@ -188,15 +188,16 @@ static void conclude(LutraVerifyResult *result, const LutraVerifyObserver *obser
     result->verdict = judge(result);
 }
 
-static LutraStatus start_backend(LutraVerifyResult *result, LutraBackend *backend,
-                                 const LutraVerifySettings *settings, LutraError *error) {
-    LUTRA_TRY(lutra_backend_create(backend, settings->backend, &result->parameters,
-                                   &settings->backend_settings, error));
+static LutraStatus make_keys(LutraVerifyResult *result, LutraCircuitKeys *keys,
+                             const LutraCircuit *circuit, const LutraVerifySettings *settings,
+                             LutraError *error) {
+    LUTRA_TRY(lutra_circuit_keys_init(keys, settings->backend, circuit,
+                                      &settings->backend_settings, error));
     const double start = lutra_seconds();
-    LUTRA_TRY(backend->operations->generate_keys(backend->context, settings->test_seed,
-                                                 settings->progress, error));
+    LUTRA_TRY(
+        lutra_circuit_keys_generate(keys, settings->test_seed, settings->progress, error));
     result->keygen_seconds = lutra_seconds() - start;
-    result->key_bytes = backend->operations->key_bytes(backend->context);
+    result->key_bytes = keys->key_bytes;
     return LUTRA_OK;
 }
 
@@ -204,19 +205,18 @@ LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
                          const uint8_t *pixels, uint64_t count,
                          const LutraVerifySettings *settings, LutraError *error) {
     const size_t image = lutra_shape_elements(circuit->operations[0].shape);
-    LutraBackend backend = {NULL, NULL};
+    LutraCircuitKeys keys = {0};
     LutraPrediction prediction = {0};
     LutraVerifyObserver observer = {0};
     LutraStatus status = LUTRA_OK;
     memset(result, 0, sizeof *result);
     LUTRA_TRY_GOTO(status, lutra_encrypted_check(circuit, error));
-    result->parameters = circuit->parameters[lutra_encrypted_parameter_index(circuit)];
     LUTRA_TRY_GOTO(status, allocate(result, circuit, count, error));
     LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, settings->noise_model,
                                                  error));
-    LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &backend, circuit,
-                                                      &result->parameters, &prediction, error));
-    LUTRA_TRY_GOTO(status, start_backend(result, &backend, settings, error));
+    LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &keys, circuit, &prediction,
+                                                      error));
+    LUTRA_TRY_GOTO(status, make_keys(result, &keys, circuit, settings, error));
     for (uint64_t s = 0; s < count && status == LUTRA_OK; s++) {
         status = run_sample(result, &observer, pixels + (size_t)s * image, count, settings, error);
     }
@@ -229,6 +229,6 @@ done:
     }
     lutra_verify_observer_deinit(&observer);
     lutra_prediction_deinit(&prediction);
-    lutra_backend_destroy(&backend);
+    lutra_circuit_keys_deinit(&keys);
     return status;
 }

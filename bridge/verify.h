@@ -92,7 +92,6 @@ typedef struct {
     uint64_t logits_equal;           /* samples */
     uint64_t top1_agree;             /* samples */
     LutraVerdict verdict;
-    LutraCryptoParameters parameters; /* that were used */
     uint64_t key_bytes;
     uint64_t ciphertext_bytes; /* most that were alive at once */
     double keygen_seconds;

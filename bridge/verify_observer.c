@@ -25,13 +25,12 @@ static uint64_t word_shift(const LutraCircuit *circuit, uint32_t index) {
     return lutra_word_round_constant(&round, 0, word_bits(circuit, index));
 }
 
-LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer, const LutraBackend *backend,
+LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer, const LutraCircuitKeys *keys,
                                        const LutraCircuit *circuit,
-                                       const LutraCryptoParameters *set,
                                        const LutraPrediction *prediction, LutraError *error) {
     const size_t count = circuit->operation_count;
     *observer = (LutraVerifyObserver){
-        .backend = backend, .circuit = circuit, .set = set, .prediction = prediction};
+        .keys = keys, .circuit = circuit, .prediction = prediction};
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&observer->layers, count, sizeof(LutraVerifyLayer), error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&observer->sums, count, sizeof(LutraVerifySums), error));
@@ -111,10 +110,10 @@ static int64_t value_at(uint32_t position, uint32_t bits, uint32_t log2_poly) {
 }
 
 /** Distance of a position from where the exact word lies, fraction of the torus. */
-static double position_deviation(const LutraVerifyObserver *observer, uint32_t position,
+static double position_deviation(const LutraCryptoParameters *set, uint32_t position,
                                  uint64_t word) {
-    const bool centred = observer->set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED;
-    const double ticks = ldexp(2.0, (int)observer->set->log2_poly);
+    const bool centred = set->modulus_switch == LUTRA_MODULUS_SWITCH_CENTERED;
+    const double ticks = ldexp(2.0, (int)set->log2_poly);
     /* The centred switch rounds down, after half a tick was taken off: middle of the tick. */
     const double at = ((double)position + (centred ? 0.5 : 0.0)) / ticks;
     const double difference = at - ldexp((double)word, -64);
@@ -128,18 +127,19 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     const LutraOperation *const op = &circuit->operations[index];
     const uint32_t input = op->inputs[0];
     const uint32_t bits = circuit->operations[input].encoding.bits;
-    const uint32_t position = observer->positions[input][element];
+    const LutraCryptoParameters *const set = &circuit->parameters[op->u.table.parameter_index];
+    const uint32_t position = observer->positions[index][element];
     const int64_t exact = observer->values[input][element];
     const LutraPredictedLookup lookup = lutra_prediction_lookup(
         observer->prediction, circuit, index, channel, element, exact);
     const LutraLookupRisk risk = lutra_prediction_risk(&lookup);
     const int64_t right = lookup.index;
-    const int64_t read = value_at(position, bits, observer->set->log2_poly);
+    const int64_t read = value_at(position, bits, set->log2_poly);
     const int64_t value = lutra_prediction_entry(&lookup.table, read);
     const int64_t expected = lutra_prediction_entry(&lookup.table, right);
     const uint64_t word =
         lutra_word_encode(exact, word_bits(circuit, input)) + word_shift(circuit, input);
-    const double deviation = position_deviation(observer, position, word);
+    const double deviation = position_deviation(set, position, word);
     LutraVerifyLayer *const layer = &observer->layers[index];
     LutraVerifySums *const sums = &observer->sums[index];
     const uint64_t codes = (UINT64_C(2) << bits) - 1;
@@ -225,15 +225,22 @@ static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uin
     layer->elements += count;
 }
 
-static bool is_read_by_a_table(const LutraCircuit *circuit, uint32_t index) {
+/** Where the look-ups of every table that reads operation `index` will read. */
+static LutraStatus find_positions(LutraVerifyObserver *observer, uint32_t index,
+                                  const uint64_t *ciphertexts, size_t count, LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
     for (uint32_t i = index + 1; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        if (lutra_operation_is_encrypted(op) && op->kind == LUTRA_OPERATION_TABLE &&
-            op->inputs[0] == index) {
-            return true;
+        if (!lutra_operation_is_encrypted(op) || op->kind != LUTRA_OPERATION_TABLE ||
+            op->inputs[0] != index) {
+            continue;
         }
+        const LutraBackend *const backend = lutra_circuit_keys_of_lookups(observer->keys, i);
+        LUTRA_TRY(lutra_alloc(&observer->positions[i], count, sizeof(uint32_t), error));
+        LUTRA_TRY(backend->operations->lookup_positions(backend->context, observer->positions[i],
+                                                        ciphertexts, count, error));
     }
-    return false;
+    return LUTRA_OK;
 }
 
 static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
@@ -258,19 +265,14 @@ static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const ui
 LutraStatus lutra_verify_observe(void *user, uint32_t operation, const uint64_t *ciphertexts,
                                  size_t count, LutraError *error) {
     LutraVerifyObserver *const observer = user;
-    const LutraBackend *const backend = observer->backend;
+    const LutraBackend *const backend = lutra_circuit_keys_of_result(observer->keys, operation);
     uint64_t *words = NULL;
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&words, count, sizeof *words, error));
     LUTRA_TRY_GOTO(status, backend->operations->decrypt(backend->context, words, ciphertexts,
                                                         count, error));
     LUTRA_TRY_GOTO(status, judge(observer, operation, words, count, error));
-    if (is_read_by_a_table(observer->circuit, operation)) {
-        LUTRA_TRY_GOTO(status, lutra_alloc(&observer->positions[operation], count,
-                                           sizeof(uint32_t), error));
-        status = backend->operations->lookup_positions(
-            backend->context, observer->positions[operation], ciphertexts, count, error);
-    }
+    status = find_positions(observer, operation, ciphertexts, count, error);
 done:
     lutra_free(&words);
     return status;

@@ -16,22 +16,20 @@ typedef struct {
 } LutraVerifySums;
 
 typedef struct {
-    const LutraBackend *backend;
+    const LutraCircuitKeys *keys;
     const LutraCircuit *circuit;
-    const LutraCryptoParameters *set;
     const LutraPrediction *prediction;
     LutraVerifyLayer *layers;   /* (operation_count): one for each operation, by its index */
     LutraVerifySums *sums;      /* (operation_count) */
     int32_t **values;           /* [operation]: integers that the ciphertexts really hold; an
                                    approximate rounding keeps the value before it, plus offset */
-    uint32_t **positions;       /* [operation]: of the look-ups that read this operation */
+    uint32_t **positions;       /* [operation]: of the look-ups of this table */
 } LutraVerifyObserver;
 
 /** All arrays for one run; zeroed layers and sums. */
 LUTRA_MUST_CHECK LutraStatus lutra_verify_observer_init(LutraVerifyObserver *observer,
-                                                        const LutraBackend *backend,
+                                                        const LutraCircuitKeys *keys,
                                                         const LutraCircuit *circuit,
-                                                        const LutraCryptoParameters *set,
                                                         const LutraPrediction *prediction,
                                                         LutraError *error);
 void lutra_verify_observer_deinit(LutraVerifyObserver *observer);

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/compile.h"
 #include "cli/cost_report.h"
+#include "cli/crypto_report.h"
 #include "cli/setting_options.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
     KEY_P_ERROR,
     KEY_GLOBAL,
     KEY_SECURITY,
+    KEY_PARTITION,
     KEY_CALIBRATION,
     KEY_CLEAR
 };
@@ -63,6 +65,10 @@ static const struct argp_option OPTIONS[] = {
     {"global-p-error", KEY_GLOBAL, "P", 0,
      "probability that any look-up of an image is wrong (default 0.01)", 3},
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
+     3},
+    {"partition", KEY_PARTITION, "RULE", 0,
+     "tables that share crypto parameters: all, with none (default); those that read the same "
+     "width; or with norm those of about the same weights too. Keyswitches lead from set to set",
      3},
     {0}};
 
@@ -157,6 +163,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_SECURITY:
             options->target.security_bits = cli_parse_security(state, argument);
             return 0;
+        case KEY_PARTITION:
+            options->target.partition = cli_parse_partition(state, argument);
+            return 0;
         case KEY_CALIBRATION:
             options->calibration = cli_parse_u64(state, "--calibration", argument, 1, UINT32_MAX);
             return 0;
@@ -211,6 +220,7 @@ static void set_settings(LutraJson *object, const Options *options, const LutraM
     }
     lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[options->lower.mode]);
     lutra_json_set_text(object, "offsets", cli_offset_rules[options->lower.offsets]);
+    lutra_json_set_text(object, "partition", cli_partitions[options->target.partition]);
     lutra_json_set_text(object, "clear_layers_from", options->clear_from);
     lutra_json_set_text(object, "clear_layers_to", options->clear_to);
 }
@@ -319,7 +329,7 @@ static double predicted_seconds(const Compilation *work, const Options *options)
 static int report(const Compilation *work, const Options *options) {
     const double seconds = predicted_seconds(work, options);
     if (work->circuit.parameter_count > 0) {
-        cli_warn_of_sharing(&options->common, COMMAND, work->circuit.parameters[0].p_error);
+        cli_warn_of_sharing(&options->common, COMMAND, cli_largest_p_error(&work->circuit));
     }
     if (work->choice.feasible && !(options->target.p_error > 0.0) &&
         work->choice.global_p_error > options->target.global_p_error) {

@@ -81,45 +81,6 @@ static uint32_t table_bits(const LutraCircuit *circuit, const LutraOperation *op
     return circuit->operations[op->inputs[0]].encoding.bits;
 }
 
-static double key_bytes(const LutraCircuit *circuit) {
-    double sum = 0.0;
-    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        sum += (double)lutra_bootstrap_key_bytes(&circuit->parameters[i]) +
-               (double)lutra_keyswitch_key_bytes(&circuit->parameters[i]);
-    }
-    return sum;
-}
-
-/** Values that the client encrypts: results of its side that an encrypted operation reads. */
-static uint64_t encrypted_inputs(const LutraCircuit *circuit) {
-    uint64_t elements = 0;
-    const uint32_t last = circuit->operation_count - 1;
-    for (uint32_t i = 0; i < last; i++) {
-        const LutraOperation *const op = &circuit->operations[i];
-        const bool client = i == 0 || op->in_clear;
-        bool crosses = false;
-        for (uint32_t j = i + 1; client && j < last; j++) {
-            const LutraOperation *const reader = &circuit->operations[j];
-            for (uint32_t x = 0; x < reader->input_count; x++) {
-                crosses = crosses || (reader->inputs[x] == i && !reader->in_clear);
-            }
-        }
-        elements += crosses ? lutra_shape_elements(op->shape) : 0;
-    }
-    return elements;
-}
-
-/** Bytes of one encrypted image, one big LWE ciphertext per value. */
-static double input_bytes(const LutraCircuit *circuit) {
-    double widest = 0.0;
-    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        const LutraCryptoParameters *const set = &circuit->parameters[i];
-        const double dim = (double)set->glwe_dim * (double)(UINT32_C(1) << set->log2_poly);
-        widest = dim > widest ? dim : widest;
-    }
-    return (double)encrypted_inputs(circuit) * (widest + 1.0) * 8.0;
-}
-
 /* What is shown beside the circuit: its cost, where one can be predicted. */
 typedef struct {
     bool known;
@@ -199,12 +160,10 @@ static int print_json(const Options *options, const LutraCircuit *circuit,
         add_layer(layers, circuit, i, prediction);
     }
     LutraJson *const sets = lutra_json_set_array(json, "parameters");
-    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        cli_set_crypto_parameters(lutra_json_add_object(sets), &circuit->parameters[i]);
-    }
-    if (circuit->parameter_count > 0) {
-        lutra_json_set_f64(json, "key_bytes", key_bytes(circuit));
-        lutra_json_set_f64(json, "input_bytes", input_bytes(circuit));
+    cli_set_circuit_parameters(sets, circuit);
+    if (prediction->known) {
+        lutra_json_set_f64(json, "key_bytes", (double)prediction->cost.key_bytes);
+        lutra_json_set_f64(json, "input_bytes", (double)prediction->cost.input_bytes);
     } else {
         lutra_json_set_null(json, "key_bytes");
         lutra_json_set_null(json, "input_bytes");
@@ -300,12 +259,11 @@ static int print_text(const Options *options, const LutraCircuit *circuit,
            cli_grouped(pbs, lutra_circuit_pbs(circuit)),
            cli_grouped(macs, lutra_circuit_macs(circuit)));
     print_layers(circuit, prediction);
-    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
+    if (prediction->known) {
         putchar('\n');
-        cli_print_crypto_parameters(&circuit->parameters[i]);
-    }
-    if (circuit->parameter_count > 0) {
-        printf("\nencrypted input %s per image\n", cli_bytes(bytes, input_bytes(circuit)));
+        cli_print_circuit_parameters(circuit);
+        printf("\nencrypted input %s per image\n",
+               cli_bytes(bytes, (double)prediction->cost.input_bytes));
     } else {
         printf("\nno crypto parameters were chosen\n");
     }

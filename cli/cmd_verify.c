@@ -235,7 +235,8 @@ static void set_layers(LutraJson *json, const LutraVerifyResult *result) {
 }
 
 static int print_json(const Options *options, const LutraVerifyResult *result,
-                      const LutraDataset *dataset, const LutraCircuitCost *cost) {
+                      const LutraDataset *dataset, const LutraCircuit *circuit,
+                      const LutraCircuitCost *cost) {
     static const char *const verdicts[] = {"agrees", "fewer", "more", "broken"};
     LutraJson *json = lutra_json_create("lutra.verify/1");
     lutra_json_set_text(json, "circuit", options->circuit_path);
@@ -270,7 +271,7 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_i64(json, "key_bytes", (int64_t)result->key_bytes);
     lutra_json_set_i64(json, "ciphertext_bytes", (int64_t)result->ciphertext_bytes);
     lutra_json_set_i64(json, "peak_rss_bytes", (int64_t)peak_rss_bytes());
-    cli_set_crypto_parameters(lutra_json_set_object(json, "parameters"), &result->parameters);
+    cli_set_circuit_parameters(lutra_json_set_array(json, "parameters"), circuit);
     set_layers(json, result);
     return cli_print_json(COMMAND, &json);
 }
@@ -293,7 +294,8 @@ static void print_layer_lines(const LutraVerifyResult *result) {
 }
 
 static int print_text(const Options *options, const LutraVerifyResult *result,
-                      const LutraDataset *dataset, const LutraCircuitCost *cost) {
+                      const LutraDataset *dataset, const LutraCircuit *circuit,
+                      const LutraCircuitCost *cost) {
     char a[32];
     char b[32];
     const double milliseconds =
@@ -305,7 +307,7 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
            lutra_split_name(options->split), result->sample_count,
            result->sample_count == 1 ? "" : "s", options->first);
     printf("source      %s\n", dataset->source);
-    cli_print_crypto_parameters(&result->parameters);
+    cli_print_circuit_parameters(circuit);
     if (options->test_keys) {
         puts("TEST KEYS   from --seed: they protect nothing");
     }
@@ -337,7 +339,8 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
 
 /** Writes the files and prints; returns an exit code. */
 static int report(const Options *options, const LutraVerifyResult *result,
-                  const LutraDataset *dataset, const LutraCircuitCost *cost) {
+                  const LutraDataset *dataset, const LutraCircuit *circuit,
+                  const LutraCircuitCost *cost) {
     LutraError error = {""};
     if (options->folder != NULL) {
         LutraStatus status =
@@ -349,8 +352,8 @@ static int report(const Options *options, const LutraVerifyResult *result,
             return cli_fail(COMMAND, status, &error);
         }
     }
-    const int code = options->common.json ? print_json(options, result, dataset, cost)
-                                          : print_text(options, result, dataset, cost);
+    const int code = options->common.json ? print_json(options, result, dataset, circuit, cost)
+                                          : print_text(options, result, dataset, circuit, cost);
     const bool bad =
         result->verdict == LUTRA_VERDICT_MORE || result->verdict == LUTRA_VERDICT_BROKEN;
     return code == CLI_EXIT_DONE && bad ? CLI_EXIT_CONDITION : code;
@@ -418,14 +421,14 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
     LUTRA_TRY_GOTO(status, cli_predict(&cost, &circuit, options->common.threads, &error));
     if (circuit.parameter_count > 0) {
-        cli_warn_of_sharing(&options->common, COMMAND, circuit.parameters[0].p_error);
+        cli_warn_of_sharing(&options->common, COMMAND, cli_largest_p_error(&circuit));
     }
     if (options->test_keys) {
         cli_warn(&options->common, COMMAND, "the keys come from --seed and protect nothing");
     }
     status = run(options, &result, &dataset, &circuit, &error);
     if (result.sample_count > 0) {
-        code = report(options, &result, &dataset, &cost);
+        code = report(options, &result, &dataset, &circuit, &cost);
     }
 done:
     if (status != LUTRA_OK) {

@@ -92,7 +92,11 @@ void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *cho
     printf("%s look-ups and %s multiply-adds an image\n", cli_grouped(lookups, choice->lookups),
            cli_grouped(macs, lutra_circuit_macs(circuit)));
     if (circuit->parameter_count > 0) {
-        cli_print_crypto_parameters(&circuit->parameters[0]);
+        cli_print_circuit_parameters(circuit);
+        if (circuit->parameter_count > 1) {
+            printf("partition   %.3g of the elementary operations of one set for all\n",
+                   choice->cost / choice->single_cost);
+        }
         print_errors(circuit, choice);
     } else {
         printf("parameters  none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
@@ -135,13 +139,13 @@ void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
     lutra_json_set_bool(object, "feasible", choice->feasible);
     lutra_json_set_f64(object, "p_error_asked", choice->p_error);
     LutraJson *parameters = lutra_json_set_array(object, "parameters");
-    for (uint32_t i = 0; i < circuit->parameter_count; i++) {
-        cli_set_crypto_parameters(lutra_json_add_object(parameters), &circuit->parameters[i]);
-    }
+    cli_set_circuit_parameters(parameters, circuit);
     if (choice->feasible) {
         lutra_json_set_f64(object, "expected_wrong_lookups", choice->expected_wrong);
         lutra_json_set_f64(object, "global_p_error", choice->global_p_error);
         lutra_json_set_f64(object, "output_p_error", choice->output_p_error);
+        lutra_json_set_f64(object, "lookup_operations", choice->cost);
+        lutra_json_set_f64(object, "single_set_lookup_operations", choice->single_cost);
     } else if (choice->enough_rounding > 0) {
         lutra_json_set_i64(object, "feasible_rounding_bits", choice->enough_rounding);
     }

@@ -2,6 +2,7 @@
 #include "cli/crypto_report.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "cli/cli.h"
 #include "sim/crypto_cost.h"
@@ -50,4 +51,45 @@ void cli_print_crypto_parameters(const LutraCryptoParameters *set) {
     printf("keys        bootstrap %s, keyswitch %s\n",
            cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
            cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
+}
+
+static bool uses(const LutraOperation *op, uint32_t set) {
+    return op->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(op) &&
+           op->u.table.parameter_index == set;
+}
+
+void cli_set_circuit_parameters(LutraJson *sets, const LutraCircuit *circuit) {
+    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
+        LutraJson *const object = lutra_json_add_object(sets);
+        cli_set_crypto_parameters(object, &circuit->parameters[s]);
+        LutraJson *const tables = lutra_json_set_array(object, "tables");
+        for (uint32_t i = 0; i < circuit->operation_count; i++) {
+            if (uses(&circuit->operations[i], s)) {
+                lutra_json_add_text(tables, circuit->operations[i].name);
+            }
+        }
+    }
+}
+
+void cli_print_circuit_parameters(const LutraCircuit *circuit) {
+    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
+        if (circuit->parameter_count > 1) {
+            printf("set %" PRIu32 " of %" PRIu32 " ", s + 1, circuit->parameter_count);
+            for (uint32_t i = 0; i < circuit->operation_count; i++) {
+                if (uses(&circuit->operations[i], s)) {
+                    printf(" %s", circuit->operations[i].name);
+                }
+            }
+            putchar('\n');
+        }
+        cli_print_crypto_parameters(&circuit->parameters[s]);
+    }
+}
+
+double cli_largest_p_error(const LutraCircuit *circuit) {
+    double largest = 0.0;
+    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
+        largest = fmax(largest, circuit->parameters[s].p_error);
+    }
+    return largest;
 }

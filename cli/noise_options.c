@@ -90,7 +90,7 @@ void cli_print_noise(const CliNoise *noise, const LutraCircuit *circuit) {
     }
     printf(", %s model, seed %" PRIu64 "\n", lutra_noise_model_name(settings->model),
            settings->seed);
-    cli_print_crypto_parameters(&circuit->parameters[0]);
+    cli_print_circuit_parameters(circuit);
 }
 
 void cli_set_noise(LutraJson *object, const CliNoise *noise) {

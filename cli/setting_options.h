@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options that several commands have: rounding modes, offset rules, security levels, lists of
- * values, the file a command starts from, the folder it writes to. */
+/* Options that several commands have: rounding modes, offset rules, partitions, security levels,
+ * lists of values, the file a command starts from, the folder it writes to. */
 #ifndef LUTRA_CLI_SETTING_OPTIONS_H
 #define LUTRA_CLI_SETTING_OPTIONS_H
 
 #include "cli/cli.h"
 #include "quant/lower.h"
+#include "sim/circuit_lookups.h"
 
 enum { CLI_WORD_BYTES = 32 };
 
 /** By LutraRoundingMode, and by LutraOffsetRule; NULL at the end. */
 extern const char *const cli_rounding_modes[];
 extern const char *const cli_offset_rules[];
+/** By LutraPartition; NULL at the end. */
+extern const char *const cli_partitions[];
 
 LutraRoundingMode cli_parse_rounding_mode(struct argp_state *state, const char *text);
 LutraOffsetRule cli_parse_offsets(struct argp_state *state, const char *text);
+/** The argument of --partition. */
+LutraPartition cli_parse_partition(struct argp_state *state, const char *text);
 /** The argument of --security: 128 or 132. */
 uint32_t cli_parse_security(struct argp_state *state, const char *text);
 

@@ -12,15 +12,6 @@
 
 enum { NO_CLASS = UINT32_MAX };
 
-const char *lutra_partition_name(LutraPartition partition) {
-    switch (partition) {
-        case LUTRA_PARTITION_WIDTH: return "width";
-        case LUTRA_PARTITION_NORM: return "norm";
-        case LUTRA_PARTITION_NONE: break;
-    }
-    return "none";
-}
-
 static double square(double x) {
     return x * x;
 }

@@ -22,9 +22,6 @@ typedef enum {
     LUTRA_PARTITION_NORM = 2   /* one for each width and power of two that holds the norm */
 } LutraPartition;
 
-/** "none", "width" or "norm"; never NULL. */
-const char *lutra_partition_name(LutraPartition partition);
-
 /** Look-ups of one kind: those of one table, or of the digits of one exact rounding. */
 typedef struct {
     LutraLookupPattern pattern; /* in units of the noise of class `source` */
@@ -65,7 +62,8 @@ double lutra_circuit_lookup_input(const LutraCircuitLookup *lookup,
 double lutra_circuit_lookup_error(const LutraCircuitLookup *lookup,
                                   const LutraCryptoParameters *sets, LutraNoiseModel model);
 
-/** Operations of all look-ups of an image, as crypto_cost.h counts them. @param sets  (class_count) */
+/** Operations of all look-ups of an image, as crypto_cost.h counts them.
+ * @param sets  (class_count) */
 double lutra_circuit_lookups_cost(const LutraCircuitLookups *lookups,
                                   const LutraCryptoParameters *sets);
 

@@ -32,7 +32,7 @@ static bool is_encrypted_table(const LutraOperation *operation) {
     return operation->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(operation);
 }
 
-/** The circuit's patterns, tables reading at most so many bits, and noise `factor` times as much. */
+/** The circuit's patterns, tables reading at most so many bits, noise `factor` times as much. */
 static void list_patterns(Search *search, uint32_t most_bits, double factor) {
     for (size_t i = 0; i < search->lookups.count; i++) {
         LutraLookupPattern *const pattern = &search->patterns[i];
@@ -94,9 +94,9 @@ static LutraStatus improve_output(LutraCryptoParameters *set, Search *search) {
     return LUTRA_OK;
 }
 
-/* What the sets make of one image: the worst look-ups, how many are wrong, and that it meets any, or
- * a wrong decryption. With one set the worst look-up by the circuit's own norms is written into it:
- * what was asked for may have been larger. */
+/* What the sets make of one image: the worst look-ups, how many are wrong, and that it meets any,
+ * or a wrong decryption. With one set the worst look-up by the circuit's own norms is written into
+ * it: what was asked for may have been larger. */
 static void sum_errors(Search *search) {
     LutraParametersChoice *const choice = search->choice;
     const LutraCircuit *const circuit = search->circuit;
@@ -279,8 +279,10 @@ static LutraStatus hand_over(LutraCircuit *circuit, const Search *search) {
     double *lookups = NULL;
     uint32_t count = 0;
     LutraStatus status = LUTRA_OK;
-    LUTRA_TRY_GOTO(status, lutra_alloc(&parameters, class_count, sizeof *parameters, search->error));
-    LUTRA_TRY_GOTO(status, lutra_alloc(&set_of_class, class_count, sizeof(uint32_t), search->error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_alloc(&parameters, class_count, sizeof *parameters, search->error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_alloc(&set_of_class, class_count, sizeof(uint32_t), search->error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&lookups, class_count, sizeof(double), search->error));
     for (uint32_t c = 0; c < class_count; c++) {
         const double own = lookups_of(&search->lookups, c);

@@ -15,8 +15,8 @@
 
 #include "sim/crypto_parameters.h"
 
-/** Operations of a keyswitch from `input_dim` to `lwe_dim`: an affine function of `input_dim`, so that
- * the mean of several keyswitches is that of their mean dimension. */
+/** Operations of a keyswitch from `input_dim` to `lwe_dim`: an affine function of `input_dim`, so
+ * that the mean of several keyswitches is that of their mean dimension. */
 double lutra_cost_keyswitch(double input_dim, uint32_t lwe_dim, uint32_t level);
 
 /** Operations of one CMUX; a bootstrap has n of them. */

@@ -114,8 +114,9 @@ typedef struct {
 
 /* Completes a candidate, all but keyswitch, cost and variance, with the cheapest keyswitch that
  * keeps the bound; replaces *best if that is better. `cost` and `var_t2` are of everything else. */
-static void try_keyswitches(Candidate *best, Candidate candidate, const LutraDecompositionList *list,
-                            double bound_t2, double cost, double var_t2) {
+static void try_keyswitches(Candidate *best, Candidate candidate,
+                            const LutraDecompositionList *list, double bound_t2, double cost,
+                            double var_t2) {
     const uint32_t kn = candidate.glwe_dim << candidate.log2_poly;
     for (uint32_t i = 0; i < list->count; i++) {
         candidate.keyswitch = list->entries[i];

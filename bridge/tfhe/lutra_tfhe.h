@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct, a number or a function below changes its meaning. */
-#define LUTRA_TFHE_ABI_VERSION 1u
+#define LUTRA_TFHE_ABI_VERSION 2u
 
 /* Pinned numbers. */
 typedef enum {
@@ -102,12 +102,30 @@ void lutra_tfhe_context_destroy(LutraTfheContext *context);
 /**
  * Draws the secret keys and computes bootstrap and keyswitch keys; replaces earlier keys.
  *
- * @param test_seed  NULL: entropy of the operating system. Otherwise 16 bytes that decide keys and
- *                   encryption noise completely: for tests only, such keys protect nothing.
- * @param progress   may be NULL; done and total count bits of the small key
+ * @param test_seed       NULL: entropy of the operating system. Otherwise 16 bytes that decide keys
+ *                        and encryption noise completely: for tests only, they protect nothing.
+ * @param with_keyswitch  0: no keyswitch key; look-ups are then refused with LUTRA_TFHE_NO_KEY
+ * @param progress        may be NULL; done and total count bits of the small key
  * @errors LUTRA_TFHE_CANCELLED leaves the context without keys
  */
 int32_t lutra_tfhe_generate_keys(LutraTfheContext *context, const uint8_t *test_seed,
+                                 int32_t with_keyswitch, LutraTfheProgress progress, void *user);
+
+/**
+ * A context that looks up ciphertexts of `producer` with the keys of `consumer`: it shares those
+ * and has a keyswitch key of its own, from the producer's big key to the consumer's small key, with
+ * the consumer's decomposition. Its keyswitch_decrypt, lookup_positions and bootstrap read
+ * ciphertexts of the producer's size; bootstrap writes such of the consumer's size, and not in
+ * place unless the sizes are equal. Everything else is the consumer's.
+ *
+ * Both contexts may be destroyed before the reader.
+ *
+ * @param[out] reader  NULL on any error; destroy it like any context
+ * @param test_seed, progress  as in lutra_tfhe_generate_keys
+ * @errors LUTRA_TFHE_NO_KEY, LUTRA_TFHE_CANCELLED
+ */
+int32_t lutra_tfhe_reader_create(LutraTfheContext **reader, const LutraTfheContext *consumer,
+                                 const LutraTfheContext *producer, const uint8_t *test_seed,
                                  LutraTfheProgress progress, void *user);
 
 uint64_t lutra_tfhe_ciphertext_words(const LutraTfheContext *context);

@@ -13,15 +13,16 @@
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
-static LutraBackend open_fake(void) {
+static LutraCircuitKeys open_fake(const LutraCircuit *circuit) {
     memset(&fake, 0, sizeof fake);
-    LutraBackend backend;
+    LutraCircuitKeys keys;
     LutraBackendSettings settings;
-    const LutraCryptoParameters parameters = {0};
+    LutraError error = {""};
     lutra_backend_settings_default(&settings);
-    check_status(lutra_backend_create(&backend, &fake_operations, &parameters, &settings, NULL),
-                 LUTRA_OK, NULL);
-    return backend;
+    check_status(lutra_circuit_keys_init(&keys, &fake_operations, circuit, &settings, &error),
+                 LUTRA_OK, &error);
+    check_status(lutra_circuit_keys_generate(&keys, NULL, NULL, &error), LUTRA_OK, &error);
+    return keys;
 }
 
 /** Gives the circuit one parameter set, wide enough for every table. */
@@ -67,14 +68,14 @@ static void clear_ends_move_the_border(void **state) {
         LutraCircuit circuit;
         build_chain(&circuit, clear != 0);
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
-        LutraBackend backend = open_fake();
+        LutraCircuitKeys keys = open_fake(&circuit);
         const LutraEncryptedSettings settings = {.threads = 2};
         LutraError error = {""};
         codes[clear] = calloc(circuit.class_count, sizeof **codes);
-        check_status(lutra_encrypted_run(codes[clear], NULL, &backend, &circuit, pixels, &settings,
+        check_status(lutra_encrypted_run(codes[clear], NULL, &keys, &circuit, pixels, &settings,
                                          &error),
                      LUTRA_OK, &error);
-        lutra_backend_destroy(&backend);
+        lutra_circuit_keys_deinit(&keys);
         lutra_free(&pixels);
         lutra_circuit_deinit(&circuit);
     }
@@ -91,13 +92,13 @@ static void every_failing_call_ends_the_run_and_leaves_outputs_alone(void **stat
     const LutraEncryptedSettings settings = {.threads = 1};
     uint64_t calls = 0;
     for (uint64_t fail_at = 0; fail_at == 0 || fail_at <= calls; fail_at++) {
-        LutraBackend backend = open_fake();
+        LutraCircuitKeys keys = open_fake(&circuit);
         fake.calls = 0;
         fake.fail_at = fail_at;
         int32_t codes[4] = {-77, -77, -77, -77};
         LutraEncryptedReport report = {.lookups = 4711};
         LutraError error = {""};
-        const LutraStatus status = lutra_encrypted_run(codes, &report, &backend, &circuit, pixels,
+        const LutraStatus status = lutra_encrypted_run(codes, &report, &keys, &circuit, pixels,
                                                        &settings, &error);
         if (fail_at == 0) {
             check_status(status, LUTRA_OK, &error);
@@ -110,7 +111,7 @@ static void every_failing_call_ends_the_run_and_leaves_outputs_alone(void **stat
             assert_int_equal(codes[3], -77);
             assert_int_equal(report.lookups, 4711);
         }
-        lutra_backend_destroy(&backend);
+        lutra_circuit_keys_deinit(&keys);
     }
     lutra_free(&pixels);
     lutra_circuit_deinit(&circuit);
@@ -141,12 +142,12 @@ static void progress_counts_lookups_and_can_stop(void **state) {
         Ticks ticks = {0, 0, stop_at == 150 ? UINT64_MAX : stop_at};
         const LutraProgress progress = {tick, NULL, &ticks};
         const LutraEncryptedSettings settings = {.threads = 1, .progress = &progress};
-        LutraBackend backend = open_fake();
+        LutraCircuitKeys keys = open_fake(&circuit);
         int32_t codes[4];
-        check_status(lutra_encrypted_run(codes, NULL, &backend, &circuit, pixels, &settings, NULL),
+        check_status(lutra_encrypted_run(codes, NULL, &keys, &circuit, pixels, &settings, NULL),
                      stop_at == 150 ? LUTRA_OK : LUTRA_ECANCELLED, NULL);
         assert_int_equal(ticks.total, lutra_circuit_pbs(&circuit));
-        lutra_backend_destroy(&backend);
+        lutra_circuit_keys_deinit(&keys);
     }
     lutra_free(&pixels);
     lutra_circuit_deinit(&circuit);
@@ -168,12 +169,12 @@ static void the_predicted_memory_is_what_a_run_needs(void **state) {
         }
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
         int32_t *codes = calloc(circuit.class_count, sizeof *codes);
-        LutraBackend backend = open_fake();
+        LutraCircuitKeys keys = open_fake(&circuit);
         const LutraEncryptedSettings settings = {.threads = 1};
         LutraEncryptedReport report;
         LutraCircuitCost cost;
         LutraError error = {""};
-        const LutraStatus status = lutra_encrypted_run(codes, &report, &backend, &circuit, pixels,
+        const LutraStatus status = lutra_encrypted_run(codes, &report, &keys, &circuit, pixels,
                                                        &settings, &error);
         if (status == LUTRA_OK) { /* some random circuits round what no table reads */
             check_status(lutra_circuit_cost(&cost, &circuit, lutra_machine_profile_builtin(), 1,
@@ -186,7 +187,7 @@ static void the_predicted_memory_is_what_a_run_needs(void **state) {
             lutra_circuit_cost_deinit(&cost);
         }
         assert_true(status == LUTRA_OK || i >= 2);
-        lutra_backend_destroy(&backend);
+        lutra_circuit_keys_deinit(&keys);
         lutra_free(&pixels);
         free(codes);
         lutra_circuit_deinit(&circuit);
@@ -208,14 +209,6 @@ static void circuits_that_cannot_run_are_refused(void **state) {
     check_status(lutra_encrypted_check(&circuit, &error), LUTRA_EINVAL, &error);
     circuit.parameters[0].log2_poly = 17;
 
-    for (uint32_t i = circuit.operation_count; i-- > 0;) {
-        if (circuit.operations[i].kind == LUTRA_OPERATION_TABLE) {
-            circuit.operations[i].u.table.parameter_index = 1;
-            break;
-        }
-    }
-    circuit.parameter_count = 2;
-    check_status(lutra_encrypted_check(&circuit, &error), LUTRA_EUNAVAILABLE, &error);
     lutra_circuit_deinit(&circuit);
 
     CircuitBuilder builder;
@@ -247,6 +240,68 @@ static void a_backend_that_cannot_start_leaves_nothing(void **state) {
     lutra_backend_destroy(NULL);
 }
 
+/* Two sets: a backend that knows one only says so, keys beyond the limit are refused, and whatever
+ * call fails, nothing is left. */
+static void several_sets_need_a_backend_that_has_them(void **state) {
+    (void)state;
+    LutraCircuit circuit;
+    LutraCircuitKeys keys;
+    LutraBackendSettings settings;
+    LutraBackendOperations one = fake_operations;
+    LutraError error = {""};
+    build_chain(&circuit, false);
+    const LutraCryptoParameters set = circuit.parameters[0];
+    lutra_free(&circuit.parameters);
+    check_status(lutra_alloc(&circuit.parameters, 2, sizeof set, NULL), LUTRA_OK, NULL);
+    circuit.parameter_count = 2;
+    circuit.parameters[0] = set;
+    circuit.parameters[1] = set;
+    circuit.parameters[1].glwe_dim = 2;
+    uint32_t last = circuit.operation_count - 1;
+    while (circuit.operations[last].kind != LUTRA_OPERATION_TABLE) {
+        last--;
+    }
+    circuit.operations[last].u.table.parameter_index = 1;
+    memset(&fake, 0, sizeof fake);
+    lutra_backend_settings_default(&settings);
+    settings.maximum_key_bytes = 0;
+    one.create_reader = NULL;
+    check_status(lutra_circuit_keys_init(&keys, &one, &circuit, &settings, &error),
+                 LUTRA_EUNAVAILABLE, &error);
+    settings.maximum_key_bytes = 1000;
+    check_status(lutra_circuit_keys_init(&keys, &fake_operations, &circuit, &settings, &error),
+                 LUTRA_EINVAL, &error);
+    settings.maximum_key_bytes = 0;
+    for (uint64_t fail_at = 1; fail_at <= 5; fail_at++) {
+        memset(&fake, 0, sizeof fake);
+        fake.fail_at = fail_at;
+        LutraStatus status =
+            lutra_circuit_keys_init(&keys, &fake_operations, &circuit, &settings, &error);
+        if (status == LUTRA_OK) {
+            status = lutra_circuit_keys_generate(&keys, NULL, NULL, &error);
+        }
+        check_status(status, LUTRA_EIO, &error);
+        lutra_circuit_keys_deinit(&keys);
+        assert_int_equal(fake.alive, 0);
+    }
+    memset(&fake, 0, sizeof fake);
+    check_status(lutra_circuit_keys_init(&keys, &fake_operations, &circuit, &settings, &error),
+                 LUTRA_OK, &error);
+    check_status(lutra_circuit_keys_generate(&keys, NULL, NULL, &error), LUTRA_OK, &error);
+    assert_int_equal(fake.alive, 3); /* two sets and one reader */
+    assert_int_equal(fake.calls, 5);
+    const LutraBackend *const before = lutra_circuit_keys_of_result(&keys, last - 1);
+    const LutraBackend *const behind = lutra_circuit_keys_of_result(&keys, last);
+    assert_int_equal(fake_ciphertext_words(before->context), FAKE_WORDS);
+    assert_int_equal(fake_ciphertext_words(behind->context), FAKE_WORDS + 2);
+    lutra_circuit_keys_deinit(&keys);
+    circuit.parameter_count = 0;
+    check_status(lutra_circuit_keys_init(&keys, &fake_operations, &circuit, &settings, &error),
+                 LUTRA_EINVAL, &error);
+    circuit.parameter_count = 2;
+    lutra_circuit_deinit(&circuit);
+}
+
 static void the_tfhe_backend_is_there_or_says_how_to_get_it(void **state) {
     (void)state;
     LutraBackend backend;
@@ -270,6 +325,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_predicted_memory_is_what_a_run_needs),
         cmocka_unit_test(circuits_that_cannot_run_are_refused),
         cmocka_unit_test(a_backend_that_cannot_start_leaves_nothing),
+        cmocka_unit_test(several_sets_need_a_backend_that_has_them),
         cmocka_unit_test(the_tfhe_backend_is_there_or_says_how_to_get_it),
     };
     if (argc > 1) {

@@ -326,6 +326,89 @@ static void positions_tell_what_lookups_read(void **state) {
     lutra_backend_destroy(&second);
 }
 
+/* Ciphertexts of one set are looked up with the keys of another, of another size, from either side:
+ * values come out right, under the key of the reader's consumer, as its positions tell. */
+static void readers_look_up_what_other_sets_made(void **state) {
+    (void)state;
+    enum { BITS = 3, COUNT = 90 };
+    LutraBackend other = open_backend(&tiny, 2, seed_two);
+    const LutraBackend *const from[2] = {&shared, &other};
+    const LutraBackend *const to[2] = {&other, &shared};
+    const uint32_t ticks[2] = {256, 1024};
+    uint64_t words[COUNT];
+    uint64_t table[1 << BITS];
+    for (int64_t i = 0; i < 1 << BITS; i++) {
+        table[i] = lutra_word_encode(7 - i, BITS);
+    }
+    for (int64_t i = 0; i < COUNT; i++) {
+        words[i] = lutra_word_encode(i % 8, BITS);
+    }
+    for (size_t b = 0; b < 2; b++) {
+        LutraBackend reader = {.operations = lutra_backend_tfhe()};
+        LutraError error = {""};
+        check_status(reader.operations->create_reader(&reader.context, to[b]->context,
+                                                      from[b]->context, seed_one, NULL, &error),
+                     LUTRA_OK, &error);
+        assert_int_equal(words_of(&reader), words_of(to[b]));
+        uint64_t *inputs = encrypt(from[b], words, COUNT);
+        uint64_t *outputs = calloc(COUNT * words_of(to[b]), sizeof *outputs);
+        uint32_t positions[COUNT];
+        uint64_t found[COUNT];
+        const LutraBackendTables tables = {table, 1, BITS};
+        check_status(reader.operations->lookup_positions(reader.context, positions, inputs, COUNT,
+                                                         &error),
+                     LUTRA_OK, &error);
+        check_status(reader.operations->keyswitch_decrypt(reader.context, found, inputs, COUNT,
+                                                          &error),
+                     LUTRA_OK, &error);
+        for (size_t i = 0; i < COUNT; i++) {
+            check_close(lutra_word_deviation(found[i], (int64_t)i % 8, BITS), 0.0, 1e-2);
+        }
+        check_status(reader.operations->bootstrap(reader.context, outputs, inputs, COUNT, &tables,
+                                                  NULL, NULL, &error),
+                     LUTRA_OK, &error);
+        decrypt(to[b], found, outputs, COUNT);
+        const uint32_t width = ticks[b] >> BITS;
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_int_equal((positions[i] + width / 2) / width % 16, i % 8);
+            check_close(lutra_word_deviation(found[i], 7 - (int64_t)i % 8, BITS), 0.0, 1e-2);
+        }
+        lutra_backend_destroy(&reader);
+        free(inputs);
+        free(outputs);
+    }
+    lutra_backend_destroy(&other);
+}
+
+/* A set whose own ciphertexts are never looked up has no keyswitch key and says so; a reader needs
+ * two contexts with keys. */
+static void what_was_not_made_cannot_be_used(void **state) {
+    (void)state;
+    LutraBackend backend;
+    LutraBackendSettings settings;
+    LutraError error = {""};
+    void *reader = &settings;
+    uint32_t position = 0;
+    const uint64_t word = 0;
+    lutra_backend_settings_default(&settings);
+    settings.without_keyswitch = true;
+    check_status(lutra_backend_create(&backend, lutra_backend_tfhe(), &tiny, &settings, &error),
+                 LUTRA_OK, &error);
+    check_status(backend.operations->create_reader(&reader, shared.context, backend.context, NULL,
+                                                   NULL, &error),
+                 LUTRA_EINVAL, &error);
+    assert_null(reader);
+    check_status(backend.operations->generate_keys(backend.context, seed_one, NULL, &error),
+                 LUTRA_OK, &error);
+    uint64_t *ciphertext = encrypt(&backend, &word, 1);
+    check_status(backend.operations->lookup_positions(backend.context, &position, ciphertext, 1,
+                                                      &error),
+                 LUTRA_EINVAL, &error);
+    assert_non_null(strstr(error.message, "keyswitching key"));
+    free(ciphertext);
+    lutra_backend_destroy(&backend);
+}
+
 /** Second moment of deviations, torus^2. */
 static double second_moment(const double *deviations, size_t count, double *mean) {
     double sum = 0.0;
@@ -478,7 +561,7 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(lutra_tfhe_decrypt(c, w, x, 1), LUTRA_TFHE_NO_KEY);
     assert_int_equal(lutra_tfhe_bootstrap(c, y, x, 1, table, 1, 2, NULL, NULL, NULL),
                      LUTRA_TFHE_NO_KEY);
-    assert_int_equal(lutra_tfhe_generate_keys(c, seed_one, NULL, NULL), LUTRA_TFHE_OK);
+    assert_int_equal(lutra_tfhe_generate_keys(c, seed_one, 1, NULL, NULL), LUTRA_TFHE_OK);
     assert_int_equal(lutra_tfhe_encrypt(c, x, w, 2), LUTRA_TFHE_OK);
 
     const uint32_t bad_choice[2] = {0, 1};
@@ -579,6 +662,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(lookups_are_negacyclic),
         cmocka_unit_test(a_table_of_no_bits_is_a_sign),
         cmocka_unit_test(positions_tell_what_lookups_read),
+        cmocka_unit_test(readers_look_up_what_other_sets_made),
+        cmocka_unit_test(what_was_not_made_cannot_be_used),
         cmocka_unit_test(noise_has_the_predicted_variance),
         cmocka_unit_test(impossible_parameters_are_refused),
         cmocka_unit_test(bad_arguments_are_refused),

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "bridge/encrypted.h"
 #include "bridge/verify.h"
+#include "sim/circuit_parameters.h"
 #include "sim/parameters.h"
 #include "tests/bridge/support.h"
 #include "tests/support/check.h"
@@ -153,11 +154,58 @@ static void exact_rounding_extracts_bits(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* Tables of 3 and 5 bits with a set each, chosen so that one look-up in a hundred is wrong: noise
+ * and wrong look-ups of both are as predicted, the keyswitches from set to set included. 6
+ * deviations as above; the first rounding is exact, so that its digits are looked up too. */
+static void sets_of_a_partition_keep_what_they_promise(void **state) {
+    (void)state;
+    CircuitBuilder builder;
+    LutraCircuit circuit;
+    LutraParametersTarget target;
+    LutraParametersChoice choice;
+    LutraError error = {""};
+    builder_start(&builder, check_key(5), CIRCUIT_TERNARY);
+    uint32_t x = builder_input(&builder, (LutraShape){1, 6, 6}, (LutraEncoding){4, true}, -1, 1);
+    x = builder_conv(&builder, x, 4, 2, 1, 0);
+    x = builder_round(&builder, x, 1, false);
+    builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_EXACT;
+    x = builder_table(&builder, x, (LutraEncoding){7, true}, -1, 1, true);
+    x = builder_conv(&builder, x, 6, 3, 1, 0);
+    x = builder_round(&builder, x, 2, false);
+    builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
+    x = builder_table(&builder, x, (LutraEncoding){6, true}, -1, 1, true);
+    (void)builder_output(&builder, builder_linear(&builder, x, 3), 0);
+    builder_finish(&builder, &circuit);
+    lutra_parameters_target_default(&target);
+    target.p_error = 0.01;
+    target.partition = LUTRA_PARTITION_WIDTH;
+    check_status(lutra_circuit_choose_parameters(&choice, &circuit, &target, &error), LUTRA_OK,
+                 &error);
+    assert_int_equal(circuit.parameter_count, 2);
+    assert_true(choice.cost < choice.single_cost);
+    LutraVerifyResult result = verify(&circuit, 2);
+    report("partition", &result);
+    assert_true(result.verdict == LUTRA_VERDICT_AGREES);
+    check_close((double)result.wrong_boxes, result.expected_wrong_boxes,
+                6.0 * sqrt(result.expected_wrong_boxes + 1.0));
+    for (uint32_t i = 0; i < result.layer_count; i++) {
+        const LutraVerifyLayer *const layer = &result.layers[i];
+        if (layer->kind == LUTRA_OPERATION_TABLE) {
+            check_close(layer->lookup_std_measured / layer->lookup_std_predicted, 1.0, 0.2);
+            check_close(layer->noise_std_measured / layer->noise_std_predicted, 1.0, 0.25);
+        }
+    }
+    lutra_verify_result_deinit(&result);
+    lutra_parameters_choice_deinit(&choice);
+    lutra_circuit_deinit(&circuit);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(approximate_rounding_errs_as_often_as_predicted),
         cmocka_unit_test(exact_tables_give_equal_logits),
         cmocka_unit_test(exact_rounding_extracts_bits),
+        cmocka_unit_test(sets_of_a_partition_keep_what_they_promise),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);

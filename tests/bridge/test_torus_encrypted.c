@@ -13,6 +13,7 @@
 
 typedef struct {
     const LutraCircuit *circuit;
+    const LutraCircuitKeys *keys;
     void *scratch;
     uint32_t results; /* seen */
 } Comparison;
@@ -22,9 +23,11 @@ static LutraStatus compare_result(void *user, uint32_t operation, const uint64_t
     Comparison *const comparison = user;
     const LutraTorusResult result =
         lutra_torus_result(comparison->circuit, operation, comparison->scratch);
+    const FakeContext *const context =
+        lutra_circuit_keys_of_result(comparison->keys, operation)->context;
     (void)error;
     for (size_t i = 0; i < count; i++) {
-        const uint64_t word = fake_decrypt_one(ciphertexts + i * FAKE_WORDS);
+        const uint64_t word = fake_decrypt_one(context, ciphertexts + i * context->words);
         if (word != result.words[i]) {
             fail_msg("'%s', element %zu: %016llx encrypted, %016llx on the torus",
                      comparison->circuit->operations[operation].name, i, (unsigned long long)word,
@@ -35,16 +38,37 @@ static LutraStatus compare_result(void *user, uint32_t operation, const uint64_t
     return LUTRA_OK;
 }
 
-/** One parameter set, as wide as the fake backend's polynomials, for every table. */
-static void add_parameters(LutraCircuit *circuit) {
+/** Parameter sets of `count` sizes, as wide as the fake backend's polynomials; tables whose results
+ * meet have the same. */
+static void add_parameters(LutraCircuit *circuit, uint32_t count) {
     const LutraCryptoParameters set = {.lwe_dim = 10, .log2_poly = FAKE_LOG2_POLY};
-    circuit_give_parameters(circuit, set);
+    uint32_t groups[64];
+    assert_true(circuit->operation_count <= 64);
+    lutra_key_groups(groups, circuit);
+    check_status(lutra_alloc(&circuit->parameters, count, sizeof set, NULL), LUTRA_OK, NULL);
+    circuit->parameter_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        circuit->parameters[i] = set;
+        circuit->parameters[i].glwe_dim = i + 1;
+    }
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
+            circuit->operations[i].u.table.parameter_index = (groups[i] * 7 + 1) % count;
+        }
+    }
 }
 
-static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
-                    const uint8_t *pixels, uint32_t threads) {
+static void compare(const LutraCircuit *circuit, const uint8_t *pixels, uint32_t threads) {
     LutraError error = {""};
-    Comparison comparison = {.circuit = circuit};
+    LutraCircuitKeys keys;
+    LutraBackendSettings backend_settings;
+    lutra_backend_settings_default(&backend_settings);
+    backend_settings.maximum_key_bytes = 0;
+    check_status(
+        lutra_circuit_keys_init(&keys, &fake_operations, circuit, &backend_settings, &error),
+        LUTRA_OK, &error);
+    check_status(lutra_circuit_keys_generate(&keys, NULL, NULL, &error), LUTRA_OK, &error);
+    Comparison comparison = {.circuit = circuit, .keys = &keys};
     const LutraEncryptedListener listener = {compare_result, &comparison};
     const LutraEncryptedSettings settings = {.threads = threads, .listener = &listener};
     LutraEncryptedReport report;
@@ -61,7 +85,7 @@ static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
                  LUTRA_OK, &error);
     lutra_torus_run(circuit, NULL, logits, seen, pixels, comparison.scratch);
     const uint64_t lookups_before = fake.lookups;
-    check_status(lutra_encrypted_run(codes, &report, backend, circuit, pixels, &settings, &error),
+    check_status(lutra_encrypted_run(codes, &report, &keys, circuit, pixels, &settings, &error),
                  LUTRA_OK, &error);
     assert_true(comparison.results > 0);
     assert_int_equal(report.lookups, lutra_circuit_pbs(circuit));
@@ -71,32 +95,26 @@ static void compare(const LutraCircuit *circuit, const LutraBackend *backend,
     lutra_operation_output(expected, &output->u.output, circuit->class_count, codes);
     assert_memory_equal(logits, expected, circuit->class_count * sizeof(float));
     lutra_free(&comparison.scratch);
+    lutra_circuit_keys_deinit(&keys);
+    assert_int_equal(fake.alive, 0);
 }
 
 static void the_words_are_those_of_real_circuits(void **state) {
     (void)state;
-    enum { CASES = 60 };
-    LutraBackend backend;
-    LutraBackendSettings settings;
-    const LutraCryptoParameters parameters = {0};
+    enum { CASES = 120 };
     memset(&fake, 0, sizeof fake);
-    lutra_backend_settings_default(&settings);
-    check_status(lutra_backend_create(&backend, &fake_operations, &parameters, &settings, NULL),
-                 LUTRA_OK, NULL);
-    check_status(fake_generate_keys(backend.context, NULL, NULL, NULL), LUTRA_OK, NULL);
     for (uint32_t i = 0; i < CASES; i++) {
         LutraCircuit circuit;
         circuit_random(&circuit, check_key(9100 + i), (CircuitStyle)(i % CIRCUIT_STYLES));
-        add_parameters(&circuit);
+        add_parameters(&circuit, 1 + i % 4);
         if (i % 4 == 3) { /* the first operation on the client, if that leaves any */
             circuit.operations[1].in_clear = circuit.operation_count > 3;
         }
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(9200 + i), 1);
-        compare(&circuit, &backend, pixels, 1 + i % 3);
+        compare(&circuit, pixels, 1 + i % 3);
         lutra_free(&pixels);
         lutra_circuit_deinit(&circuit);
     }
-    lutra_backend_destroy(&backend);
 }
 
 int main(int argc, char **argv) {

@@ -4,7 +4,7 @@
 //! Both keys are larger than any cache, so a group of ciphertexts goes through them together:
 //! each key element is loaded once per group.
 
-use crate::keys::Keys;
+use crate::keys::SetKeys;
 use crate::parameters::{Parameters, MODULUS_SWITCH_CENTERED};
 use tfhe::core_crypto::algorithms::slice_algorithms::slice_wrapping_sub_scalar_mul_assign;
 use tfhe::core_crypto::prelude::*;
@@ -94,17 +94,25 @@ impl Scratch {
     }
 }
 
+/// Leads from a big key, maybe another set's, to the small key.
+pub type Keyswitch = LweKeyswitchKeyOwned<u64>;
+
+/// Words of the ciphertexts that a keyswitching key reads.
+pub fn input_words(keyswitch: &Keyswitch) -> usize {
+    keyswitch.input_key_lwe_dimension().to_lwe_size().0
+}
+
 /// Keyswitches the group; results in scratch.small, lwe_dimension + 1 words each.
 ///
 /// Same arithmetic as tfhe-rs's keyswitch of one ciphertext, with the loop over ciphertexts inside
 /// the loop over key rows.
 pub fn keyswitch_group(
     parameters: &Parameters,
-    keys: &Keys,
+    keyswitch: &Keyswitch,
     inputs: &[u64],
     scratch: &mut Scratch,
 ) {
-    let big_size = parameters.ciphertext_words();
+    let big_size = input_words(keyswitch);
     let small_size = parameters.lwe_dimension as usize + 1;
     let count = inputs.len() / big_size;
     let small = &mut scratch.small[..count * small_size];
@@ -114,7 +122,7 @@ pub fn keyswitch_group(
     }
     let decomposer =
         SignedDecomposer::new(parameters.keyswitch_base_log(), parameters.keyswitch_level());
-    for (index, rows) in keys.keyswitch.iter().enumerate() {
+    for (index, rows) in keyswitch.iter().enumerate() {
         for (output, input) in small.chunks_exact_mut(small_size).zip(inputs.chunks_exact(big_size))
         {
             // Levels come in the same order from the key and from the decomposer.
@@ -149,14 +157,15 @@ fn switch_group(parameters: &Parameters, count: usize, scratch: &mut Scratch) {
 /// look-up reads. Everything up to here is deterministic, so this is the very entry it gives.
 pub fn positions_group(
     parameters: &Parameters,
-    keys: &Keys,
+    keys: &SetKeys,
+    keyswitch: &Keyswitch,
     positions: &mut [u32],
     inputs: &[u64],
     scratch: &mut Scratch,
 ) {
     let small_dimension = parameters.lwe_dimension as usize;
     let key: &[u64] = keys.small.0.as_ref();
-    keyswitch_group(parameters, keys, inputs, scratch);
+    keyswitch_group(parameters, keyswitch, inputs, scratch);
     switch_group(parameters, positions.len(), scratch);
     let ticks = 2 * parameters.polynomial_words();
     for ((position, mask), body) in
@@ -186,7 +195,8 @@ pub fn fill_accumulator(body: &mut [u64], table: &[u64]) {
 #[allow(clippy::too_many_arguments)]
 pub fn bootstrap_group(
     parameters: &Parameters,
-    keys: &Keys,
+    keys: &SetKeys,
+    keyswitch: &Keyswitch,
     fft: &Fft,
     inputs: Option<&[u64]>,
     outputs: &mut [u64],
@@ -197,7 +207,7 @@ pub fn bootstrap_group(
     let big_size = parameters.ciphertext_words();
     let small_dimension = parameters.lwe_dimension as usize;
     let count = outputs.len() / big_size;
-    keyswitch_group(parameters, keys, inputs.unwrap_or(outputs), scratch);
+    keyswitch_group(parameters, keyswitch, inputs.unwrap_or(outputs), scratch);
 
     switch_group(parameters, count, scratch);
 

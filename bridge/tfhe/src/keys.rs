@@ -5,7 +5,7 @@ use crate::failure::{fail, Failure, Status};
 use crate::parameters::Parameters;
 use rayon::prelude::*;
 use std::sync::atomic::{compiler_fence, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tfhe::core_crypto::commons::generators::DeterministicSeeder;
 use tfhe::core_crypto::commons::math::random::Seed;
 use tfhe::core_crypto::prelude::*;
@@ -44,12 +44,20 @@ impl Drop for RingSecret {
     }
 }
 
-pub struct Keys {
+/// What belongs to one parameter set, whoever's ciphertexts it looks up.
+pub struct SetKeys {
     pub big: Secret,
     pub small: Secret,
     pub bootstrap: FourierLweBootstrapKeyOwned,
-    pub keyswitch: LweKeyswitchKeyOwned<u64>,
     pub encryption: Mutex<Generator>,
+}
+
+/// Keys of a context: a set's, and the keyswitching key that leads to its small key. The latter
+/// comes from the set's own big key, or in a reader from that of another set.
+pub struct Keys {
+    pub set: Arc<SetKeys>,
+    /// None: the set's own ciphertexts are never looked up
+    pub keyswitch: Option<LweKeyswitchKeyOwned<u64>>,
 }
 
 pub fn noise(standard_deviation: f64) -> Noise {
@@ -65,14 +73,10 @@ impl Keys {
         pool: &rayon::ThreadPool,
         fft: &Fft,
         test_seed: Option<[u8; 16]>,
+        with_keyswitch: bool,
         report: Report,
     ) -> Result<Keys, Failure> {
-        // One seed starts a cryptographic generator, from which all further seeds are drawn.
-        let root = match test_seed {
-            None => new_seeder().seed(),
-            Some(bytes) => Seed(u128::from_le_bytes(bytes)),
-        };
-        let mut seeder = Seeds::new(root);
+        let mut seeder = seeds(test_seed);
         let mut secret_generator =
             SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
         let mut generator = Generator::new(seeder.seed(), &mut seeder);
@@ -99,13 +103,54 @@ impl Keys {
             &mut generator,
             &mut |done| report(done, total),
         )?;
-        let keyswitch =
-            generate_keyswitch_key(parameters, pool, &small, &big, &mut seeder, &mut |part| {
-                let done = small_dimension as f64 * (1.0 + part);
-                report(done as u64, total)
-            })?;
-        Ok(Keys { big, small, bootstrap, keyswitch, encryption: Mutex::new(generator) })
+        let keyswitch = if with_keyswitch {
+            Some(generate_keyswitch_key(
+                parameters,
+                pool,
+                &small,
+                &big,
+                &mut seeder,
+                &mut |part| {
+                    let done = small_dimension as f64 * (1.0 + part);
+                    report(done as u64, total)
+                },
+            )?)
+        } else {
+            None
+        };
+        let set = SetKeys { big, small, bootstrap, encryption: Mutex::new(generator) };
+        Ok(Keys { set: Arc::new(set), keyswitch })
     }
+
+    /// Keys that look up ciphertexts of `producer` with those of `consumer`, whose parameters these
+    /// are.
+    pub fn generate_reader(
+        parameters: &Parameters,
+        pool: &rayon::ThreadPool,
+        consumer: &Arc<SetKeys>,
+        producer: &SetKeys,
+        test_seed: Option<[u8; 16]>,
+        report: Report,
+    ) -> Result<Keys, Failure> {
+        const STEPS: f64 = 1000.0;
+        let keyswitch = generate_keyswitch_key(
+            parameters,
+            pool,
+            &consumer.small,
+            &producer.big,
+            &mut seeds(test_seed),
+            &mut |part| report((STEPS * part) as u64, STEPS as u64),
+        )?;
+        Ok(Keys { set: consumer.clone(), keyswitch: Some(keyswitch) })
+    }
+}
+
+/// One seed starts a cryptographic generator, from which all further seeds are drawn.
+fn seeds(test_seed: Option<[u8; 16]>) -> Seeds {
+    Seeds::new(match test_seed {
+        None => new_seeder().seed(),
+        Some(bytes) => Seed(u128::from_le_bytes(bytes)),
+    })
 }
 
 fn cancelled<T>() -> Result<T, Failure> {
@@ -193,7 +238,7 @@ fn generate_keyswitch_key(
     let big_bits: &[u64] = big.0.as_ref();
     let small_size = LweDimension(parameters.lwe_dimension as usize).to_lwe_size();
     let row_words = parameters.keyswitch_level as usize * small_size.0;
-    let mut words = vec![0u64; parameters.keyswitch_words()];
+    let mut words = vec![0u64; big_bits.len() * row_words];
     let distribution = noise(parameters.lwe_standard_deviation);
     let bits_between_reports = big_bits.len().div_ceil(16).next_multiple_of(KEY_BITS_AT_ONCE);
     let mut done = 0;

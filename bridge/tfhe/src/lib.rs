@@ -8,18 +8,19 @@ mod keys;
 mod parameters;
 
 use bootstrap::{
-    bootstrap_group, even_group, keyswitch_group, largest_group, positions_group, Scratch, Tables,
+    bootstrap_group, even_group, input_words, keyswitch_group, largest_group, positions_group,
+    Keyswitch, Scratch, Tables,
 };
 use failure::{fail, guard, last_sentence, silence_panics, Failure, Status};
-use keys::{noise, Keys, Secret};
+use keys::{noise, Keys, Secret, SetKeys};
 use parameters::Parameters;
 use rayon::prelude::*;
 use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 use tfhe::core_crypto::prelude::*;
 
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 /// Groups per thread between two calls of the progress function: rare enough that threads seldom
 /// wait for each other, often enough for a bar that moves and a prompt stop.
@@ -30,7 +31,7 @@ pub type Progress = Option<extern "C" fn(*mut c_void, u64, u64) -> i32>;
 /// LutraTfheContext.
 pub struct Context {
     parameters: Parameters,
-    pool: rayon::ThreadPool,
+    pool: Arc<rayon::ThreadPool>,
     fft: Fft,
     keys: RwLock<Option<Keys>>,
     poisoned: AtomicBool,
@@ -99,13 +100,12 @@ fn check_apart<A, B>(a: *const A, a_len: usize, b: *const B, b_len: usize) -> Re
 
 /// The arrays of a function that gives one value per ciphertext, checked.
 unsafe fn results_and_ciphertexts<'a, T>(
-    context: &Context,
+    size: usize,
     name: &str,
     results: *mut T,
     ciphertexts: *const u64,
     count: usize,
 ) -> Result<(&'a mut [T], &'a [u64]), Failure> {
-    let size = context.parameters.ciphertext_words();
     let ciphertexts = slice("ciphertexts", ciphertexts, count, size)?;
     check_array(name, results, count, 1)?;
     check_apart(results, count, ciphertexts.as_ptr(), ciphertexts.len())?;
@@ -146,6 +146,22 @@ unsafe fn guard_with_keys(
     )
 }
 
+/// The same for one that looks ciphertexts up: with the keyswitching key.
+unsafe fn guard_lookup(
+    context: *const Context,
+    body: impl FnOnce(&Context, &SetKeys, &Keyswitch) -> Result<(), Failure>,
+) -> i32 {
+    guard_with_keys(context, |context, keys| {
+        let Some(keyswitch) = keys.keyswitch.as_ref() else {
+            return fail(
+                Status::NoKey,
+                "the context has no keyswitching key: only readers of its ciphertexts do",
+            );
+        };
+        body(context, &keys.set, keyswitch)
+    })
+}
+
 impl Context {
     fn keys(&self) -> Result<RwLockReadGuard<'_, Option<Keys>>, Failure> {
         match self.keys.read() {
@@ -159,6 +175,7 @@ impl Context {
         &self,
         results: &mut [T],
         ciphertexts: &[u64],
+        size: usize,
         work: impl Fn(&mut [T], &[u64], &mut Scratch) + Sync,
     ) {
         let parameters = &self.parameters;
@@ -167,7 +184,7 @@ impl Context {
         self.pool.install(|| {
             results
                 .par_chunks_mut(group)
-                .zip(ciphertexts.par_chunks(group * parameters.ciphertext_words()))
+                .zip(ciphertexts.par_chunks(group * size))
                 .for_each_init(
                     || Scratch::new(parameters, &self.fft, group),
                     |scratch, (results, inputs)| work(results, inputs, scratch),
@@ -279,7 +296,7 @@ pub unsafe extern "C" fn lutra_tfhe_context_create(
             };
             *out = Box::into_raw(Box::new(Context {
                 parameters,
-                pool,
+                pool: Arc::new(pool),
                 fft: Fft::new(parameters.polynomial_size()),
                 keys: RwLock::new(None),
                 poisoned: AtomicBool::new(false),
@@ -311,19 +328,14 @@ pub unsafe extern "C" fn lutra_tfhe_context_destroy(context: *mut Context) {
 pub unsafe extern "C" fn lutra_tfhe_generate_keys(
     context: *mut Context,
     test_seed: *const u8,
+    with_keyswitch: i32,
     progress: Progress,
     user: *mut c_void,
 ) -> i32 {
     guard(
         || {
             let context = context_of(context)?;
-            let seed = if test_seed.is_null() {
-                None
-            } else {
-                let mut bytes = [0u8; 16];
-                bytes.copy_from_slice(slice("test_seed", test_seed, 16, 1)?);
-                Some(bytes)
-            };
+            let seed = seed_of(test_seed)?;
             let Ok(mut keys) = context.keys.write() else {
                 return fail(Status::Panic, "an earlier key generation failed inside");
             };
@@ -333,11 +345,66 @@ pub unsafe extern "C" fn lutra_tfhe_generate_keys(
                 &context.pool,
                 &context.fft,
                 seed,
+                with_keyswitch != 0,
                 &mut |done, total| progress.is_some_and(|tell| tell(user, done, total) != 0),
             )?);
             Ok(())
         },
         || poison(context),
+    )
+}
+
+unsafe fn seed_of(test_seed: *const u8) -> Result<Option<[u8; 16]>, Failure> {
+    if test_seed.is_null() {
+        return Ok(None);
+    }
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(slice("test_seed", test_seed, 16, 1)?);
+    Ok(Some(bytes))
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_reader_create(
+    reader: *mut *mut Context,
+    consumer: *const Context,
+    producer: *const Context,
+    test_seed: *const u8,
+    progress: Progress,
+    user: *mut c_void,
+) -> i32 {
+    guard(
+        || {
+            let out = &mut slice_mut("reader", reader, 1, 1)?[0];
+            *out = std::ptr::null_mut();
+            let consumer = context_of(consumer)?;
+            let producer = context_of(producer)?;
+            let seed = seed_of(test_seed)?;
+            let (consumer_keys, producer_keys) = (consumer.keys()?, producer.keys()?);
+            let (Some(consumer_keys), Some(producer_keys)) =
+                (consumer_keys.as_ref(), producer_keys.as_ref())
+            else {
+                return fail(Status::NoKey, "a reader needs two contexts that have keys");
+            };
+            let keys = Keys::generate_reader(
+                &consumer.parameters,
+                &consumer.pool,
+                &consumer_keys.set,
+                &producer_keys.set,
+                seed,
+                &mut |done, total| progress.is_some_and(|tell| tell(user, done, total) != 0),
+            )?;
+            *out = Box::into_raw(Box::new(Context {
+                parameters: consumer.parameters,
+                pool: consumer.pool.clone(),
+                fft: Fft::new(consumer.parameters.polynomial_size()),
+                keys: RwLock::new(Some(keys)),
+                poisoned: AtomicBool::new(false),
+            }));
+            Ok(())
+        },
+        || (),
     )
 }
 
@@ -366,13 +433,13 @@ pub unsafe extern "C" fn lutra_tfhe_encrypt(
         if words.is_empty() {
             return Ok(());
         }
-        let Ok(mut locked) = keys.encryption.lock() else {
+        let Ok(mut locked) = keys.set.encryption.lock() else {
             return fail(Status::Panic, "an earlier encryption failed inside");
         };
         let generator = &mut *locked;
         context.pool.install(|| {
             par_encrypt_lwe_ciphertext_list(
-                &keys.big.0,
+                &keys.set.big.0,
                 &mut LweCiphertextList::from_container(
                     ciphertexts,
                     LweSize(size),
@@ -399,12 +466,12 @@ pub unsafe extern "C" fn lutra_tfhe_decrypt(
     guard_with_keys(context, |context, keys| {
         let size = context.parameters.ciphertext_words();
         let (words, ciphertexts) =
-            results_and_ciphertexts(context, "words", words, ciphertexts, count)?;
+            results_and_ciphertexts(size, "words", words, ciphertexts, count)?;
         context.pool.install(|| {
             words
                 .par_iter_mut()
                 .zip(ciphertexts.par_chunks(size))
-                .for_each(|(word, input)| *word = decrypt_words(&keys.big, input));
+                .for_each(|(word, input)| *word = decrypt_words(&keys.set.big, input));
         });
         Ok(())
     })
@@ -419,13 +486,14 @@ pub unsafe extern "C" fn lutra_tfhe_keyswitch_decrypt(
     ciphertexts: *const u64,
     count: usize,
 ) -> i32 {
-    guard_with_keys(context, |context, keys| {
+    guard_lookup(context, |context, keys, keyswitch| {
         let parameters = &context.parameters;
         let small_size = parameters.lwe_dimension as usize + 1;
+        let size = input_words(keyswitch);
         let (words, ciphertexts) =
-            results_and_ciphertexts(context, "words", words, ciphertexts, count)?;
-        context.each_group(words, ciphertexts, |words, inputs, scratch| {
-            keyswitch_group(parameters, keys, inputs, scratch);
+            results_and_ciphertexts(size, "words", words, ciphertexts, count)?;
+        context.each_group(words, ciphertexts, size, |words, inputs, scratch| {
+            keyswitch_group(parameters, keyswitch, inputs, scratch);
             for (word, small) in words.iter_mut().zip(scratch.small().chunks(small_size)) {
                 *word = decrypt_words(&keys.small, small);
             }
@@ -443,11 +511,12 @@ pub unsafe extern "C" fn lutra_tfhe_lookup_positions(
     ciphertexts: *const u64,
     count: usize,
 ) -> i32 {
-    guard_with_keys(context, |context, keys| {
+    guard_lookup(context, |context, keys, keyswitch| {
+        let size = input_words(keyswitch);
         let (positions, ciphertexts) =
-            results_and_ciphertexts(context, "positions", positions, ciphertexts, count)?;
-        context.each_group(positions, ciphertexts, |positions, inputs, scratch| {
-            positions_group(&context.parameters, keys, positions, inputs, scratch);
+            results_and_ciphertexts(size, "positions", positions, ciphertexts, count)?;
+        context.each_group(positions, ciphertexts, size, |positions, inputs, scratch| {
+            positions_group(&context.parameters, keys, keyswitch, positions, inputs, scratch);
         });
         Ok(())
     })
@@ -468,9 +537,10 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
     progress: Progress,
     user: *mut c_void,
 ) -> i32 {
-    guard_with_keys(context, |context, keys| {
+    guard_lookup(context, |context, keys, keyswitch| {
         let parameters = &context.parameters;
         let size = parameters.ciphertext_words();
+        let input_size = input_words(keyswitch);
         if table_bits > parameters.log2_polynomial || table_count == 0 {
             return invalid(format!(
                 "{table_count} tables of {table_bits} bits; should be at least 1 of at most {}",
@@ -482,13 +552,13 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
             bits: table_bits,
         };
         let length = check_array("outputs", outputs, count, size)?;
-        check_array("inputs", inputs, count, size)?;
+        let input_length = check_array("inputs", inputs, count, input_size)?;
         check_apart(outputs, length, tables.words.as_ptr(), tables.words.len())?;
-        let inputs = if std::ptr::eq(outputs, inputs) {
+        let inputs = if std::ptr::eq(outputs, inputs) && size == input_size {
             None
         } else {
-            check_apart(outputs, length, inputs, length)?;
-            Some(slice("inputs", inputs, count, size)?)
+            check_apart(outputs, length, inputs, input_length)?;
+            Some(slice("inputs", inputs, count, input_size)?)
         };
         let outputs = slice_mut("outputs", outputs, count, size)?;
         let choice = if table_of_ciphertext.is_null() {
@@ -520,8 +590,11 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
                         bootstrap_group(
                             parameters,
                             keys,
+                            keyswitch,
                             &context.fft,
-                            inputs.map(|all| &all[members.start * size..members.end * size]),
+                            inputs.map(|all| {
+                                &all[members.start * input_size..members.end * input_size]
+                            }),
                             outputs,
                             &tables,
                             choice.map(|all| &all[members.clone()]),
