@@ -3,7 +3,9 @@
 for bad in '--calibrate kernels' '--calibrate --csv x.csv' '-o x.ini' \
     '--calibrate --log2-poly 7..8' '--calibrate --log2-poly 9..8' '--calibrate --log2-poly 8'; do
     code=0; "$LUTRA" bench $bad > printed.txt 2> said.txt || code=$?
-    [ "$code" = 2 ] && [ ! -s printed.txt ] && [ "$(wc -l < said.txt)" -le 2 ]
+    [ "$code" = 2 ]
+    [ ! -s printed.txt ]
+    [ "$(wc -l < said.txt)" -le 2 ]
 done
 XDG_CONFIG_HOME=$(pwd)/config
 export XDG_CONFIG_HOME
@@ -15,9 +17,12 @@ if [ "$code" = 4 ] && grep -q 'no real FHE' said.txt; then
 fi
 [ "$code" = 0 ]
 cmp text.txt config/lutra/profile.ini
-[ "$(grep -c '^log2_poly_8 = ' text.txt)" = 3 ] && [ "$(grep -c '^log2_poly' text.txt)" = 3 ]
+[ "$(grep -c '^log2_poly_8 = ' text.txt)" = 3 ]
+[ "$(grep -c '^log2_poly' text.txt)" = 3 ]
 code=0; "$LUTRA" bench --calibrate > again.txt 2> said.txt || code=$?
-[ "$code" = 2 ] && [ ! -s again.txt ] && grep -q "profile.ini' exists; give --force" said.txt
+[ "$code" = 2 ]
+[ ! -s again.txt ]
+grep -q "profile.ini' exists; give --force" said.txt
 . "$LUTRA_ROOT/tests/cli/verify/tiny.inc"
 "$LUTRA" inspect c.h5 | grep -q "^machine  *calibrated on .*config/lutra/profile.ini)"
 "$LUTRA" verify c.h5 --data d.h5 -q --json > v.json

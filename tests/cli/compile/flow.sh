@@ -73,4 +73,5 @@ code=0; "$LUTRA" compile d.h5 --data d.h5 -o x.h5 || code=$?
 [ "$code" = 3 ]
 code=0; "$LUTRA" compile m.h5 --data m.h5 -o x.h5 || code=$?
 [ "$code" = 3 ]
-[ ! -e x.h5 ] && [ ! -e x.h5.partial ]
+[ ! -e x.h5 ]
+[ ! -e x.h5.partial ]

@@ -23,4 +23,5 @@ for missing in "m.h5 --data d.h5" "m.h5 -o c.h5" "--data d.h5 -o c.h5" ""; do
 done
 code=0
 "$LUTRA" compile m.h5 --data d.h5 -o c.h5 2> err.txt || code=$?
-test "$code" = 4 && grep -q "'m.h5'" err.txt
+test "$code" = 4
+grep -q "'m.h5'" err.txt

@@ -23,7 +23,9 @@ cp m.h5 x.kept
 code=0
 (trap '' XFSZ; ulimit -f 1; exec "$LUTRA" train net.ini --data d.h5 -q --force -o x.kept) \
     > stdout.txt 2> stderr.txt || code=$?
-[ "$code" = 4 ] && cmp m.h5 x.kept && [ ! -e x.kept.partial ]
+[ "$code" = 4 ]
+cmp m.h5 x.kept
+[ ! -e x.kept.partial ]
 # standard output that takes nothing
 [ -e /dev/full ] || exit 0
 silent() { # ARGUMENT...

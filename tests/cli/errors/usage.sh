@@ -4,7 +4,9 @@
 . "$LUTRA_ROOT/tests/cli/verify/tiny.inc"
 for command in dataset train evaluate compile inspect simulate verify params experiment; do
     code=0; "$LUTRA" $command --bogus > stdout.txt 2> stderr.txt || code=$?
-    [ "$code" = 2 ] && [ ! -s stdout.txt ] && grep -q "^lutra $command: .*'--bogus'" stderr.txt
+    [ "$code" = 2 ]
+    [ ! -s stdout.txt ]
+    grep -q "^lutra $command: .*'--bogus'" stderr.txt
     # the hint names options that exist
     for option in $(grep -o -e '--[a-z]*' stderr.txt | grep -v bogus); do
         "$LUTRA" $command $option > /dev/null
@@ -26,5 +28,6 @@ refused 3 "no crypto parameters for p_error 1e-09: the table of 'a' reads 1[0-9]
     compile w.h5 --data d.h5 --p-error 1e-9 -o x.h5
 refused 3 "no crypto parameters" compile w.h5 --data d.h5 --global-p-error 1e-9 -o x.h5
 "$LUTRA" compile w.h5 --data d.h5 -o w-c.h5 > stdout.txt 2> stderr.txt
-[ "$(wc -l < stderr.txt)" = 1 ] && grep -q 'written without parameters' stderr.txt
+[ "$(wc -l < stderr.txt)" = 1 ]
+grep -q 'written without parameters' stderr.txt
 "$LUTRA" simulate w-c.h5 --data d.h5 > stdout.txt

@@ -39,9 +39,12 @@ for file in d m c; do
     damaged text-$file.h5 "'text-$file.h5' is not an HDF5 file"
 done
 # one kind in place of another
-cp m.h5 in-place-of-d.h5 && damaged in-place-of-d.h5 "is a 'lutra.model/1' file, not a 'lutra.dataset/1'"
-cp c.h5 in-place-of-m.h5 && damaged in-place-of-m.h5 "is 'lutra.circuit/1', not 'lutra.model/1'"
-cp d.h5 in-place-of-c.h5 && damaged in-place-of-c.h5 "is 'lutra.dataset/1', not 'lutra.circuit/1'"
+cp m.h5 in-place-of-d.h5
+damaged in-place-of-d.h5 "is a 'lutra.model/1' file, not a 'lutra.dataset/1'"
+cp c.h5 in-place-of-m.h5
+damaged in-place-of-m.h5 "is 'lutra.circuit/1', not 'lutra.model/1'"
+cp d.h5 in-place-of-c.h5
+damaged in-place-of-c.h5 "is 'lutra.dataset/1', not 'lutra.circuit/1'"
 # other images
 refused 3 'dataset .other. are 1x1x3, but network .net. wants 1x2x2' train net.ini --data o.h5 -o x.h5
 refused 3 'dataset .other. are 1x1x3, but network .net. wants 1x2x2' evaluate m.h5 --data o.h5

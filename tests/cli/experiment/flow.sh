@@ -8,13 +8,19 @@ if [ "$code" = 4 ] && grep -q 'no real FHE' r.err; then
     echo 'built without the bridge to real FHE' >&2; exit 77
 fi
 cat r.err >&2
-[ "$code" = 0 ] && [ ! -s r.err ]
+[ "$code" = 0 ]
+[ ! -s r.err ]
 cmp r.json r/run.json
 cmp tiny.ini r/configuration.ini
 key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' r.json | head -1; }
-[ "$(key schema)" = '"lutra.experiment/1"' ] && [ "$(key experiment)" = '"noise"' ]
-[ "$(key seed)" = 3 ] && [ "$(key threads)" = 2 ] && [ "$(key setting)" = '"quick"' ]
-[ "$(key complete)" = true ] && [ "$(key parts_done)" = 2 ] && [ "$(key holds)" = true ]
+[ "$(key schema)" = '"lutra.experiment/1"' ]
+[ "$(key experiment)" = '"noise"' ]
+[ "$(key seed)" = 3 ]
+[ "$(key threads)" = 2 ]
+[ "$(key setting)" = '"quick"' ]
+[ "$(key complete)" = true ]
+[ "$(key parts_done)" = 2 ]
+[ "$(key holds)" = true ]
 [ "$(ls r | tr '\n' ' ')" = "configuration.ini noise-curve.csv noise-deviation.png \
 noise-failures.png noise-off-by-one.png noise-quantities.csv noise-rates.csv noise-ratio.png \
 noise-sets.csv run.json " ]
@@ -32,8 +38,9 @@ run --seed 3 --threads 1 -q --json -o again > /dev/null
 grep fresh r/noise-quantities.csv > fresh.csv
 grep fresh again/noise-quantities.csv | cmp - fresh.csv
 code=0; run -o r > refused.txt 2> refused.err || code=$?
-[ "$code" = 2 ] && [ ! -s refused.txt ] &&
-    grep -q "'r/configuration.ini' exists; give --force" refused.err
+[ "$code" = 2 ]
+[ ! -s refused.txt ]
+grep -q "'r/configuration.ini' exists; give --force" refused.err
 # no tolerance at all: chance refutes, and says so
 code=0; run --full --force --no-progress -o r || code=$?
 [ "$code" = 0 ] || [ "$code" = 1 ]
@@ -44,5 +51,7 @@ child=$!
 sleep 2
 kill -INT $child
 code=0; wait $child || code=$?
-[ "$code" = 130 ] && [ -s stopped.err ]
-grep -q '"complete":[[:space:]]*false' stopped/run.json && cmp stopped.json stopped/run.json
+[ "$code" = 130 ]
+[ -s stopped.err ]
+grep -q '"complete":[[:space:]]*false' stopped/run.json
+cmp stopped.json stopped/run.json

@@ -2,8 +2,10 @@
 # The list, and what is refused before any key is made: one line on stderr, no folder left.
 . "$LUTRA_ROOT/tests/cli/experiment/tiny.inc"
 "$LUTRA" experiment list > list.txt
-grep -q '^noise$' list.txt && grep -q '^  question    Do ciphertexts' list.txt
-grep -q '^  refuted_if  ' list.txt && grep -q '^  full_time   ' list.txt
+grep -q '^noise$' list.txt
+grep -q '^  question    Do ciphertexts' list.txt
+grep -q '^  refuted_if  ' list.txt
+grep -q '^  full_time   ' list.txt
 "$LUTRA" experiment list --json > list.json
 grep -q '"schema":[[:space:]]*"lutra.experiment/1"' list.json
 refused() { # CODE PATTERN ARGUMENT...

@@ -6,7 +6,8 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2"; }
 XDG_CONFIG_HOME=$(pwd)/config
 export XDG_CONFIG_HOME
 "$LUTRA" inspect c.h5 --threads 1 --json > builtin.json
-[ "$(key calibrated builtin.json)" = false ] && [ "$(key profile builtin.json)" = null ]
+[ "$(key calibrated builtin.json)" = false ]
+[ "$(key profile builtin.json)" = null ]
 "$LUTRA" inspect c.h5 --threads 1 > builtin.txt
 grep -q '^machine  *estimated for an AMD Zen 3 core (AVX2); run lutra bench --calibrate$' builtin.txt
 grep -q '^predicted  *[0-9.]* m*s per image with 1 thread, [0-9.]* core-seconds$' builtin.txt
@@ -67,7 +68,8 @@ code=0; XDG_CONFIG_HOME=config HOME=/nonexistent "$LUTRA" inspect c.h5 --json > 
 sed 's/^threads = 1/threads = x/' slow.ini > config/lutra/profile.ini
 for arguments in '' '--profile none.ini'; do
     code=0; "$LUTRA" inspect c.h5 $arguments > bad.txt 2> bad.err || code=$?
-    [ ! -s bad.txt ] && [ "$(wc -l < bad.err)" = 1 ]
+    [ ! -s bad.txt ]
+    [ "$(wc -l < bad.err)" = 1 ]
     case $arguments in
         '') [ "$code" = 3 ] && grep -q "profile.ini:3: invalid value 'x' for 'threads'" bad.err ;;
         *) [ "$code" = 4 ] && grep -q "none.ini" bad.err ;;
@@ -78,4 +80,4 @@ rm config/lutra/profile.ini
 "$LUTRA" inspect clear.h5 --json > clear.json
 [ "$(key predicted_seconds clear.json | sort -u)" = null ]
 "$LUTRA" inspect clear.h5 > clear.txt
-! grep -q 'predicted' clear.txt
+if grep -q 'predicted' clear.txt; then exit 1; fi

@@ -36,7 +36,8 @@ cmp noisy/layers.csv noisy2/layers.csv
 cut -d, -f1-17 one/layers.csv > one.csv
 cut -d, -f1-17 noisy/layers.csv | cmp one.csv -
 value() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' noisy.json; }
-[ -n "$(value top1_alone)" ] && [ "$(value top1_alone)" = "$(value top1)" ]
+[ -n "$(value top1_alone)" ]
+[ "$(value top1_alone)" = "$(value top1)" ]
 changed=$(paste -d, without.csv with.csv | awk -F, 'NR > 1 && $3 != $7 {n++} END {print n + 0}')
 [ "$changed" -gt 0 ]
 awk -v share="$(value answers_changed_alone)" -v changed="$changed" \

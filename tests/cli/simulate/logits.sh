@@ -19,7 +19,8 @@ same() { # NETWORK.ini NAME
             --logits "$2-$split-circuit.csv" > /dev/null
         cmp "$2-$split-model.csv" "$2-$split-circuit.csv"
     done
-    [ "$(wc -l < "$2-train-model.csv")" = 65 ] && [ "$(wc -l < "$2-test-model.csv")" = 33 ]
+    [ "$(wc -l < "$2-train-model.csv")" = 65 ]
+    [ "$(wc -l < "$2-test-model.csv")" = 33 ]
     [ "$(sed 1d "$2-train-model.csv" | cut -d, -f3- | sort -u | wc -l)" -gt 8 ]
 }
 same net.ini net
@@ -33,4 +34,4 @@ same pool.ini pool
 # a rounded circuit answers otherwise: the comparison above can fail
 "$LUTRA" compile net.h5 --data d.h5 --rounding 2 -q -o rounded.h5 > /dev/null
 "$LUTRA" simulate rounded.h5 --data d.h5 -q --logits rounded.csv > /dev/null
-! cmp -s rounded.csv net-test-model.csv
+if cmp -s rounded.csv net-test-model.csv; then exit 1; fi

@@ -61,4 +61,4 @@ grep -q '^lutra sweep: stopped after' err.txt
 grep -q '^none ' out.txt
 [ "$(wc -l < stopped/sweep.csv)" -ge 2 ]
 [ -z "$(ls stopped | grep partial || true)" ]
-! grep -q ',0\.01,' stopped/sweep.csv
+if grep -q ',0\.01,' stopped/sweep.csv; then exit 1; fi

@@ -22,7 +22,8 @@ refused 2 "needs --data" c.h5 --rounding 4
 refused 2 "needs a circuit or model" --data d.h5 --rounding 4
 refused 2 "but found 'e.h5'" $run e.h5 --rounding 4
 code=0; "$LUTRA" sweep $run --rounding 4 > out.txt 2> err.txt || code=$?
-[ "$code" = 2 ] && grep -q 'needs -o DIR' err.txt
+[ "$code" = 2 ]
+grep -q 'needs -o DIR' err.txt
 . "$LUTRA_ROOT/tests/cli/simulate/tiny.inc"
 "$LUTRA" compile m.h5 --data d.h5 -q -o plain.h5 > compile.txt
 refused 3 "circuit 'net' is rounded already ('a_round'); only a circuit that was compiled without" \
@@ -35,4 +36,6 @@ refused 3 "d.h5" d.h5 --data d.h5 --rounding 4
 refused 3 "plain.h5" plain.h5 --data plain.h5 --rounding 4
 printf 'precious' > kept
 code=0; "$LUTRA" sweep plain.h5 --data d.h5 --rounding 4 -o kept > out.txt 2> err.txt || code=$?
-[ "$code" = 4 ] && [ ! -s out.txt ] && [ "$(cat kept)" = precious ]
+[ "$code" = 4 ]
+[ ! -s out.txt ]
+[ "$(cat kept)" = precious ]

@@ -24,7 +24,7 @@ for model in round plain again; do
     "$LUTRA" evaluate $model.h5 --data d.h5 --logits $model.csv > /dev/null
 done
 cmp round.csv again.csv
-! cmp -s round.csv plain.csv
+if cmp -s round.csv plain.csv; then exit 1; fi
 fails() {
     code=0
     "$LUTRA" train "$@" 2>&1 || code=$?

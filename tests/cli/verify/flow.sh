@@ -7,29 +7,40 @@ if [ "$code" = 4 ] && grep -q 'no real FHE' v.err; then
     echo 'built without the bridge to real FHE' >&2; exit 77
 fi
 cat v.err >&2
-[ "$code" = 0 ] && [ ! -s v.err ]
+[ "$code" = 0 ]
+[ ! -s v.err ]
 key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | head -1; }
 [ "$(key schema v.json)" = '"lutra.verify/1"' ]
-[ "$(key samples v.json)" = 2 ] && [ "$(key pbs_run v.json)" = 4 ]
-[ "$(key mismatches v.json)" = 0 ] && [ "$(key strays v.json)" = 0 ]
-[ "$(key logits_equal v.json)" = 2 ] && [ "$(key top1_agree v.json)" = 2 ]
-[ "$(key verdict v.json)" = '"agrees"' ] && [ "$(key test_keys v.json)" = false ]
+[ "$(key samples v.json)" = 2 ]
+[ "$(key pbs_run v.json)" = 4 ]
+[ "$(key mismatches v.json)" = 0 ]
+[ "$(key strays v.json)" = 0 ]
+[ "$(key logits_equal v.json)" = 2 ]
+[ "$(key top1_agree v.json)" = 2 ]
+[ "$(key verdict v.json)" = '"agrees"' ]
+[ "$(key test_keys v.json)" = false ]
 [ "$(ls v)" = "layers.csv
 samples.csv" ]
-[ "$(wc -l < v/samples.csv)" = 3 ] && [ "$(wc -l < v/layers.csv)" = 5 ]
+[ "$(wc -l < v/samples.csv)" = 3 ]
+[ "$(wc -l < v/layers.csv)" = 5 ]
 # columns 12 and 14: logits of the clear run; 13 and 15: decrypted
 "$LUTRA" simulate c.h5 --data d.h5 --limit 2 --logits l.csv -q > /dev/null
 sed 1d l.csv > simulated.csv
 sed 1d v/samples.csv | cut -d, -f1,2,12,14 | cmp - simulated.csv
 sed 1d v/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv
 sum() { sed 1d v/"$1" | cut -d, -f"$2" | awk '{n += $1} END {print n}'; }
-[ "$(sum samples.csv 7)" = 4 ] && [ "$(sum layers.csv 4)" = 4 ]
+[ "$(sum samples.csv 7)" = 4 ]
+[ "$(sum layers.csv 4)" = 4 ]
 touch file
 code=0; "$LUTRA" verify c.h5 --data d.h5 -o file > again.txt 2> again.err || code=$?
-[ "$code" = 4 ] && [ ! -s again.txt ] && grep -q "cannot create folder 'file'" again.err
+[ "$code" = 4 ]
+[ ! -s again.txt ]
+grep -q "cannot create folder 'file'" again.err
 # the same image later, as text, and a refusal to overwrite
 code=0; "$LUTRA" verify c.h5 --data d.h5 -o v > again.txt 2> again.err || code=$?
-[ "$code" = 2 ] && [ ! -s again.txt ] && grep -q "'v/samples.csv' exists; give --force" again.err
+[ "$code" = 2 ]
+[ ! -s again.txt ]
+grep -q "'v/samples.csv' exists; give --force" again.err
 "$LUTRA" verify c.h5 --data d.h5 --first 1 --insecure-test-keys --no-progress --force -o v
 sed 1d v/samples.csv | cut -d, -f1,2,12,14 > later.csv
 sed -n 2p simulated.csv | cmp - later.csv
