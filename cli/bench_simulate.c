@@ -13,7 +13,11 @@
 #include "sim/random_circuit.h"
 #include "sim/simulate.h"
 
-enum { MOST_IMAGES = 10000, IMAGES_PER_THREAD = 8 };
+enum {
+    MOST_BATCHES = 20, /* of images in memory */
+    IMAGES_PER_THREAD = 8,
+    BATCH_IMAGES = 512 /* at most, of a thread that runs whole batches: as slow when half full */
+};
 
 static const double P_ERROR = 1e-3;
 
@@ -54,6 +58,18 @@ static LutraStatus run(double *images_per_second, const LutraCircuit *circuit,
     return status;
 }
 
+/** Images of one portion: about as many as were asked for, in whole batches for each thread if that
+ * is not far off. */
+static uint64_t portion(double images, uint32_t threads, uint64_t most) {
+    const double round = (double)BATCH_IMAGES * threads;
+    const double least = (double)IMAGES_PER_THREAD * threads;
+    if (images >= round / 2) {
+        const double rounds = images < round ? 1.0 : images / round;
+        images = (double)(uint64_t)rounds * round;
+    }
+    return images > (double)most ? most : images > least ? (uint64_t)images : (uint64_t)least;
+}
+
 static LutraStatus measure_threads(Bench *bench, const char *name, const LutraCircuit *circuit,
                                    const LutraImages *images, LutraSimulationMode mode,
                                    uint32_t threads, LutraError *error) {
@@ -69,10 +85,12 @@ static LutraStatus measure_threads(Bench *bench, const char *name, const LutraCi
     settings.limit = (uint64_t)IMAGES_PER_THREAD * threads;
     LUTRA_TRY(lutra_alloc(&speeds, bench->repeats, sizeof *speeds, error));
     LUTRA_TRY_GOTO(status, run(&speeds[0], circuit, images, &settings, error));
-    const double wanted = speeds[0] * bench->seconds / bench->repeats;
-    settings.limit = wanted > (double)images->count       ? images->count
-                     : wanted > (double)settings.limit ? (uint64_t)wanted
-                                                          : settings.limit;
+    if (speeds[0] * bench->seconds >= (double)BATCH_IMAGES * threads) { /* faster in batches? */
+        settings.limit = portion((double)BATCH_IMAGES * threads, threads, images->count);
+        LUTRA_TRY_GOTO(status, run(&speeds[0], circuit, images, &settings, error));
+    }
+    settings.limit =
+        portion(speeds[0] * bench->seconds / bench->repeats, threads, images->count);
     for (uint32_t i = 0; i < bench->repeats; i++) {
         LUTRA_TRY_GOTO(status, run(&speeds[i], circuit, images, &settings, error));
     }
@@ -101,8 +119,8 @@ static LutraStatus measure_circuit(Bench *bench, const char *name, const LutraCi
     LutraImages images;
     LutraStatus status = LUTRA_OK;
     const uint32_t threads = bench->common->threads;
-    const uint64_t count =
-        MOST_IMAGES > IMAGES_PER_THREAD * threads ? MOST_IMAGES : IMAGES_PER_THREAD * threads;
+    const uint64_t batches = MOST_BATCHES > threads ? MOST_BATCHES / threads * threads : threads;
+    const uint64_t count = batches * BATCH_IMAGES;
     LUTRA_TRY_GOTO(status, draw_images(&images, &pixels, &labels, circuit, count,
                                        bench->common->seed, error));
     for (size_t m = 0; m < sizeof modes / sizeof modes[0]; m++) {

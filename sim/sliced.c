@@ -253,7 +253,8 @@ static void lay_out(LutraSlicedProgram *program) {
     size_t end = 0;
     program->used_offset = take(&end, program->plane_bytes);
     program->element_offset =
-        take(&end, (LUTRA_SLICED_MAX_PLANES + LUTRA_SLICED_SPARE_PLANES) * program->plane_bytes);
+        take(&end, SLICED_PANEL * (LUTRA_SLICED_MAX_PLANES + LUTRA_SLICED_SPARE_PLANES) *
+                       (size_t)program->plane_bytes);
     program->bounds_offset = take(&end, bounds * sizeof(int32_t));
     program->bytes_offset = take(&end, tile > integers ? tile : integers);
     const size_t first = end;

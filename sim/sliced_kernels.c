@@ -4,7 +4,7 @@
 #include "base/cpu.h"
 
 #define KERNELS(suffix)                             \
-    .dot = lutra_sliced_dot_##suffix,               \
+    .dots = lutra_sliced_dots_##suffix,             \
     .steps = lutra_sliced_steps_##suffix,           \
     .outside = lutra_sliced_outside_##suffix,       \
     .extremes = lutra_sliced_extremes_##suffix,     \

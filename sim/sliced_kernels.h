@@ -36,8 +36,16 @@ typedef struct {
     const uint32_t *taps; /* byte offsets from x: subtracted inputs, then added ones */
 } LutraSlicedDot;
 
-/** y: room for planes + LUTRA_SLICED_SPARE_PLANES planes; the spare ones receive anything. */
-typedef void (*LutraSlicedDotKernel)(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x);
+/**
+ * `count` dot products of the same inputs, in general as fast as one alone or faster.
+ *
+ * @param[out] y        results, each with room for planes + LUTRA_SLICED_SPARE_PLANES planes; the
+ *                      spare ones receive anything
+ * @param      y_bytes  from one result to the next
+ * @param      dots     (count) alike in planes, x_planes and ternary
+ */
+typedef void (*LutraSlicedDotsKernel)(uint8_t *y, size_t y_bytes, const LutraSlicedDot *dots,
+                                      uint32_t count, const uint8_t *x);
 
 /** A function of a number that changes at a few places: y = start, then ^ toggles[i] for every i
  * with x >= bounds[i]. */
@@ -73,7 +81,7 @@ typedef void (*LutraSlicedSliceKernel)(uint8_t *y, uint32_t planes, const uint8_
 
 typedef struct {
     uint32_t lanes; /* images of one batch, a multiple of 64 */
-    LutraSlicedDotKernel dot;
+    LutraSlicedDotsKernel dots;
     LutraSlicedStepsKernel steps;
     LutraSlicedOutsideKernel outside;
     LutraSlicedExtremesKernel extremes;
@@ -96,7 +104,8 @@ static inline void lutra_sliced_masks(int32_t *words, uint32_t planes, uint32_t 
 }
 
 #define LUTRA_DECLARE_SLICED_KERNELS(suffix)                                                      \
-    void lutra_sliced_dot_##suffix(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x);      \
+    void lutra_sliced_dots_##suffix(uint8_t *y, size_t y_bytes, const LutraSlicedDot *dots,       \
+                                    uint32_t count, const uint8_t *x);                            \
     void lutra_sliced_steps_##suffix(uint8_t *y, const LutraSlicedSteps *steps,                   \
                                      const uint8_t *x);                                           \
     uint32_t lutra_sliced_outside_##suffix(const uint8_t *x, uint32_t planes, const int32_t *low, \

@@ -51,6 +51,12 @@ PLANE_INLINE Plane plane_or_and(Plane a, Plane b, Plane c) {
     return _mm512_ternarylogic_epi64(a, b, c, TABLE_A | (TABLE_B & TABLE_C));
 }
 
+/** ~(a | c) | (b & c) */
+PLANE_INLINE Plane plane_negated_or_and(Plane a, Plane b, Plane c) {
+    return _mm512_ternarylogic_epi64(
+        a, b, c, (0xFF & ~(TABLE_A | TABLE_C)) | (TABLE_B & TABLE_C));
+}
+
 PLANE_INLINE uint32_t plane_count(Plane plane) {
     uint64_t words[8];
     uint64_t count = 0;
@@ -70,7 +76,10 @@ PLANE_INLINE Plane plane_slice(const uint8_t *bytes, uint32_t bit) {
     return _mm512_loadu_si512((const void *)words);
 }
 
+#define LUTRA_SLICED_TOGETHER 3 /* 9 registers each, and 5 to add in */
+#define LUTRA_SLICED_DOTS dots_together
 #include "sim/sliced_kernels_priv.h"
+#include "sim/sliced_together_priv.h"
 
 LUTRA_DEFINE_SLICED_KERNELS(avx512);
 

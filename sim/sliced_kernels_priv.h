@@ -394,6 +394,18 @@ INLINE void dot_planes(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) 
     }
 }
 
+INLINE void dots_one_by_one(uint8_t *y, size_t y_bytes, const LutraSlicedDot *dots,
+                            uint32_t count, const uint8_t *x) {
+    for (uint32_t c = 0; c < count; c++) {
+        dot_planes(y + c * y_bytes, &dots[c], x);
+    }
+}
+
+/* A variant may have a way of its own. */
+#ifndef LUTRA_SLICED_DOTS
+#define LUTRA_SLICED_DOTS dots_one_by_one
+#endif
+
 /* ---- comparisons with constants ---- */
 
 /** One bit of x >= constant, from the lowest: decided here if the bits differ, else as before. */
@@ -479,8 +491,9 @@ INLINE void add_planes(uint8_t *y, uint32_t planes, const uint8_t *x0, uint32_t 
 
 /** The kernels of one variant; LUTRA_DECLARE_SLICED_KERNELS declares them. */
 #define LUTRA_DEFINE_SLICED_KERNELS(suffix)                                                       \
-    void lutra_sliced_dot_##suffix(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {     \
-        dot_planes(y, dot, x);                                                                    \
+    void lutra_sliced_dots_##suffix(uint8_t *y, size_t y_bytes, const LutraSlicedDot *dots,       \
+                                    uint32_t count, const uint8_t *x) {                           \
+        LUTRA_SLICED_DOTS(y, y_bytes, dots, count, x);                                            \
     }                                                                                             \
     void lutra_sliced_steps_##suffix(uint8_t *y, const LutraSlicedSteps *steps,                   \
                                      const uint8_t *x) {                                          \

@@ -144,8 +144,11 @@ static void slice_words(uint8_t *y, uint32_t planes, const uint8_t *bytes, size_
 }
 
 #define DEFINE_KERNELS(suffix, words)                                                             \
-    void lutra_sliced_dot_##suffix(uint8_t *y, const LutraSlicedDot *dot, const uint8_t *x) {     \
-        dot_words(y, dot, x, words);                                                              \
+    void lutra_sliced_dots_##suffix(uint8_t *y, size_t y_bytes, const LutraSlicedDot *dots,       \
+                                    uint32_t count, const uint8_t *x) {                           \
+        for (uint32_t i = 0; i < count; i++) {                                                    \
+            dot_words(y + i * y_bytes, &dots[i], x, words);                                       \
+        }                                                                                         \
     }                                                                                             \
     void lutra_sliced_steps_##suffix(uint8_t *y, const LutraSlicedSteps *steps,                   \
                                      const uint8_t *x) {                                          \

@@ -15,6 +15,7 @@
 
 enum {
     SLICED_TILE = 64,       /* pixels of one channel that are sliced together */
+    SLICED_PANEL = 12,      /* channels of one pixel that are computed together */
     SLICED_BOUND_WORDS = 4, /* mask words per plane: exact and coarse bounds, low and high */
 };
 
@@ -68,7 +69,7 @@ struct LutraSlicedProgram {
     SlicedStage *stages; /* (stage_count) */
     uint32_t stage_count;
     size_t used_offset;    /* scratch: one plane, the lanes in use */
-    size_t element_offset; /* scratch: planes of one element, before the table */
+    size_t element_offset; /* scratch: planes of SLICED_PANEL elements, before the table */
     size_t bounds_offset;  /* scratch: mask words of lowest and highest x of each channel */
     size_t bytes_offset;   /* scratch: one byte a lane, of one tile of pixels */
     size_t scratch_bytes;

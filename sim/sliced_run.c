@@ -133,25 +133,39 @@ static Place place_at(const SlicedBatch *batch, const SlicedStage *stage, size_t
     return place;
 }
 
-/** x of a stage: where it stands or, if the stage computes it, was computed. */
-static const uint8_t *element_of(const SlicedBatch *batch, const SlicedStage *stage,
-                                 const Place *place, uint32_t channel) {
+/** Elements of some channels: where they stand or, if the stage computes them, were computed. */
+typedef struct {
+    const uint8_t *x;
+    size_t step; /* bytes to the next channel */
+} Panel;
+
+static Panel panel_of(const SlicedBatch *batch, const SlicedStage *stage, const Place *place,
+                      uint32_t channel, uint32_t count) {
     const LutraSlicedProgram *const program = batch->program;
     const uint8_t *const x = place->x + channel * place->x_step;
-    uint8_t *const element = batch->scratch + program->element_offset;
+    uint8_t *const y = batch->scratch + program->element_offset;
+    const uint32_t planes = program->values[stage->x].planes;
+    const size_t step = (planes + LUTRA_SLICED_SPARE_PLANES) * (size_t)program->plane_bytes;
     if (!stage->computes_x) {
-        return x;
+        return (Panel){.x = x, .step = place->x_step};
     }
-    if (place->x1 == NULL) {
-        program->kernels.dot(element, &stage->window.dots[channel], x);
-        return element;
+    if (place->x1 == NULL && place->x_step == 0) {
+        program->kernels.dots(y, step, &stage->window.dots[channel], count, x);
+        return (Panel){.x = y, .step = step};
     }
     const LutraOperation *const op = &program->circuit->operations[stage->x];
-    program->kernels.add(element, program->values[stage->x].planes, x,
-                         program->values[op->inputs[0]].planes,
-                         place->x1 + channel * place->x1_step,
-                         program->values[op->inputs[1]].planes);
-    return element;
+    for (uint32_t i = 0; i < count; i++) {
+        if (place->x1 == NULL) {
+            program->kernels.dots(y + i * step, step, &stage->window.dots[channel + i], 1,
+                                  x + i * place->x_step);
+        } else {
+            program->kernels.add(y + i * step, planes, x + i * place->x_step,
+                                 program->values[op->inputs[0]].planes,
+                                 place->x1 + (channel + i) * place->x1_step,
+                                 program->values[op->inputs[1]].planes);
+        }
+    }
+    return (Panel){.x = y, .step = step};
 }
 
 /** Stores what a stage makes of x. */
@@ -204,12 +218,17 @@ static void run_pixel(Side *sides, uint32_t count, size_t row, size_t column) {
     for (uint32_t i = 0; i < count; i++) {
         sides[i].y = element_at(sides[i].batch, sides[i].value, row, column, 0);
     }
-    for (uint32_t channel = 0; channel < channels; channel++) {
-        const uint8_t *const x = element_of(first, stage, &place, channel);
+    for (uint32_t channel = 0; channel < channels; channel += SLICED_PANEL) {
+        const uint32_t panel =
+            channels - channel < SLICED_PANEL ? channels - channel : SLICED_PANEL;
+        const Panel x = panel_of(first, stage, &place, channel, panel);
         for (uint32_t i = 0; i < count; i++) {
             const size_t bytes = sides[i].value->element_bytes;
-            store_element(sides[i].batch, sides[i].stage, sides[i].y, bytes, channel, x);
-            sides[i].y += bytes;
+            for (uint32_t c = 0; c < panel; c++) {
+                store_element(sides[i].batch, sides[i].stage, sides[i].y, bytes, channel + c,
+                              x.x + c * x.step);
+                sides[i].y += bytes;
+            }
         }
     }
 }

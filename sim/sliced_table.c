@@ -70,11 +70,16 @@ typedef struct {
 static Walk walk_start(const LutraSlicedProgram *program, const SlicedStage *stage,
                        uint32_t channel) {
     const LutraRange x = program->values[stage->x].range;
+    const LutraRange domain =
+        lutra_sliced_domain(&program->circuit->operations[stage->table].u.table);
+    const int64_t first = lutra_sliced_bucket(program->circuit, stage->round, channel, x.min);
+    const int64_t last = lutra_sliced_bucket(program->circuit, stage->round, channel, x.max);
+    /* nothing changes outside the domain */
     return (Walk){.program = program,
                   .stage = stage,
                   .channel = channel,
-                  .bucket = lutra_sliced_bucket(program->circuit, stage->round, channel, x.min),
-                  .last = lutra_sliced_bucket(program->circuit, stage->round, channel, x.max)};
+                  .bucket = first > domain.min ? first : domain.min,
+                  .last = last < domain.max ? last : domain.max};
 }
 
 static uint32_t walk_code(const Walk *walk) {

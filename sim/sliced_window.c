@@ -40,43 +40,56 @@ bool lutra_sliced_window_applies(const LutraOperation *op, const SlicedValue *x)
     return x->planes <= MAX_TAP_PLANES && x->bytes <= UINT32_MAX;
 }
 
-/** Bytes from the window's first pixel to tap i of any channel. */
-static uint32_t tap_offset(const LutraOperation *op, const SlicedValue *x, size_t i) {
-    size_t channel = 0;
-    size_t row = 0;
-    size_t column = 0;
-    if (op->kind == LUTRA_OPERATION_LINEAR) {
-        const size_t plane = (size_t)x->shape.height * x->shape.width;
-        channel = i / plane;
-        row = i % plane / x->shape.width;
-        column = i % x->shape.width;
-    } else {
-        const size_t kernel =
-            op->kind == LUTRA_OPERATION_CONV ? op->u.conv.kernel : op->u.sum_pool.kernel;
-        channel = i / (kernel * kernel);
-        row = i / kernel % kernel;
-        column = i % kernel;
+/** One input of a window. */
+typedef struct {
+    uint32_t offset; /* bytes from the window's first pixel */
+    uint32_t weight; /* its place among a channel's weights */
+} Tap;
+
+/** All inputs of a window, in the order of their addresses. */
+static LutraStatus list_inputs(Tap **inputs, const LutraOperation *op, const SlicedValue *x,
+                               LutraError *error) {
+    const bool linear = op->kind == LUTRA_OPERATION_LINEAR;
+    const bool conv = op->kind == LUTRA_OPERATION_CONV;
+    const size_t kernel = conv ? op->u.conv.kernel : linear ? 0 : op->u.sum_pool.kernel;
+    const size_t height = linear ? x->shape.height : kernel;
+    const size_t width = linear ? x->shape.width : kernel;
+    const size_t channels = linear || conv ? x->shape.channels : 1;
+    Tap *made = NULL;
+    size_t count = 0;
+    LUTRA_TRY(lutra_alloc(&made, height * width * channels, sizeof(Tap), error));
+    for (size_t row = 0; row < height; row++) {
+        for (size_t column = 0; column < width; column++) {
+            for (size_t c = 0; c < channels; c++) {
+                made[count++] = (Tap){.offset = (uint32_t)(row * x->row_bytes +
+                                                           column * x->pixel_bytes +
+                                                           c * x->element_bytes),
+                                      .weight = (uint32_t)((c * height + row) * width + column)};
+            }
+        }
     }
-    return (uint32_t)(row * x->row_bytes + column * x->pixel_bytes + channel * x->element_bytes);
+    *inputs = made;
+    return LUTRA_OK;
 }
 
-/** Notes the taps of one channel behind `taps` and returns how many there are. */
-static size_t fill_dot(LutraSlicedDot *dot, uint32_t *taps, const LutraOperation *op,
-                       const SlicedValue *y, const SlicedValue *x, size_t channel) {
+/** Notes the inputs of one channel whose weights are not 0 behind `taps`, where there is room
+ * for one more, and returns how many there are. */
+static size_t fill_dot(LutraSlicedDot *dot, uint32_t *taps, const Tap *inputs,
+                       const LutraOperation *op, const SlicedValue *y, const SlicedValue *x,
+                       size_t channel) {
     const Weights of = weights_of(op);
     const int8_t *const weights = of.weights == NULL ? NULL : of.weights + channel * of.taps;
     size_t count = 0;
+    /* the place behind the last tap is written too: cheaper than foreseeing random signs */
     for (size_t i = 0; weights != NULL && i < of.taps; i++) {
-        if (weights[i] < 0) {
-            taps[count++] = tap_offset(op, x, i);
-        }
+        taps[count] = inputs[i].offset;
+        count += weights[inputs[i].weight] < 0;
     }
     dot->subtracted = (uint32_t)count;
     /* there and back: the window's end is still in the cache where the way back begins */
     for (size_t i = of.taps; i-- > 0;) {
-        if (weights == NULL || weights[i] > 0) {
-            taps[count++] = tap_offset(op, x, i);
-        }
+        taps[count] = inputs[i].offset;
+        count += weights == NULL || weights[inputs[i].weight] > 0;
     }
     dot->added = (uint32_t)count - dot->subtracted;
     /* codes are x - low: sum of weight * x = sum of weight * code + low * sum of weights */
@@ -105,8 +118,10 @@ LutraStatus lutra_sliced_window_prepare(SlicedWindow *window, const LutraOperati
                                         const SlicedValue *y, const SlicedValue *x,
                                         LutraError *error) {
     const uint32_t channels = op->shape.channels;
+    Tap *inputs = NULL;
     LUTRA_TRY(lutra_alloc(&window->dots, channels, sizeof(LutraSlicedDot), error));
-    LUTRA_TRY(lutra_alloc(&window->taps, count_taps(op), sizeof(uint32_t), error));
+    LUTRA_TRY(lutra_alloc(&window->taps, count_taps(op) + 1, sizeof(uint32_t), error));
+    LUTRA_TRY(list_inputs(&inputs, op, x, error));
     window->margin = x->border;
     window->window_stride = 1;
     if (op->kind == LUTRA_OPERATION_CONV) {
@@ -115,16 +130,16 @@ LutraStatus lutra_sliced_window_prepare(SlicedWindow *window, const LutraOperati
     } else if (op->kind == LUTRA_OPERATION_SUM_POOL) {
         window->window_stride = op->u.sum_pool.stride;
         window->channel_bytes = x->element_bytes;
-        (void)fill_dot(&window->dots[0], window->taps, op, y, x, 0);
-        for (uint32_t c = 1; c < channels; c++) {
-            window->dots[c] = window->dots[0];
-        }
-        return LUTRA_OK;
     }
     uint32_t *taps = window->taps;
     for (uint32_t c = 0; c < channels; c++) {
-        taps += fill_dot(&window->dots[c], taps, op, y, x, c);
+        if (op->kind == LUTRA_OPERATION_SUM_POOL && c > 0) {
+            window->dots[c] = window->dots[0];
+        } else {
+            taps += fill_dot(&window->dots[c], taps, inputs, op, y, x, c);
+        }
     }
+    lutra_free(&inputs);
     return LUTRA_OK;
 }
 

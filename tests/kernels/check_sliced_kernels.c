@@ -13,9 +13,9 @@
 enum { CASES = 150, MOST_TAPS = 1200, VARIANTS = 2 };
 
 static const LutraSlicedKernels references[VARIANTS] = {
-    {256, lutra_sliced_dot_ref, lutra_sliced_steps_ref, lutra_sliced_outside_ref,
+    {256, lutra_sliced_dots_ref, lutra_sliced_steps_ref, lutra_sliced_outside_ref,
      lutra_sliced_extremes_ref, lutra_sliced_add_ref, lutra_sliced_slice_ref},
-    {512, lutra_sliced_dot_ref512, lutra_sliced_steps_ref512, lutra_sliced_outside_ref512,
+    {512, lutra_sliced_dots_ref512, lutra_sliced_steps_ref512, lutra_sliced_outside_ref512,
      lutra_sliced_extremes_ref512, lutra_sliced_add_ref512, lutra_sliced_slice_ref512}};
 static const uint32_t masks[VARIANTS] = {LUTRA_CPU_AVX2, LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512};
 
@@ -71,28 +71,52 @@ static uint32_t all_ones(uint32_t planes) {
 
 /* ---- dot products ---- */
 
+enum { MOST_DOTS = 8 };
+
 typedef struct {
-    LutraSlicedDot dot;
-    uint32_t taps[MOST_TAPS];
+    LutraSlicedDot dots[MOST_DOTS];
+    uint32_t taps[MOST_DOTS][MOST_TAPS];
+    uint32_t count;
     uint8_t *x;
 } DotCase;
+
+/* FULL: more carries than wait at most, in all channels together; SUBTRACTS: in some alone. */
+typedef enum { FEW, SUBTRACTS, FULL } Fill;
+
+static void draw_taps(LutraSlicedDot *dot, uint32_t *taps, Draw *d, Fill fill,
+                      size_t element_bytes, int64_t elements) {
+    dot->subtracted = (uint32_t)draw(d, fill == FULL ? 500 : 0,
+                                     fill == FULL        ? 580
+                                     : fill == SUBTRACTS ? 1100
+                                                         : 40);
+    dot->added =
+        (uint32_t)draw(d, fill == FULL ? 500 : 0, fill == FULL        ? 620
+                                                  : fill == SUBTRACTS ? 100
+                                                                      : 40);
+    dot->start = (uint32_t)lutra_random_u64(d->key, d->draws++);
+    dot->taps = taps;
+    for (uint32_t i = 0; i < dot->subtracted + dot->added; i++) {
+        taps[i] = (uint32_t)((size_t)draw(d, 0, elements - 1) * element_bytes);
+    }
+}
 
 static void dot_start(DotCase *c, Draw *d, const LutraSlicedKernels *kernels) {
     enum { ELEMENTS = 50 };
     const size_t plane_bytes = kernels->lanes / 8;
     const bool ternary = draw(d, 0, 1) == 0;
-    const bool many = draw(d, 0, 5) == 0; /* more carries than wait at most */
     const bool extreme = draw(d, 0, 3) == 0;
+    const int64_t kind = draw(d, 0, 9);
+    const Fill fill = kind == 0 ? FULL : kind == 1 ? SUBTRACTS : FEW;
     const uint32_t planes = (uint32_t)draw(d, 1, draw(d, 0, 1) == 0 ? 31 : 12);
     const uint32_t wanted = ternary ? 2 : draw(d, 0, 2) == 0 ? 8 : (uint32_t)draw(d, 1, 12);
-    c->dot = (LutraSlicedDot){.planes = planes,
-                              .x_planes = wanted < planes ? wanted : planes,
-                              .ternary = ternary,
-                              .start = (uint32_t)lutra_random_u64(d->key, d->draws++),
-                              .subtracted = (uint32_t)draw(d, 0, many ? 1100 : 40),
-                              .added = (uint32_t)draw(d, 0, many ? 100 : 40),
-                              .taps = c->taps};
     const uint32_t code_planes = wanted;
+    c->count = (uint32_t)draw(d, fill == FULL ? 3 : 1, draw(d, 0, 3) == 0 ? MOST_DOTS : 3);
+    for (uint32_t n = 0; n < c->count; n++) {
+        c->dots[n] = (LutraSlicedDot){.planes = planes,
+                                      .x_planes = wanted < planes ? wanted : planes,
+                                      .ternary = ternary};
+        draw_taps(&c->dots[n], c->taps[n], d, fill, code_planes * plane_bytes, ELEMENTS);
+    }
     c->x = take(ELEMENTS * code_planes * plane_bytes);
     for (size_t e = 0; e < ELEMENTS; e++) {
         uint8_t *const element = c->x + e * code_planes * plane_bytes;
@@ -102,20 +126,17 @@ static void dot_start(DotCase *c, Draw *d, const LutraSlicedKernels *kernels) {
             set_number(element, code_planes, plane_bytes, lane, (uint32_t)code);
         }
     }
-    for (uint32_t i = 0; i < c->dot.subtracted + c->dot.added; i++) {
-        c->taps[i] = (uint32_t)((size_t)draw(d, 0, ELEMENTS - 1) * code_planes * plane_bytes);
-    }
 }
 
-static void check_dot_definition(const DotCase *c, const uint8_t *y, size_t lanes) {
-    for (size_t lane = 0; lane < lanes; lane++) {
-        uint32_t sum = c->dot.start;
-        for (uint32_t i = 0; i < c->dot.subtracted + c->dot.added; i++) {
-            const uint32_t x = number_at(c->x + c->taps[i], c->dot.x_planes, lanes / 8, lane);
-            sum = i < c->dot.subtracted ? sum - x : sum + x;
+static void check_dot_definition(const LutraSlicedDot *dot, const uint8_t *x, const uint8_t *y,
+                                 size_t lanes) {
+    for (size_t lane = 0; lane < lanes; lane += 7) {
+        uint32_t sum = dot->start;
+        for (uint32_t i = 0; i < dot->subtracted + dot->added; i++) {
+            const uint32_t code = number_at(x + dot->taps[i], dot->x_planes, lanes / 8, lane);
+            sum = i < dot->subtracted ? sum - code : sum + code;
         }
-        assert_int_equal(number_at(y, c->dot.planes, lanes / 8, lane),
-                         sum & all_ones(c->dot.planes));
+        assert_int_equal(number_at(y, dot->planes, lanes / 8, lane), sum & all_ones(dot->planes));
     }
 }
 
@@ -130,15 +151,17 @@ static void dot_products_agree(void **state) {
         CheckBuffer actual;
         dot_start(&c, &d, reference);
         const size_t plane_bytes = reference->lanes / 8;
-        const size_t bytes = c.dot.planes * plane_bytes;
-        const size_t spare = LUTRA_SLICED_SPARE_PLANES * plane_bytes;
-        check_buffer_init(&expected, bytes, 0);
-        check_buffer_init(&actual, bytes + spare, (size_t)draw(&d, 0, 7) * 8);
-        reference->dot(expected.data, &c.dot, c.x);
-        check_dot_definition(&c, expected.data, reference->lanes);
-        kernels.dot(actual.data, &c.dot, c.x);
-        if (memcmp(actual.data, expected.data, bytes) != 0) {
-            fail_msg("case %u: dot products differ", i);
+        const size_t bytes = c.dots[0].planes * plane_bytes;
+        const size_t stride = bytes + LUTRA_SLICED_SPARE_PLANES * plane_bytes;
+        check_buffer_init(&expected, bytes * c.count, 0);
+        check_buffer_init(&actual, stride * c.count, (size_t)draw(&d, 0, 7) * 8);
+        reference->dots(expected.data, bytes, c.dots, c.count, c.x);
+        kernels.dots(actual.data, stride, c.dots, c.count, c.x);
+        for (uint32_t n = 0; n < c.count; n++) {
+            check_dot_definition(&c.dots[n], c.x, expected.data + n * bytes, reference->lanes);
+            if (memcmp(actual.data + n * stride, expected.data + n * bytes, bytes) != 0) {
+                fail_msg("case %u: dot product %u of %u differs", i, n, c.count);
+            }
         }
         check_buffer_done(&expected);
         check_buffer_done(&actual);
@@ -301,7 +324,7 @@ static void every_variant_is_there(void **state) {
     static const char *const names[VARIANTS] = {"AVX2", "AVX-512"};
     bool missing = false;
     for (size_t v = 0; v < VARIANTS; v++) {
-        if (variant(v).dot == references[v].dot) {
+        if (variant(v).dots == references[v].dots) {
             print_message("skipped: this processor has no %s, its kernels are not compared\n",
                           names[v]);
             missing = true;
