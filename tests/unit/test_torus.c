@@ -61,8 +61,8 @@ static void codewords_decode_to_themselves(void **state) {
     }
 }
 
-/** Results of add, subtract and multiply on the torus at 7 bits, and whether the exact one leaves the
- * encoding, of which Concrete warns. */
+/** Results of add, subtract and multiply on the torus at 7 bits, and whether the exact one leaves
+ * the encoding, of which Concrete warns. */
 static void linear_vectors(void **state) {
     (void)state;
     static const struct {
@@ -217,8 +217,8 @@ static void several_tables_follow_their_channels(void **state) {
 
 static void entries_wrap_in_their_encoding(void **state) {
     (void)state;
-    /* vector 24. Concrete warns of 1420 and 1400 but not of 254, whose padding bit alone is wrong; a
-     * circuit with any of the three is refused, for they lie outside 7 bits. */
+    /* vector 24. Concrete warns of 1420 and 1400 but not of 254, whose padding bit alone is wrong;
+     * a circuit with any of the three is refused, for they lie outside 7 bits. */
     int32_t entries[128] = {0};
     const LutraWordTable plain = {entries, 7, false, 7};
     entries[5] = 1420;
