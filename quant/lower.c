@@ -17,7 +17,8 @@ void lutra_lower_default(LutraLowerSettings *settings) {
 uint32_t lutra_network_table_count(const LutraNetwork *network) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < network->layer_count; i++) {
-        count += network->layers[i].kind == LUTRA_LAYER_ACTIVATION;
+        const LutraLayerKind kind = network->layers[i].kind;
+        count += kind == LUTRA_LAYER_ACTIVATION || kind == LUTRA_LAYER_MAX_POOL;
     }
     return count;
 }
@@ -50,7 +51,8 @@ static bool name_is_taken(const LutraLowering *builder, const char *name) {
     return false;
 }
 
-/* A name that no layer has: roundings and an output without tensor_norm are no layers. */
+/* A name that no layer has: roundings, sums of a max_pool and an output without tensor_norm are no
+ * layers. */
 static void free_name(char name[LUTRA_NAME_BYTES], const LutraLowering *builder, const char *base,
                       const char *suffix) {
     snprintf(name, LUTRA_NAME_BYTES, "%.47s%s", base, suffix);
@@ -192,10 +194,12 @@ static LutraStatus check_table_width(const LutraLowering *builder, const LutraLa
                            encoding.bits, LUTRA_MAX_TABLE_BITS);
 }
 
-static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer) {
+/* The table of an activation or max_pool; what it computes is pending. */
+static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer,
+                             const LutraQuantizer *quantizer) {
     LutraBorder border = {0};
     LutraStatus status = LUTRA_OK;
-    builder->pending.quantizer = layer->u.activation;
+    builder->pending.quantizer = *quantizer;
     LUTRA_TRY_GOTO(status, lutra_lowering_border(&border, builder));
     lutra_lowering_set_encoding(builder, border.encoding);
     LutraTableDomain domain = {layer->shape.channels, border.encoding, border.dropped_bits,
@@ -214,10 +218,28 @@ static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer) {
     builder->group_start = builder->circuit.operation_count - 1;
     builder->tables++;
     builder->pending = (LutraPending){0};
-    restart_scale(builder, layer->u.activation.step, 1.0f);
+    restart_scale(builder, quantizer->step, 1.0f);
 done:
     lutra_free(&border.offsets);
     return status;
+}
+
+static LutraStatus add_activation(LutraLowering *builder, const LutraLayer *layer, bool is_last) {
+    if (!is_last && layer[1].kind == LUTRA_LAYER_MAX_POOL) {
+        builder->pending.writes_window = layer[1].u.pool.kernel * layer[1].u.pool.kernel;
+    }
+    return add_table(builder, layer, &layer->u.activation);
+}
+
+static LutraStatus add_max_pool(LutraLowering *builder, const LutraLayer *layer) {
+    char name[LUTRA_NAME_BYTES];
+    const uint32_t kernel = layer->u.pool.kernel;
+    free_name(name, builder, layer->name, "_sum");
+    LutraOperation *pool = append(builder, LUTRA_OPERATION_SUM_POOL, name, layer->shape);
+    pool->u.sum_pool = (LutraSumPoolOperation){kernel, layer->u.pool.stride};
+    prove_range(builder, pool);
+    builder->pending = (LutraPending){.reads_window = kernel * kernel};
+    return add_table(builder, layer, &layer->u.pool.codes);
 }
 
 /* ---- the client's end ---- */
@@ -297,7 +319,10 @@ static LutraStatus add_layer(LutraLowering *builder, uint32_t index) {
         builder->pending.epsilon = layer->u.norm.epsilon;
         return LUTRA_OK;
     case LUTRA_LAYER_ACTIVATION:
-        return add_table(builder, layer);
+        return add_activation(builder, layer,
+                              index + 1 == builder->model->network.layer_count);
+    case LUTRA_LAYER_MAX_POOL:
+        return add_max_pool(builder, layer);
     case LUTRA_LAYER_TENSOR_NORM:
         return check_norm(builder, layer, parameters);
     }
@@ -328,9 +353,9 @@ LutraStatus lutra_lower_planned(LutraCircuit *circuit, const LutraModel *model,
     LutraLowering builder = {.model = model, .plan = plan, .error = error};
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY(check_settings(model, &plan->settings, error));
-    /* At most two operations a layer, and the output. */
+    /* At most three operations a layer, and the output. */
     LUTRA_TRY_GOTO(status, lutra_alloc(&builder.circuit.operations,
-                                       (2 * (size_t)network->layer_count) + 1,
+                                       (3 * (size_t)network->layer_count) + 1,
                                        sizeof(LutraOperation), error));
     LUTRA_TRY_GOTO(status, lutra_string_copy(&builder.circuit.name, network->name, error));
     LUTRA_TRY_GOTO(status, lutra_string_copy(&builder.circuit.network_text, network->text, error));
@@ -357,7 +382,7 @@ LutraStatus lutra_lower(LutraCircuit *circuit, const LutraModel *model,
         for (uint32_t i = 0; i < model->network.layer_count; i++) {
             const LutraLayerKind kind = model->network.layers[i].kind;
             plain += kind == LUTRA_LAYER_CONV || kind == LUTRA_LAYER_LINEAR ||
-                     kind == LUTRA_LAYER_AVERAGE_POOL;
+                     kind == LUTRA_LAYER_AVERAGE_POOL || kind == LUTRA_LAYER_MAX_POOL;
         }
         if (calibration->count != plain) {
             return lutra_error_set(error, LUTRA_EINVAL, "the calibration has %u ranges; network "

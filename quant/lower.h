@@ -2,14 +2,15 @@
 /*
  * Lowering: from a trained model to the integer program that runs under FHE.
  *
- * conv and linear layers become integer weights, average pools become integer sums; everything
+ * conv and linear layers become integer weights, average pools become integer sums, a max_pool an
+ * integer sum and a table (window_codes.h); everything
  * between such a sum and the next quantizer (scale, bias, batch_norm, activation) becomes one table
  * per channel, made by evaluating the model's own single precision expression on every integer of
  * the table's domain. Equal tables of a layer are stored once. What follows the last linear layer
  * is the client's affine.
  *
  * Operations carry the names of their layers; a rounding is called NAME_round after the activation
- * it serves.
+ * or max_pool that it serves, the sum of a max_pool NAME_sum.
  *
  * Legend: p = message bits of an encoding, P = bits that a rounding keeps, t = dropped bits.
  */
@@ -46,7 +47,7 @@ typedef struct {
 /** No rounding, approximate mode, no offsets. */
 void lutra_lower_default(LutraLowerSettings *settings);
 
-/** Tables that lowering gives, one for each activation. */
+/** Tables that lowering gives, one for each activation and max_pool. */
 uint32_t lutra_network_table_count(const LutraNetwork *network);
 
 /**

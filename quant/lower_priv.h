@@ -11,16 +11,21 @@
 #include "quant/lower.h"
 
 /** What stands between an integer sum and the next codes: single precision, in this order: scale,
- * bias, batch_norm, quantizer. Arrays are per channel and borrowed; NULL where there is none. */
+ * bias, batch_norm, quantizer. Arrays are per channel and borrowed; NULL where there is none.
+ *
+ * Around a max_pool, codes stand as in window_codes.h: the table before it writes them so, its own
+ * reads their sums, and nothing else stands between. */
 typedef struct {
     float scale; /* real value of one unit of the sum */
     const float *bias;
     const LutraLayerParameters *norm;
     float epsilon; /* of the norm */
     LutraQuantizer quantizer;
+    uint32_t writes_window; /* elements of the windows that results are summed in; 0: codes */
+    uint32_t reads_window;  /* elements of the windows that sums are of; 0: as above */
 } LutraPending;
 
-/** The code of sum x in channel c. */
+/** The code of sum x in channel c, or what stands for it. */
 int32_t lutra_pending_code(const LutraPending *pending, uint32_t channel, int64_t x);
 
 /** Relative density that the running statistics of the norm suggest for the sums at x:

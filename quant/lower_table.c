@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "quant/lower_priv.h"
+#include "quant/window_codes.h"
 
 static float pending_sum(const LutraPending *pending, uint32_t channel, int64_t x) {
     const float z = (float)x * pending->scale;
@@ -12,6 +13,12 @@ static float pending_sum(const LutraPending *pending, uint32_t channel, int64_t 
 }
 
 int32_t lutra_pending_code(const LutraPending *pending, uint32_t channel, int64_t x) {
+    const LutraQuantizer *quantizer = &pending->quantizer;
+    if (pending->reads_window > 0) {
+        const uint32_t highest = (uint32_t)(quantizer->code_max - quantizer->code_min);
+        return quantizer->code_min +
+               (int32_t)lutra_window_level(pending->reads_window, highest, x);
+    }
     float z = pending_sum(pending, channel, x);
     if (pending->norm != NULL) {
         const LutraLayerParameters *norm = pending->norm;
@@ -20,7 +27,11 @@ int32_t lutra_pending_code(const LutraPending *pending, uint32_t channel, int64_
                                                        pending->epsilon),
                                norm->gamma[channel], norm->beta[channel]);
     }
-    return lutra_quantizer_code(&pending->quantizer, z);
+    const int32_t code = lutra_quantizer_code(quantizer, z);
+    return pending->writes_window == 0
+               ? code
+               : (int32_t)lutra_window_code(pending->writes_window,
+                                            (uint32_t)(code - quantizer->code_min));
 }
 
 double lutra_pending_density(const LutraPending *pending, uint32_t channel, int64_t x) {

@@ -16,7 +16,7 @@
 #include "quant/network_priv.h"
 #include "quant/network_values.h"
 
-enum { MAX_FIELDS = 8, LAYER_KINDS = 7, MAX_NAME = 47, MAX_FILE_BYTES = 1 << 20 };
+enum { MAX_FIELDS = 8, LAYER_KINDS = 8, MAX_NAME = 47, MAX_FILE_BYTES = 1 << 20 };
 
 typedef enum {
     FIELD_UNSIGNED,
@@ -79,6 +79,11 @@ static const LayerSyntax SYNTAX[LAYER_KINDS] = {
                                     LUTRA_MAX_KERNEL},
                                    {"stride", FIELD_UNSIGNED, true, AT(u.pool.stride), 1,
                                     LUTRA_MAX_KERNEL}}},
+    [LUTRA_LAYER_MAX_POOL] = {"max_pool",
+                              {{"kernel", FIELD_UNSIGNED, false, AT(u.pool.kernel), 1,
+                                LUTRA_MAX_KERNEL},
+                               {"stride", FIELD_UNSIGNED, true, AT(u.pool.stride), 1,
+                                LUTRA_MAX_KERNEL}}},
     [LUTRA_LAYER_BATCH_NORM] = {"batch_norm", {NORM_FIELDS}},
     [LUTRA_LAYER_ACTIVATION] = {"activation",
                                 {{"codes", FIELD_CODES, false, AT(u.activation), 0, 0},

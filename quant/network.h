@@ -11,12 +11,15 @@
  *                 weight_codes = -1..1, weight_scale = fixed | max
  *   linear        features, bias = no, weight_codes, weight_scale   (flattens its input)
  *   average_pool  kernel, stride = kernel
+ *   max_pool      kernel, stride = kernel                (only right after an activation of few
+ *                                                         levels; one look-up per element)
  *   batch_norm    epsilon = 0.0001, momentum = 0.1
  *   activation    codes = -1..1, step = 1                (one look-up per element)
  *   tensor_norm   epsilon = 0.0001, momentum = 0.1       (only after the last linear layer)
  *
  * A layer reads the layer above it. Allowed order: input; then any number of
- * (conv | linear | average_pool)+ (batch_norm)? activation; then linear (tensor_norm)? at the end.
+ * (conv | linear | average_pool)+ (batch_norm)? activation (max_pool)?; then linear (tensor_norm)?
+ * at the end. A max_pool gives codes of the activation before it.
  * Padding pads with code 0. A bias may stand where the sum is finished: right before batch_norm,
  * activation, tensor_norm or the end.
  */
@@ -37,7 +40,8 @@ typedef enum {
     LUTRA_LAYER_AVERAGE_POOL = 3,
     LUTRA_LAYER_BATCH_NORM = 4,
     LUTRA_LAYER_ACTIVATION = 5,
-    LUTRA_LAYER_TENSOR_NORM = 6
+    LUTRA_LAYER_TENSOR_NORM = 6,
+    LUTRA_LAYER_MAX_POOL = 7
 } LutraLayerKind;
 
 typedef struct {
@@ -59,6 +63,7 @@ typedef struct {
 typedef struct {
     uint32_t kernel;
     uint32_t stride;
+    LutraQuantizer codes; /* max_pool: those of the activation before it */
 } LutraPoolLayer;
 
 typedef struct {

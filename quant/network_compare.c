@@ -30,6 +30,7 @@ static bool same_layer(const LutraLayer *a, const LutraLayer *b) {
         case LUTRA_LAYER_CONV:
         case LUTRA_LAYER_LINEAR: return same_weighted(&a->u.weighted, &b->u.weighted);
         case LUTRA_LAYER_AVERAGE_POOL:
+        case LUTRA_LAYER_MAX_POOL:
             return a->u.pool.kernel == b->u.pool.kernel && a->u.pool.stride == b->u.pool.stride;
         case LUTRA_LAYER_BATCH_NORM:
         case LUTRA_LAYER_TENSOR_NORM:

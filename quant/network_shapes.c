@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "quant/network_priv.h"
+#include "quant/window_codes.h"
 
 LutraStatus lutra_network_fail(LutraError *error, const char *name, int line, const char *format,
                                ...) {
@@ -24,12 +25,13 @@ typedef enum {
     PLACE_END      /* after tensor_norm */
 } Place;
 
-static const char *allowed_at(Place place, bool after_linear) {
+static const char *allowed_at(Place place, bool after_linear, bool after_activation) {
     switch (place) {
     case PLACE_START:
         return "input";
     case PLACE_CODES:
-        return "conv, linear, average_pool";
+        return after_activation ? "conv, linear, average_pool, max_pool"
+                                : "conv, linear, average_pool";
     case PLACE_SUMS:
         return after_linear ? "conv, linear, average_pool, batch_norm, activation; at the end "
                               "tensor_norm"
@@ -43,7 +45,8 @@ static const char *allowed_at(Place place, bool after_linear) {
 }
 
 /* Moves *place over a layer; false if the layer may not stand there. */
-static bool step_place(Place *place, LutraLayerKind kind, bool after_linear) {
+static bool step_place(Place *place, LutraLayerKind kind, bool after_linear,
+                       bool after_activation) {
     switch (kind) {
     case LUTRA_LAYER_INPUT:
         if (*place != PLACE_START) {
@@ -59,6 +62,8 @@ static bool step_place(Place *place, LutraLayerKind kind, bool after_linear) {
         }
         *place = PLACE_SUMS;
         return true;
+    case LUTRA_LAYER_MAX_POOL:
+        return after_activation;
     case LUTRA_LAYER_BATCH_NORM:
         if (*place != PLACE_SUMS) {
             return false;
@@ -91,13 +96,14 @@ static LutraStatus check_order(const LutraNetwork *network, const char *name, Lu
     for (uint32_t i = 0; i < network->layer_count; i++) {
         const LutraLayer *layer = &network->layers[i];
         const bool after_linear = before != NULL && before->kind == LUTRA_LAYER_LINEAR;
+        const bool after_activation = before != NULL && before->kind == LUTRA_LAYER_ACTIVATION;
         const Place here = place;
-        if (!step_place(&place, layer->kind, after_linear)) {
+        if (!step_place(&place, layer->kind, after_linear, after_activation)) {
             return lutra_network_fail(
                 error, name, layer->line, "layer '%s' of type '%s' cannot stand %s%s%s; allowed "
                 "here: %s", layer->name, lutra_layer_kind_name(layer->kind),
                 before == NULL ? "first" : "after '", before == NULL ? "" : before->name,
-                before == NULL ? "" : "'", allowed_at(here, after_linear));
+                before == NULL ? "" : "'", allowed_at(here, after_linear, after_activation));
         }
         const bool summed_on = has_weights(layer) || layer->kind == LUTRA_LAYER_AVERAGE_POOL;
         if (summed_on && before != NULL && has_weights(before) && before->u.weighted.bias) {
@@ -157,6 +163,7 @@ static LutraStatus set_shape(LutraLayer *layer, LutraShape in, const char *name,
         layer->shape = (LutraShape){layer->u.weighted.out_channels, 1, 1};
         break;
     case LUTRA_LAYER_AVERAGE_POOL:
+    case LUTRA_LAYER_MAX_POOL:
         if (layer->u.pool.stride == 0) { /* not given */
             layer->u.pool.stride = layer->u.pool.kernel;
         }
@@ -177,6 +184,27 @@ static LutraStatus set_shape(LutraLayer *layer, LutraShape in, const char *name,
                                   "%d are allowed", layer->name, (unsigned long long)out,
                                   LUTRA_MAX_CIRCUIT_ELEMENTS);
     }
+    return LUTRA_OK;
+}
+
+/* A max_pool takes over the codes of the activation before it; see window_codes.h. */
+static LutraStatus set_pool_codes(LutraLayer *layer, const LutraLayer *activation,
+                                  const char *name, LutraError *error) {
+    const LutraQuantizer codes = activation->u.activation;
+    const uint32_t highest = (uint32_t)(codes.code_max - codes.code_min);
+    const uint32_t elements = layer->u.pool.kernel * layer->u.pool.kernel;
+    int64_t largest = elements; /* sum of a window with one level above the lowest */
+    for (uint32_t level = 1; level < highest && largest <= LUTRA_MAX_WINDOW_SUM; level++) {
+        largest *= (int64_t)elements + 1;
+    }
+    if (largest > LUTRA_MAX_WINDOW_SUM) {
+        return lutra_network_fail(error, name, layer->line, "layer '%s' cannot take the maximum of "
+                                  "%u elements with %u levels: their sums would pass %d; use fewer "
+                                  "levels in '%s' (three are exact in 2x2 windows), or "
+                                  "average_pool", layer->name, elements, highest + 1,
+                                  LUTRA_MAX_WINDOW_SUM, activation->name);
+    }
+    layer->u.pool.codes = codes;
     return LUTRA_OK;
 }
 
@@ -204,6 +232,9 @@ LutraStatus lutra_network_shapes(LutraNetwork *network, const char *name, LutraE
         LutraLayer *layer = &network->layers[i];
         LUTRA_TRY(set_shape(layer, in, name, error));
         LUTRA_TRY(check_weight_count(layer, name, error));
+        if (layer->kind == LUTRA_LAYER_MAX_POOL) {
+            LUTRA_TRY(set_pool_codes(layer, layer - 1, name, error));
+        }
         in = layer->shape;
     }
     const LutraLayer *last = &network->layers[network->layer_count - 1];

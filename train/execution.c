@@ -61,9 +61,11 @@ LutraConvInput lutra_execution_source(const LutraExecution *execution, uint32_t 
     const LutraLayerState *state = &execution->layers[source];
     const int32_t code_min = described->kind == LUTRA_LAYER_INPUT
                                  ? described->u.input.quantizer.code_min
-                                 : described->kind == LUTRA_LAYER_ACTIVATION
-                                       ? described->u.activation.code_min
-                                       : 0;
+                             : described->kind == LUTRA_LAYER_ACTIVATION
+                                 ? described->u.activation.code_min
+                             : described->kind == LUTRA_LAYER_MAX_POOL
+                                 ? described->u.pool.codes.code_min
+                                 : 0;
     return (LutraConvInput){state->bytes, state->sums, code_min};
 }
 
@@ -116,7 +118,7 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
                                (size_t)INT32_MAX / lutra_shape_elements(described->shape));
     }
     const size_t norms = lutra_layer_norm_count(described);
-    if (described->kind == LUTRA_LAYER_INPUT) {
+    if (described->kind == LUTRA_LAYER_INPUT || described->kind == LUTRA_LAYER_MAX_POOL) {
         LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));
     } else if (described->kind == LUTRA_LAYER_ACTIVATION) {
         LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));

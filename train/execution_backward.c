@@ -79,6 +79,14 @@ void lutra_execution_backward(LutraExecution *execution) {
             }
             now = 1 - now;
             break;
+        case LUTRA_LAYER_MAX_POOL: {
+            const LutraPoolShape shape =
+                lutra_execution_pool_shape(execution, i, execution->images);
+            lutra_max_pool_backward(next, &shape, here,
+                                    execution->layers[execution->layers[i].source].bytes);
+            now = 1 - now;
+            break;
+        }
         case LUTRA_LAYER_INPUT:
         case LUTRA_LAYER_BATCH_NORM:
         case LUTRA_LAYER_TENSOR_NORM:

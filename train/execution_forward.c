@@ -112,6 +112,13 @@ static void set_code_state(LutraLayerState *state, const LutraQuantizer *quantiz
     state->largest_byte = (uint32_t)(quantizer->code_max - quantizer->code_min);
 }
 
+static void forward_max_pool(LutraExecution *x, uint32_t layer) {
+    LutraLayerState *state = &x->layers[layer];
+    const LutraPoolShape shape = lutra_execution_pool_shape(x, layer, x->images);
+    lutra_max_pool_forward(state->bytes, &shape, x->layers[state->source].bytes);
+    set_code_state(state, &x->model->network.layers[layer].u.pool.codes);
+}
+
 /* Statistics of a batch_norm and its part of the activation's channel functions. */
 static void forward_batch_norm(LutraExecution *x, uint32_t norm, LutraChannelFunction *functions,
                                const float *sums) {
@@ -217,6 +224,9 @@ LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
             break;
         case LUTRA_LAYER_ACTIVATION:
             forward_activation(execution, i);
+            break;
+        case LUTRA_LAYER_MAX_POOL:
+            forward_max_pool(execution, i);
             break;
         case LUTRA_LAYER_BATCH_NORM: /* part of the activation that follows */
         case LUTRA_LAYER_TENSOR_NORM: /* part of the end */

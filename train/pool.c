@@ -10,8 +10,10 @@ enum { UNIT_PLANES = 64 };
 typedef struct Job {
     const LutraPoolShape *shape;
     const LutraConvInput *input;
+    const uint8_t *codes; /* input of a maximum pool */
     const float *out_gradient;
     float *result;
+    uint8_t *bytes; /* result of a maximum pool */
     void (*plane)(const struct Job *job, size_t in_element, size_t out_element);
 } Job;
 
@@ -103,5 +105,55 @@ void lutra_pool_backward(float *in_gradient, const LutraPoolShape *shape,
                          const float *out_gradient) {
     Job job = {.shape = shape, .out_gradient = out_gradient, .result = in_gradient,
                .plane = backward_plane};
+    run(&job);
+}
+
+/* Index of the first of the largest bytes of the window that begins at `window`. */
+static size_t first_largest(const uint8_t *window, const LutraPoolShape *shape) {
+    size_t best = 0;
+    for (size_t a = 0; a < shape->kernel; a++) {
+        for (size_t b = 0; b < shape->kernel; b++) {
+            const size_t at = (a * shape->in_width) + b;
+            best = window[at] > window[best] ? at : best;
+        }
+    }
+    return best;
+}
+
+static void max_plane(const Job *job, size_t in_element, size_t out_element) {
+    const LutraPoolShape *shape = job->shape;
+    const uint8_t *plane = job->codes + in_element;
+    uint8_t *bytes = job->bytes + out_element;
+    for (size_t r = 0; r < shape->out_height; r++) {
+        for (size_t s = 0; s < shape->out_width; s++) {
+            const uint8_t *window =
+                plane + (r * shape->stride * shape->in_width) + (s * shape->stride);
+            *bytes++ = window[first_largest(window, shape)];
+        }
+    }
+}
+
+void lutra_max_pool_forward(uint8_t *bytes, const LutraPoolShape *shape, const uint8_t *input) {
+    Job job = {.shape = shape, .codes = input, .bytes = bytes, .plane = max_plane};
+    run(&job);
+}
+
+static void max_backward_plane(const Job *job, size_t in_element, size_t out_element) {
+    const LutraPoolShape *shape = job->shape;
+    const float *out_gradient = job->out_gradient + out_element;
+    float *plane = job->result + in_element;
+    memset(plane, 0, (size_t)shape->in_height * shape->in_width * sizeof *plane);
+    for (size_t r = 0; r < shape->out_height; r++) {
+        for (size_t s = 0; s < shape->out_width; s++) {
+            const size_t at = (r * shape->stride * shape->in_width) + (s * shape->stride);
+            plane[at + first_largest(job->codes + in_element + at, shape)] += *out_gradient++;
+        }
+    }
+}
+
+void lutra_max_pool_backward(float *in_gradient, const LutraPoolShape *shape,
+                             const float *out_gradient, const uint8_t *input) {
+    Job job = {.shape = shape, .codes = input, .out_gradient = out_gradient,
+               .result = in_gradient, .plane = max_backward_plane};
     run(&job);
 }

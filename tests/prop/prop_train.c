@@ -132,6 +132,28 @@ static const char *const networks[] = {
     "weight_scale = max\n"
     "[a2]\ntype = activation\ncodes = -7..7\nstep = 0.3\n"
     "[f1]\ntype = linear\nfeatures = 4\nbias = yes\nweight_codes = -7..7\nweight_scale = max\n",
+    /* maximum pools, pooling before the activation, seven and eight levels, wide weights */
+    "[network]\nname = c\nclasses = 4\n"
+    "[input]\ntype = input\nshape = 2x9x9\nrange = -1..1\ncodes = -128..127\nstep = 1/128\n"
+    "[c1]\ntype = conv\nchannels = 6\nkernel = 3\npadding = 1\nweight_codes = -7..7\n"
+    "weight_scale = max\n"
+    "[n1]\ntype = batch_norm\n"
+    "[a1]\ntype = activation\ncodes = -1..1\nstep = 1\n"
+    "[m1]\ntype = max_pool\nkernel = 3\nstride = 2\n"
+    "[c2]\ntype = conv\nchannels = 9\nkernel = 2\npadding = 1\nweight_codes = -1..1\n"
+    "weight_scale = fixed\n"
+    "[p2]\ntype = average_pool\nkernel = 2\n"
+    "[n2]\ntype = batch_norm\n"
+    "[a2]\ntype = activation\ncodes = -3..3\nstep = 1/3\n"
+    "[c3]\ntype = conv\nchannels = 5\nkernel = 1\nweight_codes = -127..127\nweight_scale = max\n"
+    "[n3]\ntype = batch_norm\n"
+    "[a3]\ntype = activation\ncodes = 0..255\nstep = 1/40\n"
+    "[f1]\ntype = linear\nfeatures = 8\nweight_codes = -3..3\nweight_scale = max\n"
+    "[n4]\ntype = batch_norm\n"
+    "[a4]\ntype = activation\ncodes = 0..1\nstep = 0.5\n"
+    "[m4]\ntype = max_pool\nkernel = 1\n"
+    "[f2]\ntype = linear\nfeatures = 4\nweight_codes = -2..3\nweight_scale = max\n"
+    "[logits]\ntype = tensor_norm\n",
 };
 
 enum { IMAGES = 40, IMAGE_BYTES = 2 * 9 * 9 };
@@ -194,6 +216,7 @@ static void test_circuit_gives_the_logits(void **state) {
     for (uint32_t number = 1; number <= 3; number++) {
         check_circuit(networks[0], number);
         check_circuit(networks[1], number);
+        check_circuit(networks[2], number);
     }
 }
 

@@ -223,6 +223,28 @@ static void flow_pool(Flow *flow, const LutraLayer *layer) {
     flow->shape = layer->shape;
 }
 
+static void flow_max(Flow *flow, const LutraLayer *layer) {
+    static float out[4096];
+    const uint32_t k = layer->u.pool.kernel;
+    const uint32_t stride = layer->u.pool.stride;
+    for (uint32_t c = 0; c < layer->shape.channels; c++) {
+        for (uint32_t y = 0; y < layer->shape.height; y++) {
+            for (uint32_t x = 0; x < layer->shape.width; x++) {
+                float best = -1e30f;
+                for (uint32_t a = 0; a < k * k; a++) {
+                    const uint32_t r = (y * stride) + (a / k);
+                    const uint32_t s = (x * stride) + (a % k);
+                    best = fmaxf(best, flow->values[((c * flow->shape.height) + r) *
+                                                        flow->shape.width + s]);
+                }
+                out[((c * layer->shape.height) + y) * layer->shape.width + x] = best;
+            }
+        }
+    }
+    memcpy(flow->values, out, sizeof out);
+    flow->shape = layer->shape;
+}
+
 static float flow_real(const Flow *flow, size_t i) {
     const size_t area = (size_t)flow->shape.height * flow->shape.width;
     const float z = flow->values[i] * flow_scale(flow);
@@ -232,6 +254,17 @@ static float flow_real(const Flow *flow, size_t i) {
 static float flow_norm(float z, const LutraLayer *layer, const LutraLayerParameters *p, size_t c) {
     const float inverse = 1.0f / sqrtf(p->running_variance[c] + layer->u.norm.epsilon);
     return ((z - p->running_mean[c]) * inverse) * p->gamma[c] + p->beta[c];
+}
+
+/* What a table writes for a code of an activation: before a max_pool powers that add up. */
+static int32_t written_code(int32_t code, const LutraLayer *activation) {
+    const LutraLayer *next = activation + 1; /* an activation is never the last layer */
+    const int32_t level = code - activation->u.activation.code_min;
+    if (next->kind != LUTRA_LAYER_MAX_POOL) {
+        return code;
+    }
+    const double base = (double)(next->u.pool.kernel * next->u.pool.kernel) + 1.0;
+    return level == 0 ? 0 : (int32_t)lround(pow(base, level - 1));
 }
 
 /* Codes of every activation (appended to codes) and the logits. */
@@ -279,13 +312,19 @@ static void run_float(float *logits, int32_t *codes, const LutraModel *model,
                     z = flow_norm(z, norm, norm_parameters, i / area);
                 }
                 flow.values[i] = (float)lutra_quantizer_code(&layer->u.activation, z);
-                *codes++ = (int32_t)flow.values[i];
+                *codes++ = written_code((int32_t)flow.values[i], layer);
             }
             norm = NULL;
             flow.step = layer->u.activation.step;
             flow.weight_scale = 1.0f;
             flow.pooled = 1;
             flow.bias = NULL;
+            break;
+        case LUTRA_LAYER_MAX_POOL:
+            flow_max(&flow, layer);
+            for (size_t i = 0; i < count; i++) {
+                *codes++ = (int32_t)flow.values[i];
+            }
             break;
         case LUTRA_LAYER_TENSOR_NORM:
             break;
@@ -331,10 +370,28 @@ static const char *const POOLS =
     "[p2]\ntype = average_pool\nkernel = 3\n"
     "[out]\ntype = linear\nfeatures = 3\nweight_codes = -2..3\nweight_scale = max\n";
 
+/* Maximum pools of two, three and four levels, overlapping ones too. */
+static const char *const MAXIMA =
+    "[network]\nname = maxima\nclasses = 3\n"
+    "[in]\ntype = input\nshape = 1x14x14\nrange = -1..1\ncodes = -8..7\nstep = 1/8\n"
+    "[c]\ntype = conv\nchannels = 4\nkernel = 3\nweight_codes = -3..3\nweight_scale = max\n"
+    "[n]\ntype = batch_norm\n"
+    "[a]\ntype = activation\ncodes = -1..1\nstep = 1\n"
+    "[m]\ntype = max_pool\nkernel = 2\n"
+    "[d]\ntype = conv\nchannels = 5\nkernel = 2\nweight_codes = -1..1\nweight_scale = fixed\n"
+    "[o]\ntype = batch_norm\n"
+    "[b]\ntype = activation\ncodes = 0..3\nstep = 0.5\n"
+    "[p]\ntype = max_pool\nkernel = 2\nstride = 1\n"
+    "[q]\ntype = average_pool\nkernel = 2\nstride = 1\n"
+    "[e]\ntype = activation\ncodes = 0..1\nstep = 0.7\n"
+    "[r]\ntype = max_pool\nkernel = 3\nstride = 1\n"
+    "[out]\ntype = linear\nfeatures = 3\nweight_codes = -1..1\nweight_scale = fixed\n"
+    "bias = yes\n";
+
 static void circuits_give_the_codes_and_logits_of_the_network(void **state) {
     (void)state;
-    static const char *const texts[3] = {TINY, MIXED, POOLS};
-    for (uint32_t t = 0; t < 3; t++) {
+    static const char *const texts[4] = {TINY, MIXED, POOLS, MAXIMA};
+    for (uint32_t t = 0; t < 4; t++) {
         size_t distinct = 0;
         for (uint64_t seed = 1; seed <= 5; seed++) {
             LutraModel model = {0};

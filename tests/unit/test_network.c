@@ -224,10 +224,11 @@ static void read_experiment(LutraNetwork *network, const char *path) {
     check_status(lutra_network_read(network, path, &error), LUTRA_OK, &error);
 }
 
-static void vgg9_has_its_shapes(void **state) {
-    (void)state;
+/* What the header comments of the network files say. */
+static void check_counts(const char *path, size_t expected_lookups, size_t expected_macs,
+                         size_t expected_weights) {
     LutraNetwork network = {0};
-    read_experiment(&network, "experiments/networks/vgg9.ini");
+    read_experiment(&network, path);
     size_t weights = 0;
     size_t lookups = 0;
     size_t macs = 0;
@@ -236,14 +237,53 @@ static void vgg9_has_its_shapes(void **state) {
         const size_t positions = (size_t)layer->shape.height * layer->shape.width;
         weights += lutra_layer_weight_count(layer);
         macs += lutra_layer_weight_count(layer) * positions;
-        if (layer->kind == LUTRA_LAYER_ACTIVATION) {
+        if (layer->kind == LUTRA_LAYER_ACTIVATION || layer->kind == LUTRA_LAYER_MAX_POOL) {
             lookups += layer->shape.channels * positions;
         }
     }
-    assert_int_equal(weights, 1542848);
-    assert_int_equal(lookups, 158336);
-    assert_int_equal(macs, 59461376);
+    if (weights != expected_weights || lookups != expected_lookups || macs != expected_macs) {
+        fail_msg("%s: %zu weights, %zu look-ups, %zu multiply-adds", path, weights, lookups, macs);
+    }
     lutra_network_deinit(&network);
+}
+
+static void network_files_have_their_counts(void **state) {
+    (void)state;
+    check_counts("experiments/networks/vgg9.ini", 158336, 59461376, 1542848);
+    check_counts("experiments/networks/vgg9-max.ini", 158336, 59461376, 1542848);
+    check_counts("experiments/networks/vgg9-pool-first.ini", 95360, 59461376, 1542848);
+    check_counts("experiments/networks/lean.ini", 24640, 20758528, 1490944);
+    check_counts("experiments/networks/lean2.ini", 34656, 40480256, 2289152);
+    check_counts("experiments/networks/lean3.ini", 57344, 92214272, 3782144);
+    check_counts("experiments/networks/teacher-cifar10.ini", 246016, 124455424, 1147072);
+}
+
+static void max_pools_are_checked(void **state) {
+    (void)state;
+    static const char *const parts[3] = {
+        HEAD "[in]\ntype = input\nshape = 1x4x4\nrange = 0..1\ncodes = 0..1\nstep = 1\n"
+             "[l]\ntype = conv\nchannels = 2\nkernel = 1\nweight_codes = -1..1\n"
+             "weight_scale = fixed\n",
+        "[a]\ntype = activation\nstep = 1\ncodes = ", "[m]\ntype = max_pool\nkernel = 2\n"};
+    char text[1024];
+    LutraNetwork network = {0};
+    LutraError error = {""};
+    snprintf(text, sizeof text, "%s%s-1..1\n%s%s", parts[0], parts[1], parts[2], LAST);
+    check_status(lutra_network_parse(&network, text, "t", &error), LUTRA_OK, &error);
+    assert_int_equal(network.layers[3].shape.height, 2);
+    assert_int_equal(network.layers[3].u.pool.stride, 2);
+    assert_int_equal(network.layers[3].u.pool.codes.code_min, -1);
+    lutra_network_deinit(&network);
+    snprintf(text, sizeof text, "%s%s0..3\n%s%s", parts[0], parts[1], parts[2], LAST);
+    check_status(lutra_network_parse(&network, text, "t", &error), LUTRA_OK, &error);
+    lutra_network_deinit(&network);
+    snprintf(text, sizeof text, "%s%s-2..2\n%s%s", parts[0], parts[1], parts[2], LAST);
+    check_status(lutra_network_parse(&network, text, "t", &error), LUTRA_EDATA, &error);
+    assert_non_null(strstr(error.message, "layer 'm' cannot take the maximum of 4 elements with 5 "
+                                          "levels"));
+    snprintf(text, sizeof text, "%s%s%s-1..1\n%s", parts[0], parts[2], parts[1], LAST);
+    check_status(lutra_network_parse(&network, text, "t", &error), LUTRA_EDATA, &error);
+    assert_non_null(strstr(error.message, "layer 'm' of type 'max_pool' cannot stand after 'l'"));
 }
 
 static void missing_files_are_named(void **state) {
@@ -264,7 +304,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(steps_divide_in_single_precision),
         cmocka_unit_test(too_many_weights_are_refused),
         cmocka_unit_test(near_words_are_found_and_far_ones_not),
-        cmocka_unit_test(vgg9_has_its_shapes),
+        cmocka_unit_test(network_files_have_their_counts),
+        cmocka_unit_test(max_pools_are_checked),
         cmocka_unit_test(missing_files_are_named),
     };
     if (argc > 1) {
