@@ -26,6 +26,7 @@ enum {
     KEY_VALIDATION,
     KEY_SET,
     KEY_INIT,
+    KEY_TEACHER,
     KEY_RESUME,
     KEY_CURVE,
     KEY_LIMIT,
@@ -46,6 +47,7 @@ typedef struct {
     const char *data;
     const char *output;
     const char *init;
+    const char *teacher;
     const char *curve;
     Change changes[MOST_CHANGES];
     size_t change_count;
@@ -60,6 +62,10 @@ static const struct argp_option option_table[] = {
     {"data", KEY_DATA, "D.h5", 0, "dataset", 1},
     {"output", 'o', "M.h5", 0, "model file; rewritten after every epoch", 1},
     {"init", KEY_INIT, "M.h5", 0, "begin with the weights of another model", 1},
+    {"teacher", KEY_TEACHER, "T.h5", 0,
+     "learn from the logits of a trained model too (keys teacher_weight, teacher_temperature, "
+     "teacher_fade, views)",
+     1},
     {"resume", KEY_RESUME, NULL, 0, "go on where the output file stands", 1},
     {"limit-train", KEY_LIMIT, "N", 0, "use the first N training images only", 1},
     {NULL, 0, NULL, 0, "Changes to the network file's [training] section:", 2},
@@ -86,6 +92,8 @@ static const char documentation[] =
     "  lutra train fmnist-mlp.ini --data fmnist.h5 -o mlp.h5\n"
     "  lutra train vgg9.ini --data cifar10.h5 --epochs 10 -o vgg9.h5 \\\n"
     "      --curve vgg9.png\n"
+    "  lutra train lean.ini --data cifar10.h5 --teacher teacher.h5 -o lean.h5 \\\n"
+    "      --set average_keep=0.999\n"
     "\n"
     "Writes the model file and, if asked, a picture. Exit codes: 0 done, 2 usage, 3 bad "
     "data or a training that diverged, 4 environment, 130 interrupted.";
@@ -142,6 +150,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_DATA: options->data = argument; return 0;
         case 'o': options->output = argument; return 0;
         case KEY_INIT: options->init = argument; return 0;
+        case KEY_TEACHER: options->teacher = argument; return 0;
         case KEY_RESUME: options->resume = true; return 0;
         case KEY_CURVE: options->curve = argument; return 0;
         case KEY_STRIP: options->strip = true; return 0;
@@ -175,6 +184,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
 /* Everything that one training makes. */
 typedef struct {
     LutraModel model;
+    LutraModel teacher; /* empty without one */
     LutraDataset data;
     LutraTraining training;
     LutraRecipe recipe;
@@ -185,6 +195,7 @@ static void work_deinit(Work *work) {
     lutra_training_deinit(&work->training);
     lutra_dataset_deinit(&work->data);
     lutra_model_deinit(&work->model);
+    lutra_model_deinit(&work->teacher);
 }
 
 static LutraStatus read_recipe(Work *work, const Options *options, const LutraNetwork *network,
@@ -245,8 +256,10 @@ static LutraStatus begin(Work *work, LutraNetwork *network, const Options *optio
     if (options->init != NULL) {
         LUTRA_TRY(begin_with(work, options, error));
     }
-    return lutra_training_init(&work->training, &work->model, &work->recipe, options->common.seed,
-                               &work->data, error);
+    LUTRA_TRY(lutra_training_init(&work->training, &work->model, &work->recipe,
+                                  options->common.seed, &work->data, error));
+    lutra_training_set_teacher(&work->training, options->teacher == NULL ? NULL : &work->teacher);
+    return LUTRA_OK;
 }
 
 static LutraStatus set_provenance(Work *work, const Options *options, LutraError *error) {
@@ -266,6 +279,16 @@ static LutraStatus set_provenance(Work *work, const Options *options, LutraError
     lutra_json_set_text(object, "gemm_library", lutra_gemm_library());
     if (options->init != NULL) {
         lutra_json_set_text(object, "init", options->init);
+    }
+    if (options->teacher != NULL) {
+        lutra_json_set_text(object, "teacher", options->teacher);
+        lutra_json_set_text(object, "teacher_network", work->teacher.network.name);
+        lutra_json_set_text(object, "teacher_checksum", work->training.teacher_checksum);
+    }
+    if (work->training.finished && work->training.average.steps > 0) {
+        lutra_json_set_text(object, "kept_weights", work->training.averaged ? "average" : "last");
+        lutra_json_set_f64(object, "last_validation_top1", work->training.last_top1);
+        lutra_json_set_f64(object, "average_validation_top1", work->training.averaged_top1);
     }
     const LutraStatus status = lutra_json_text(&json, object, error);
     lutra_json_destroy(&object);
@@ -306,6 +329,9 @@ static LutraStatus prepare(Work *work, const Options *options, LutraError *error
         status = lutra_dataset_read(&work->data, options->data, 1u << LUTRA_SPLIT_TRAIN,
                                     options->limit, error);
     }
+    if (status == LUTRA_OK && options->teacher != NULL) {
+        status = lutra_model_read(&work->teacher, options->teacher, error);
+    }
     if (status == LUTRA_OK) {
         status = options->resume && lutra_file_exists(options->output)
                      ? resume(work, &network, options, error)
@@ -313,6 +339,19 @@ static LutraStatus prepare(Work *work, const Options *options, LutraError *error
     }
     lutra_network_deinit(&network); /* empty if the model took it */
     return status;
+}
+
+/* Writes the finished model with what was chosen at the end. */
+static LutraStatus write_end(Work *work, const Options *options, LutraError *error) {
+    if (work->training.average.steps > 0) {
+        LUTRA_TRY(set_provenance(work, options, error));
+    }
+    if (options->strip) {
+        return lutra_model_write(&work->model, options->output, true, error);
+    }
+    return work->training.average.steps > 0
+               ? lutra_checkpoint_write(&work->training, &work->model, options->output, true, error)
+               : LUTRA_OK;
 }
 
 static LutraStatus train(Work *work, const Options *options, const LutraProgress *progress,
@@ -323,13 +362,11 @@ static LutraStatus train(Work *work, const Options *options, const LutraProgress
         .path = options->output,
         .force = options->common.force || work->resumed,
         .checkpoint_seconds = 60.0 * options->checkpoint_minutes,
+        .teacher = options->teacher == NULL ? NULL : &work->teacher,
     };
     LUTRA_TRY(
         lutra_training_run(&work->training, &work->model, &work->data, &settings, progress, error));
-    if (options->strip) {
-        return lutra_model_write(&work->model, options->output, true, error);
-    }
-    return LUTRA_OK;
+    return write_end(work, options, error);
 }
 
 /* Fills a series with one figure of the history, in percent. */
@@ -395,7 +432,13 @@ static int report(const Work *work, const Options *options) {
         printf("%s: %s, %" PRIu32 " epochs in %.1f s, training images %.2f %%", options->output,
                work->model.network.name, last->epoch, seconds, 100.0 * last->train_top1);
         if (work->recipe.validation > 0) {
-            printf(", validation images %.2f %%", 100.0 * last->validation_top1);
+            const LutraTraining *training = &work->training;
+            printf(", validation images %.2f %%", 100.0 * (training->averaged
+                                                               ? training->averaged_top1
+                                                               : last->validation_top1));
+        }
+        if (work->training.averaged) {
+            printf(" with averaged weights");
         }
         printf("\n");
         return CLI_EXIT_DONE;
@@ -415,7 +458,10 @@ static int report(const Work *work, const Options *options) {
     lutra_json_set_i64(object, "epochs", last->epoch);
     lutra_json_set_f64(object, "train_loss", last->train_loss);
     lutra_json_set_f64(object, "train_top1", last->train_top1);
-    lutra_json_set_f64(object, "validation_top1", last->validation_top1);
+    lutra_json_set_f64(object, "validation_top1", work->training.averaged
+                                                      ? work->training.averaged_top1
+                                                      : last->validation_top1);
+    lutra_json_set_text(object, "weights", work->training.averaged ? "average" : "last");
     lutra_json_set_f64(object, "seconds", seconds);
     json_history(object, &work->model);
     return cli_print_json(COMMAND, &object);

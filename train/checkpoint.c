@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -59,6 +60,25 @@ static LutraStatus write_i64(LutraH5 *file, const char *key, uint64_t value, Lut
     return lutra_h5_write_i64(file, "training", key, (int64_t)value, error);
 }
 
+/* What only some trainings have. */
+static LutraStatus write_extras(const LutraTraining *training, const LutraNetwork *network,
+                                LutraH5 *file, LutraError *error) {
+    if (training->teacher_checksum[0] != '\0') {
+        LUTRA_TRY(lutra_h5_write_text(file, "training", "teacher_checksum",
+                                      training->teacher_checksum, error));
+    }
+    if (training->average.values == NULL) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(write_i64(file, "average_steps", training->average.steps, error));
+    LUTRA_TRY(write_i64(file, "finished", training->finished, error));
+    LUTRA_TRY(write_i64(file, "averaged", training->averaged, error));
+    LUTRA_TRY(lutra_h5_write_f64(file, "training", "last_top1", training->last_top1, error));
+    LUTRA_TRY(lutra_h5_write_f64(file, "training", "averaged_top1", training->averaged_top1,
+                                 error));
+    return visit_moments(file, true, "average", network, training->average.values, error);
+}
+
 static LutraStatus write_training(const LutraTraining *training, const LutraNetwork *network,
                                   LutraH5 *file, LutraError *error) {
     char text[LUTRA_RECIPE_TEXT_BYTES];
@@ -73,6 +93,7 @@ static LutraStatus write_training(const LutraTraining *training, const LutraNetw
     LUTRA_TRY(write_i64(file, "seen", training->seen, error));
     LUTRA_TRY(write_i64(file, "right", training->right, error));
     LUTRA_TRY(write_i64(file, "optimizer_steps", training->optimizer.steps, error));
+    LUTRA_TRY(write_extras(training, network, file, error));
     LUTRA_TRY(lutra_h5_write_f64(file, "training", "loss_sum", training->loss_sum, error));
     LUTRA_TRY(lutra_h5_write_f64(file, "training", "seconds", training->seconds, error));
     return visit_optimizer(file, true, network, &training->optimizer, error);
@@ -115,12 +136,41 @@ static LutraStatus read_recipe(LutraRecipe *recipe, LutraH5 *file, LutraError *e
 }
 
 static LutraStatus read_checksum(char checksum[LUTRA_CHECKSUM_BYTES], LutraH5 *file,
-                                 LutraError *error) {
+                                 const char *key, LutraError *error) {
     char *text = NULL;
-    LUTRA_TRY(lutra_h5_read_text(&text, file, "training", "data_checksum", error));
+    LUTRA_TRY(lutra_h5_read_text(&text, file, "training", key, error));
     snprintf(checksum, LUTRA_CHECKSUM_BYTES, "%.*s", LUTRA_CHECKSUM_BYTES - 1, text);
     lutra_free(&text);
     return LUTRA_OK;
+}
+
+static LutraStatus read_extras(LutraTraining *training, const LutraModel *model, LutraH5 *file,
+                               LutraError *error) {
+    uint64_t finished = 0;
+    uint64_t averaged = 0;
+    training->last_top1 = (double)NAN;
+    training->averaged_top1 = (double)NAN;
+    if (lutra_h5_has_attribute(file, "training", "teacher_checksum")) {
+        LUTRA_TRY(read_checksum(training->teacher_checksum, file, "teacher_checksum", error));
+    }
+    if (training->recipe.average_keep == 0.0) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY(lutra_average_init(&training->average, model, error));
+    LUTRA_TRY(read_count(&training->average.steps, file, "average_steps", (uint64_t)1 << 48,
+                         error));
+    LUTRA_TRY(read_count(&finished, file, "finished", 1, error));
+    LUTRA_TRY(read_count(&averaged, file, "averaged", finished, error));
+    LUTRA_TRY(lutra_h5_read_f64(&training->last_top1, file, "training", "last_top1", error));
+    LUTRA_TRY(lutra_h5_read_f64(&training->averaged_top1, file, "training", "averaged_top1",
+                                error));
+    if (finished > 0 && training->epoch < training->recipe.epochs) {
+        return lutra_error_set(error, LUTRA_EDATA, "'%s': training state contradicts itself",
+                               lutra_h5_path(file));
+    }
+    training->finished = finished > 0;
+    training->averaged = averaged > 0;
+    return visit_moments(file, false, "average", &model->network, training->average.values, error);
 }
 
 static LutraStatus read_scalars(LutraTraining *training, uint64_t *optimizer_steps, LutraH5 *file,
@@ -129,7 +179,7 @@ static LutraStatus read_scalars(LutraTraining *training, uint64_t *optimizer_ste
     uint64_t epoch = 0;
     int64_t seed = 0;
     LUTRA_TRY(read_recipe(&training->recipe, file, error));
-    LUTRA_TRY(read_checksum(training->data_checksum, file, error));
+    LUTRA_TRY(read_checksum(training->data_checksum, file, "data_checksum", error));
     LUTRA_TRY(lutra_h5_read_i64(&seed, file, "training", "seed", error));
     LUTRA_TRY(read_count(&training->train_images, file, "train_images", UINT32_MAX, error));
     LUTRA_TRY(read_count(&epoch, file, "epoch", training->recipe.epochs, error));
@@ -169,6 +219,7 @@ LutraStatus lutra_checkpoint_read(LutraTraining *training, LutraModel *model, co
     read.optimizer.steps = optimizer_steps;
     LUTRA_TRY_GOTO(status, visit_optimizer(file, false, &read_model.network, &read.optimizer,
                                            error));
+    LUTRA_TRY_GOTO(status, read_extras(&read, &read_model, file, error));
     *training = read;
     *model = read_model;
     read = (LutraTraining){0};

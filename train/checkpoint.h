@@ -7,6 +7,9 @@
  *                          step, seen, right, loss_sum, seconds, optimizer_steps
  *   training/first/LAYER   weights, bias, gamma, beta f32: Adam's m, or the momentum
  *   training/second/LAYER  the same: Adam's v; absent for sgd
+ *   training               with a teacher: teacher_checksum; with an average: average_steps,
+ *                          finished, averaged, last_top1, averaged_top1
+ *   training/average/LAYER the same: the average, or the last numbers once it was chosen
  */
 #ifndef LUTRA_TRAIN_CHECKPOINT_H
 #define LUTRA_TRAIN_CHECKPOINT_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last steps: TensorNorm, the losses with their gradients, and counting right answers. */
+/* The last steps: TensorNorm, the losses with their gradients, distillation, and counting right
+ * answers. */
 #ifndef LUTRA_TRAIN_LOSS_H
 #define LUTRA_TRAIN_LOSS_H
 
@@ -22,6 +23,28 @@ typedef enum { LUTRA_LOSS_CROSS_ENTROPY = 0, LUTRA_LOSS_SQUARED_HINGE = 1 } Lutr
  */
 double lutra_loss(float *gradient, LutraLossKind kind, const float *logits, const uint16_t *labels,
                   size_t classes, size_t images);
+
+/** What a training makes small. */
+typedef struct {
+    LutraLossKind kind;
+    double smoothing;      /* cross_entropy: share of the label's probability given to all classes
+                              alike, 0 .. 1 */
+    const float *teacher;  /* (classes, images) logits of a teacher; NULL: none */
+    double teacher_weight; /* w, 0 .. 1 */
+    double temperature;    /* T > 0 */
+} LutraLossTerms;
+
+/**
+ * Mean over images of (1 - w) L + w T^2 KL(teacher || student), and its gradient, where L is the
+ * loss of lutra_loss, with targets (1 - smoothing) [c = label] + smoothing / classes for
+ * cross_entropy, and KL compares softmax(teacher / T) with softmax(logits / T). Without a teacher L
+ * alone.
+ *
+ * @param[out] gradient  (classes, images); NULL if not wanted
+ * @source Hinton, Vinyals, Dean: Distilling the knowledge in a neural network, 2015
+ */
+double lutra_training_loss(float *gradient, const LutraLossTerms *terms, const float *logits,
+                           const uint16_t *labels, size_t classes, size_t images);
 
 /**
  * Place of the label among the logits of each image: 0 if no other class has a larger logit; of

@@ -27,6 +27,7 @@ static const char *const optimizer_words[] = {"adam", "sgd", NULL};
 static const char *const schedule_words[] = {"constant", "step", "cosine", "linear", NULL};
 static const char *const loss_words[] = {"cross_entropy", "squared_hinge", NULL};
 static const char *const flip_words[] = {"none", "random", "alternating", NULL};
+static const char *const choice_words[] = {"validation", "average", "last", NULL};
 static const char *const layer_step_words[] = {"equal", "glorot", NULL};
 
 #define COUNT(name, min, max) \
@@ -55,6 +56,15 @@ static const Field fields[] = {
     REAL(norm_steps, 0, 1000, false),
     REAL(logit_steps, 0, 1000, false),
     COUNT(rounding, 0, 16),
+    REAL(label_smoothing, 0, 1, false),
+    COUNT(views, 0, 10000),
+    REAL(teacher_weight, 0, 1, false),
+    REAL(teacher_temperature, 0, 1000, true),
+    REAL(teacher_fade, 0, 1, false),
+    REAL(average_keep, 0, 1, false),
+    REAL(average_from, 0, 1, false),
+    WORD(average_choice, choice_words),
+    COUNT(average_images, 1, 100000000),
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -76,6 +86,12 @@ void lutra_recipe_default(LutraRecipe *recipe) {
         .scaled_weight_steps = 0.05,
         .norm_steps = 1.0,
         .logit_steps = 1.0,
+        .teacher_weight = 0.9,
+        .teacher_temperature = 3.0,
+        .teacher_fade = 0.2,
+        .average_from = 0.7,
+        .average_choice = LUTRA_AVERAGE_BY_VALIDATION,
+        .average_images = 10000,
     };
 }
 
@@ -98,7 +114,7 @@ static double load_f64(const LutraRecipe *recipe, size_t offset) {
 
 _Static_assert(sizeof(LutraOptimizerKind) == 4 && sizeof(LutraScheduleKind) == 4 &&
                    sizeof(LutraLossKind) == 4 && sizeof(LutraFlip) == 4 &&
-                   sizeof(LutraLayerStepsKind) == 4,
+                   sizeof(LutraLayerStepsKind) == 4 && sizeof(LutraAverageChoice) == 4,
                "enums are four bytes");
 
 static LutraStatus set_word(LutraRecipe *recipe, const Field *field, const char *value,
@@ -204,6 +220,20 @@ done:
     return status;
 }
 
+LutraStatus lutra_recipe_check(const LutraRecipe *recipe, LutraError *error) {
+    if (recipe->label_smoothing > 0.0 && recipe->loss != LUTRA_LOSS_CROSS_ENTROPY) {
+        return lutra_error_set(error, LUTRA_EINVAL, "'label_smoothing' goes with loss "
+                               "cross_entropy; set it to 0 for squared_hinge");
+    }
+    if (recipe->average_keep > 0.0 && recipe->validation == 0 &&
+        recipe->average_choice == LUTRA_AVERAGE_BY_VALIDATION) {
+        return lutra_error_set(error, LUTRA_EINVAL, "no images are held out to choose between the "
+                               "average and the last weights; set 'validation', or "
+                               "'average_choice' to average or last");
+    }
+    return LUTRA_OK;
+}
+
 static void value_text(char text[64], const LutraRecipe *recipe, const Field *field) {
     switch (field->kind) {
     case FIELD_WORD:
@@ -281,4 +311,10 @@ LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_pe
     };
     schedule.warmup_steps = (uint64_t)(recipe->warmup * (double)schedule.total_steps);
     return schedule;
+}
+
+double lutra_recipe_teacher_weight(const LutraRecipe *recipe, uint64_t step, uint64_t total) {
+    const double left = (double)(total - step);
+    const double fading = recipe->teacher_fade * (double)total;
+    return left < fading ? recipe->teacher_weight * left / fading : recipe->teacher_weight;
 }

@@ -10,9 +10,13 @@
  *   warmup = 0.05             share of all steps in which the rate climbs to its peak, 0 .. 1
  *   period = 40, factor = 0.5 schedule step: the rate times `factor` every `period` epochs
  *   loss = cross_entropy      cross_entropy | squared_hinge
+ *   label_smoothing = 0       cross_entropy: share of a label spread over all classes, 0 .. 1
  *   crop = 4                  random shift by up to so many pixels; pixel 0 comes in from outside
  *   flip = alternating        none | random | alternating: left and right exchanged; alternating
  *                             flips an image in every second epoch
+ *   views = 0                 0: an image is moved anew in every epoch; else the moves of the first
+ *                             so many epochs are used again and again, and what the teacher says
+ *                             of them is computed once and kept (4 bytes an image, class and view)
  *   validation = 5000         training images held out and never trained on
  *   weight_decay = 0          of weights
  *   momentum = 0.9            sgd
@@ -22,6 +26,17 @@
  *   logit_steps = 1           step size of the numbers of tensor_norm
  *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
  *                             (rounding.h); 0: all. Validation is without rounding
+ *   teacher_weight = 0.9      with a teacher: w in (1 - w) loss + w T^2 KL(teacher || student)
+ *   teacher_temperature = 3   T above 0: logits of both are divided by it
+ *   teacher_fade = 0.2        share of all steps, at the end, in which w falls to 0 on a line
+ *   average_keep = 0          above 0: a running average of all trained numbers, average = keep *
+ *                             average + (1 - keep) * value after each step (average.h)
+ *   average_from = 0.7        share of all steps before the average begins
+ *   average_choice = validation   validation | average | last: what the finished model holds; the
+ *                             better of both on the images held out (never the test images), or
+ *                             one of them whatever they are worth
+ *   average_images = 10000    training images, augmented, that the average's norm statistics are
+ *                             measured on
  */
 #ifndef LUTRA_TRAIN_RECIPE_H
 #define LUTRA_TRAIN_RECIPE_H
@@ -36,6 +51,11 @@
 #include "train/schedule.h"
 
 /* Pinned numbers. */
+typedef enum {
+    LUTRA_AVERAGE_BY_VALIDATION = 0,
+    LUTRA_AVERAGE_ALWAYS = 1,
+    LUTRA_AVERAGE_NEVER = 2
+} LutraAverageChoice;
 typedef enum { LUTRA_LAYER_STEPS_EQUAL = 0, LUTRA_LAYER_STEPS_GLOROT = 1 } LutraLayerStepsKind;
 
 typedef struct {
@@ -58,9 +78,18 @@ typedef struct {
     double norm_steps;
     double logit_steps;
     uint32_t rounding;
+    double label_smoothing;
+    uint32_t views;
+    double teacher_weight;
+    double teacher_temperature;
+    double teacher_fade;
+    double average_keep;
+    double average_from;
+    LutraAverageChoice average_choice;
+    uint32_t average_images;
 } LutraRecipe;
 
-enum { LUTRA_RECIPE_TEXT_BYTES = 1024 };
+enum { LUTRA_RECIPE_TEXT_BYTES = 2048 };
 
 /** Every key as if the section were empty: 30 epochs, batch 100, adam, 0.02, cosine, warm-up 0.05,
  * cross entropy, no augmentation, no validation, equal layer steps. */
@@ -83,6 +112,13 @@ LUTRA_MUST_CHECK LutraStatus lutra_recipe_set(LutraRecipe *recipe, const char *k
 LUTRA_MUST_CHECK LutraStatus lutra_recipe_parse(LutraRecipe *recipe, const char *text,
                                                 const char *name, LutraError *error);
 
+/**
+ * Keys that contradict each other.
+ *
+ * @errors LUTRA_EINVAL with what to change
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_recipe_check(const LutraRecipe *recipe, LutraError *error);
+
 /** All keys as lines "key = value"; two recipes are equal if their texts are. Parses back. */
 void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *recipe);
 
@@ -98,5 +134,8 @@ LutraOptimizerSettings lutra_recipe_optimizer(const LutraRecipe *recipe);
 
 /** The schedule for a training with this many steps an epoch. */
 LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_per_epoch);
+
+/** Weight of the teacher at a step counted from 0, of `total` steps. */
+double lutra_recipe_teacher_weight(const LutraRecipe *recipe, uint64_t step, uint64_t total);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "datasets/dataset.h"
+#include "train/average.h"
 #include "train/recipe.h"
 
 /** Where a training stands. */
@@ -23,6 +24,12 @@ typedef struct {
     double loss_sum;            /* over them */
     double seconds;             /* spent in the epoch that runs */
     LutraOptimizer optimizer;   /* owned */
+    LutraAverage average;       /* owned; empty unless recipe.average_keep is above 0 */
+    char teacher_checksum[LUTRA_CHECKSUM_BYTES]; /* lutra_teacher_checksum; "" without a teacher */
+    bool finished;              /* all epochs done and the numbers of the finished model chosen */
+    bool averaged;              /* they are the average, and `average` holds the last ones */
+    double last_top1;           /* of the images held out; NAN without an average or such images */
+    double averaged_top1;
 } LutraTraining;
 
 typedef struct {
@@ -31,6 +38,7 @@ typedef struct {
     const char *path;           /* written after every epoch and on stopping; NULL: never */
     bool force;                 /* the first write may replace an existing file */
     double checkpoint_seconds;  /* also written inside an epoch after so long; 0: never */
+    LutraModel *teacher;        /* borrowed, not changed; NULL: none */
 } LutraTrainingSettings;
 
 /**
@@ -44,6 +52,9 @@ LUTRA_MUST_CHECK LutraStatus lutra_training_init(LutraTraining *training, const 
                                                  const LutraDataset *dataset, LutraError *error);
 void lutra_training_deinit(LutraTraining *training);
 
+/** Says who teaches a training that has not begun; NULL: nobody. */
+void lutra_training_set_teacher(LutraTraining *training, const LutraModel *teacher);
+
 /** LUTRA_EINVAL unless a training that was read back belongs to this recipe, seed and dataset. */
 LUTRA_MUST_CHECK LutraStatus lutra_training_check_same(const LutraTraining *training,
                                                        const LutraRecipe *recipe, uint64_t seed,
@@ -54,12 +65,14 @@ LUTRA_MUST_CHECK LutraStatus lutra_training_check_same(const LutraTraining *trai
 uint64_t lutra_training_steps_per_epoch(const LutraTraining *training);
 
 /**
- * Trains from where the training stands to its last epoch. Appends to model->history and, for each
+ * Trains from where the training stands to its last epoch, then chooses between the last numbers
+ * and their average, if there is one, as the recipe says. Appends to model->history and, for each
  * epoch, gives the listener one line as a note.
  *
- * @errors LUTRA_ECANCELLED when progress asks to stop: everything up to the last step is kept in
- *         model, training and the file; LUTRA_EDATA when a loss or gradient stops being finite,
- *         naming step and layer (the file keeps the last good state)
+ * @errors LUTRA_EINVAL another teacher than the training began with; LUTRA_ECANCELLED when progress
+ *         asks to stop: everything up to the last step is kept in model, training and the file;
+ *         LUTRA_EDATA when a loss or gradient stops being finite, naming step and layer (the file
+ *         keeps the last good state)
  */
 LUTRA_MUST_CHECK LutraStatus lutra_training_run(LutraTraining *training, LutraModel *model,
                                                 const LutraDataset *dataset,

@@ -471,7 +471,8 @@ static LutraStatus evaluate(LutraError *error) {
 
 static LutraStatus run_training(LutraTraining *training, LutraModel *model, const char *path,
                                 LutraError *error) {
-    const LutraTrainingSettings settings = {1, lutra_cpu_detect(), path, true, 0.0};
+    const LutraTrainingSettings settings = {1, lutra_cpu_detect(), path, true, 0.0,
+                                            &shared.model};
     return lutra_training_run(training, model, &shared.data, &settings, NULL, error);
 }
 
@@ -515,6 +516,7 @@ static LutraStatus train(LutraError *error) {
     make_model(&model, 5);
     check_status(lutra_training_init(&training, &model, &shared.recipe, 5, &shared.data, &other),
                  LUTRA_OK, &other);
+    lutra_training_set_teacher(&training, &shared.model);
     allocfail_after(count);
     const LutraStatus status = run_training(&training, &model, path, error);
     const bool failed = allocfail_stop();
@@ -554,6 +556,7 @@ static void prepare_trained(LutraError *error) {
     check_status(lutra_training_init(&training, &shared.trained, &shared.recipe, 5, &shared.data,
                                      error),
                  LUTRA_OK, error);
+    lutra_training_set_teacher(&training, &shared.model);
     check_status(run_training(&training, &shared.trained, shared.checkpoint_path, error), LUTRA_OK,
                  error);
     check_status(lutra_model_write(&shared.trained, shared.model_path, true, error), LUTRA_OK,
@@ -598,6 +601,10 @@ static int prepare(void **state) {
     }
     prepare_data();
     check_status(lutra_recipe_parse(&shared.recipe, text, "small.ini", &error), LUTRA_OK, &error);
+    shared.recipe.average_keep = 0.5;
+    shared.recipe.average_from = 0.3;
+    shared.recipe.average_choice = LUTRA_AVERAGE_ALWAYS;
+    shared.recipe.views = 1;
     make_model(&shared.model, 5);
     prepare_trained(&error);
     prepare_circuit(&error);

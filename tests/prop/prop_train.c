@@ -186,7 +186,7 @@ static void check_circuit(const char *text, uint32_t number) {
     recipe.batch = 9;
     check_status(lutra_training_init(&training, &model, &recipe, number, &data, &error), LUTRA_OK,
                  &error);
-    const LutraTrainingSettings settings = {1, lutra_cpu_detect(), NULL, false, 0.0};
+    const LutraTrainingSettings settings = {1, lutra_cpu_detect(), NULL, false, 0.0, NULL};
     check_status(lutra_training_run(&training, &model, &data, &settings, NULL, &error), LUTRA_OK,
                  &error);
     const LutraEvaluateSettings how = {16, 2, lutra_cpu_detect(), LUTRA_LOSS_CROSS_ENTROPY};

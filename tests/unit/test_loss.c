@@ -60,6 +60,72 @@ static void test_gradient(void **state) {
     }
 }
 
+/* Independent: probabilities by plain division, targets written out. */
+static double plain_training_loss(const LutraLossTerms *terms, const float *logits) {
+    double total = 0.0;
+    for (size_t n = 0; n < IMAGES; n++) {
+        double own[CLASSES];
+        double soft[CLASSES];
+        double theirs[CLASSES];
+        double sums[3] = {0.0, 0.0, 0.0};
+        for (size_t c = 0; c < CLASSES; c++) {
+            own[c] = exp((double)logits[(c * IMAGES) + n]);
+            soft[c] = exp((double)logits[(c * IMAGES) + n] / terms->temperature);
+            theirs[c] = exp((double)terms->teacher[(c * IMAGES) + n] / terms->temperature);
+            sums[0] += own[c];
+            sums[1] += soft[c];
+            sums[2] += theirs[c];
+        }
+        for (size_t c = 0; c < CLASSES; c++) {
+            const double target = (c == labels[n] ? 1.0 - terms->smoothing : 0.0) +
+                                  (terms->smoothing / CLASSES);
+            const double p = theirs[c] / sums[2];
+            total -= (1.0 - terms->teacher_weight) * target * log(own[c] / sums[0]);
+            total += terms->teacher_weight * terms->temperature * terms->temperature * p *
+                     log(p / (soft[c] / sums[1]));
+        }
+    }
+    return total / IMAGES;
+}
+
+static void test_distillation(void **state) {
+    (void)state;
+    float teacher[ALL];
+    for (size_t i = 0; i < ALL; i++) {
+        teacher[i] = (float)(9.0 * lutra_random_uniform(check_key(2), i)) - 4.0f;
+    }
+    static const double cases[4][3] = {
+        {0.0, 0.9, 3.0}, {0.1, 0.4, 1.0}, {0.3, 0.0, 2.0}, {0.0, 1.0, 0.5}};
+    for (size_t k = 0; k < 4; k++) {
+        float logits[ALL];
+        float gradient[ALL];
+        const LutraLossTerms terms = {LUTRA_LOSS_CROSS_ENTROPY, cases[k][0], teacher, cases[k][1],
+                                      cases[k][2]};
+        fill(logits);
+        check_close(lutra_training_loss(gradient, &terms, logits, labels, CLASSES, IMAGES),
+                    plain_training_loss(&terms, logits), 1e-12);
+        for (size_t i = 0; i < ALL; i++) {
+            const float own = logits[i];
+            const float h = 0x1p-10f;
+            logits[i] = own + h;
+            const double above = plain_training_loss(&terms, logits);
+            const double up = (double)logits[i];
+            logits[i] = own - h;
+            const double below = plain_training_loss(&terms, logits);
+            const double slope = (above - below) / (up - (double)logits[i]);
+            logits[i] = own;
+            check_close((double)gradient[i], slope, 2e-6);
+        }
+    }
+    /* a student that says the same loses nothing to the teacher */
+    const LutraLossTerms same = {LUTRA_LOSS_SQUARED_HINGE, 0.0, teacher, 1.0, 4.0};
+    float gradient[ALL];
+    check_close(lutra_training_loss(gradient, &same, teacher, labels, CLASSES, IMAGES), 0.0, 1e-12);
+    for (size_t i = 0; i < ALL; i++) {
+        check_close((double)gradient[i], 0.0, 1e-12);
+    }
+}
+
 static void test_ranks(void **state) {
     (void)state;
     /* (classes, images): columns are images */
@@ -133,7 +199,8 @@ static void test_tensor_norm(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),  cmocka_unit_test(test_large_logits),
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_gradient), cmocka_unit_test(test_distillation),
+        cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_tensor_norm),
     };
     if (argc > 1) {

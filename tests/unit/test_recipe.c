@@ -15,7 +15,10 @@ static void test_parse(void **state) {
                         "factor = 0.1\nloss = squared_hinge\ncrop = 4\nflip = alternating\n"
                         "validation = 10\nweight_decay = 1e-4\nmomentum = 0.8\n"
                         "layer_steps = glorot\nscaled_weight_steps = 0.1\nnorm_steps = 0.5\n"
-                        "logit_steps = 10\n[other]\ntype = input\n";
+                        "logit_steps = 10\nlabel_smoothing = 0.1\nviews = 6\n"
+                        "teacher_weight = 0.5\nteacher_temperature = 4\nteacher_fade = 0.25\n"
+                        "average_keep = 0.99\naverage_from = 0.5\naverage_choice = last\n"
+                        "average_images = 77\n[other]\ntype = input\n";
     check_status(lutra_recipe_parse(&recipe, text, "x.ini", &error), LUTRA_OK, &error);
     assert_int_equal(recipe.epochs, 7);
     assert_int_equal(recipe.batch, 3);
@@ -35,6 +38,17 @@ static void test_parse(void **state) {
     check_close(recipe.scaled_weight_steps, 0.1, 0.0);
     check_close(recipe.norm_steps, 0.5, 0.0);
     check_close(recipe.logit_steps, 10.0, 0.0);
+    check_close(recipe.label_smoothing, 0.1, 0.0);
+    assert_int_equal(recipe.views, 6);
+    check_close(recipe.teacher_temperature, 4.0, 0.0);
+    check_close(recipe.average_keep, 0.99, 0.0);
+    check_close(recipe.average_from, 0.5, 0.0);
+    assert_int_equal(recipe.average_choice, LUTRA_AVERAGE_NEVER);
+    assert_int_equal(recipe.average_images, 77);
+    /* of 100 steps the last 25 fade */
+    check_close(lutra_recipe_teacher_weight(&recipe, 74, 100), 0.5, 0.0);
+    check_close(lutra_recipe_teacher_weight(&recipe, 80, 100), 0.4, 1e-12);
+    check_close(lutra_recipe_teacher_weight(&recipe, 99, 100), 0.02, 1e-12);
     const LutraSchedule schedule = lutra_recipe_schedule(&recipe, 10);
     assert_int_equal(schedule.total_steps, 70);
     assert_int_equal(schedule.warmup_steps, 17);

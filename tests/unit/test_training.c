@@ -91,7 +91,7 @@ static void note(void *user, const char *line) {
 
 static LutraStatus run(Setup *setup, uint32_t threads, const char *path, Stopper *stopper,
                        LutraError *error) {
-    const LutraTrainingSettings settings = {threads, lutra_cpu_detect(), path, true, 0.0};
+    const LutraTrainingSettings settings = {threads, lutra_cpu_detect(), path, true, 0.0, NULL};
     const LutraProgress progress = {tick, note, stopper};
     return lutra_training_run(&setup->training, &setup->model, &setup->data, &settings,
                               stopper == NULL ? NULL : &progress, error);
