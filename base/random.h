@@ -25,6 +25,7 @@ typedef enum {
     LUTRA_STREAM_MODULUS_SWITCH = 9,
     LUTRA_STREAM_BOOTSTRAP = 10,
     LUTRA_STREAM_NOISE_STUDY = 20, /* which results are added up (bridge/noise_study_key.c) */
+    LUTRA_STREAM_TRAIN_NOISE = 30, /* noise on sums in training; index = layer */
     LUTRA_STREAM_CIRCUIT = 90, /* weights of random circuits, pixels to run them on */
     LUTRA_STREAM_TEST = 1000  /* tests */
 } LutraRandomStream;

@@ -275,7 +275,7 @@ static LutraStatus prepare(Work *work, LutraError *error) {
     LUTRA_TRY(status);
     const uint32_t layers = work->model.network.layer_count;
     const LutraExecutionSettings settings = {BATCH, common->threads, common->cpu_flags,
-                                             LUTRA_RUN_TRAINING, 0};
+                                             LUTRA_RUN_TRAINING, 0, 0.0};
     const LutraOptimizerSettings adam = {.kind = LUTRA_OPTIMIZER_ADAM,
                                          .first_decay = 0.9,
                                          .second_decay = 0.999,

@@ -23,6 +23,7 @@ enum {
     KEY_BATCH,
     KEY_RATE,
     KEY_ROUNDING,
+    KEY_NOISE,
     KEY_VALIDATION,
     KEY_SET,
     KEY_INIT,
@@ -74,6 +75,10 @@ static const struct argp_option option_table[] = {
     {"learning-rate", KEY_RATE, "R", 0, "learning rate at its peak", 2},
     {"rounding", KEY_ROUNDING, "P", 0,
      "train for circuits compiled with --rounding P: sums keep P bits before every activation", 2},
+    {"noise", KEY_NOISE, "S", 0,
+     "Gaussian noise on sums before every activation, deviation in cells of the rounding, such as "
+     "0.2",
+     2},
     {"validation", KEY_VALIDATION, "N", 0, "training images held out", 2},
     {"set", KEY_SET, "KEY=VALUE", 0, "any other key, such as schedule=linear", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
@@ -158,6 +163,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_BATCH: add_named_change(options, state, "batch", argument); return 0;
         case KEY_RATE: add_named_change(options, state, "learning_rate", argument); return 0;
         case KEY_ROUNDING: add_named_change(options, state, "rounding", argument); return 0;
+        case KEY_NOISE: add_named_change(options, state, "noise", argument); return 0;
         case KEY_VALIDATION: add_named_change(options, state, "validation", argument); return 0;
         case KEY_SET: add_set(options, state, argument); return 0;
         case KEY_LIMIT:

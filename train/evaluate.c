@@ -96,7 +96,7 @@ LutraStatus lutra_evaluate(LutraEvaluation *result, float *logits, LutraModel *m
     const LutraImageView images = lutra_split_images(dataset, split);
     const LutraExecutionSettings execution_settings = {settings->batch, settings->threads,
                                                        settings->cpu_flags, LUTRA_RUN_INFERENCE,
-                                                       0};
+                                                       0, 0.0};
     LutraExecution *execution = NULL;
     uint32_t *order = NULL;
     LutraStatus status = LUTRA_OK;

@@ -207,6 +207,7 @@ LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model
     LUTRA_TRY(lutra_alloc(&x, 1, sizeof *x, error));
     x->model = model;
     x->settings = *settings;
+    x->noise.deviation = settings->noise;
     lutra_train_kernels_init(&x->kernels, settings->cpu_flags);
     lutra_gemm_prepare();
     const LutraStatus status = alloc_all(x, error);
@@ -240,6 +241,7 @@ void lutra_execution_destroy(LutraExecution **execution) {
     for (uint32_t i = 0; x->gradients != NULL && i < x->model->network.layer_count; i++) {
         lutra_layer_gradients_deinit(&x->gradients[i]);
     }
+    lutra_sum_noise_deinit(&x->noise);
     lutra_free(&x->layers);
     lutra_free(&x->gradients);
     lutra_free(&x->scratch);
@@ -253,6 +255,12 @@ void lutra_execution_destroy(LutraExecution **execution) {
 
 uint8_t *lutra_execution_input(LutraExecution *execution) {
     return execution->layers[0].bytes;
+}
+
+void lutra_execution_set_draws(LutraExecution *execution, uint64_t seed, uint64_t step) {
+    LUTRA_ASSERT(step <= UINT32_MAX);
+    execution->draw_seed = seed;
+    execution->draw_step = step;
 }
 
 const float *lutra_execution_logits(const LutraExecution *execution) {

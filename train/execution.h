@@ -25,6 +25,8 @@ typedef struct {
     LutraRunMode mode;    /* training can run both modes; inference has no room for gradients */
     uint32_t rounding;    /* in training mode, bits that sums keep before an activation
                              (rounding.h), with the gradient of no rounding; 0: all */
+    double noise;         /* in training mode, deviation of the noise on sums before an activation,
+                             in cells of the rounding (sum_noise.h); 0: none */
 } LutraExecutionSettings;
 
 /** Gradients of one layer's trained numbers; NULL where the layer has none. */
@@ -69,10 +71,13 @@ void lutra_input_bytes(uint8_t bytes[256], const LutraInputLayer *input);
  * @param images  1 .. most_images
  * @param mode    training only if the execution was made for it
  * @errors LUTRA_EINVAL if the sums of a layer could pass 2^24 and so would not be exact; it names
- *         the layer
+ *         the layer; LUTRA_ENOMEM
  */
 LUTRA_MUST_CHECK LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
                                                      LutraRunMode mode, LutraError *error);
+
+/** What the noise of the next forwards is drawn from; seed 0 and step 0 before. Step below 2^32. */
+void lutra_execution_set_draws(LutraExecution *execution, uint64_t seed, uint64_t step);
 
 /** Logits of the last forward, (classes, images). */
 const float *lutra_execution_logits(const LutraExecution *execution);

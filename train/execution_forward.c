@@ -144,7 +144,25 @@ static void forward_batch_norm(LutraExecution *x, uint32_t norm, LutraChannelFun
     }
 }
 
-static void forward_activation(LutraExecution *x, uint32_t layer) {
+/* Does to the sums what a circuit and its noise do to them before a table. */
+static LutraStatus disturb(LutraExecution *x, uint32_t layer, const LutraChannelBatch *batch,
+                           LutraError *error) {
+    float *sums = x->layers[x->layers[layer].source].sums;
+    const LutraRandomKey key = {x->draw_seed, LUTRA_STREAM_TRAIN_NOISE, layer};
+    if (x->mode != LUTRA_RUN_TRAINING ||
+        (x->settings.rounding == 0 && x->settings.noise == 0.0)) {
+        return LUTRA_OK;
+    }
+    const uint32_t bits = lutra_dropped_bits(sums, x->settings.rounding, batch);
+    if (x->settings.noise > 0.0) {
+        LUTRA_TRY(lutra_sum_noise_prepare(&x->noise, bits, error));
+        lutra_sum_noise_add(sums, &x->noise, bits, key, x->draw_step, batch);
+    }
+    lutra_round_to(sums, bits, batch);
+    return LUTRA_OK;
+}
+
+static LutraStatus forward_activation(LutraExecution *x, uint32_t layer, LutraError *error) {
     const LutraQuantizer *quantizer = &x->model->network.layers[layer].u.activation;
     LutraLayerState *state = &x->layers[layer];
     const LutraLayerState *source = &x->layers[state->source];
@@ -154,14 +172,13 @@ static void forward_activation(LutraExecution *x, uint32_t layer) {
         state->functions[c] = (LutraChannelFunction){
             .scale = source->scale, .bias = bias == NULL ? 0.0f : bias[c], .quantizer = *quantizer};
     }
-    if (x->mode == LUTRA_RUN_TRAINING && x->settings.rounding > 0) {
-        (void)lutra_round_sums(source->sums, x->settings.rounding, &batch);
-    }
+    LUTRA_TRY(disturb(x, layer, &batch, error));
     if (x->model->network.layers[layer - 1].kind == LUTRA_LAYER_BATCH_NORM) {
         forward_batch_norm(x, layer - 1, state->functions, source->sums);
     }
     lutra_activation_forward(state->bytes, source->sums, state->functions, &batch);
     set_code_state(state, quantizer);
+    return LUTRA_OK;
 }
 
 static void forward_tensor_norm(LutraExecution *x, uint32_t layer, size_t count) {
@@ -223,7 +240,7 @@ LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
             LUTRA_TRY(forward_pool(execution, i, error));
             break;
         case LUTRA_LAYER_ACTIVATION:
-            forward_activation(execution, i);
+            LUTRA_TRY(forward_activation(execution, i, error));
             break;
         case LUTRA_LAYER_MAX_POOL:
             forward_max_pool(execution, i);

@@ -8,6 +8,7 @@
 #include "train/execution.h"
 #include "train/norm.h"
 #include "train/pool.h"
+#include "train/sum_noise.h"
 
 /* Integers in single precision are exact below this. */
 #define LUTRA_EXACT_LIMIT 16777216.0
@@ -47,6 +48,9 @@ struct LutraExecution {
     LutraTrainKernels kernels;
     uint32_t images; /* of the last forward */
     LutraRunMode mode; /* of the last forward */
+    LutraSumNoise noise;
+    uint64_t draw_seed;
+    uint64_t draw_step;
     bool weights_ready; /* inference only: weights were quantized once */
     uint32_t last_weighted; /* the linear layer that gives the logits */
     LutraLayerState *layers;

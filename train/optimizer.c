@@ -157,3 +157,16 @@ double lutra_glorot_factor(const LutraNetwork *network, uint32_t layer) {
     }
     return own > 0.0 ? own * count / total : 1.0;
 }
+
+void lutra_weight_penalty_add(LutraLayerGradients *gradients, const LutraModel *model,
+                              double lambda) {
+    const float push = (float)lambda;
+    for (uint32_t i = 0; push > 0.0f && i < model->network.layer_count; i++) {
+        const float *weights = model->layers[i].weights;
+        const size_t count = lutra_layer_weight_count(&model->network.layers[i]);
+        for (size_t k = 0; k < count; k++) {
+            const float sign = (float)((weights[k] > 0.0f) - (weights[k] < 0.0f));
+            gradients[i].weights[k] += push * sign;
+        }
+    }
+}

@@ -57,6 +57,10 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
                           const LutraLayerGradients *gradients, const LutraLayerSteps *layer_steps,
                           double rate, const LutraTrainKernels *kernels, uint32_t threads);
 
+/** Adds the gradient of lambda * sum of |latent weight| over all layers: lambda * sign. */
+void lutra_weight_penalty_add(LutraLayerGradients *gradients, const LutraModel *model,
+                              double lambda);
+
 /**
  * Glorot factor sqrt((fan_in + fan_out) / 1.5) of a layer with weights, divided by the mean over
  * all such layers; 1 for other layers. fan_out = out_channels * kernel^2.

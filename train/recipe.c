@@ -56,6 +56,8 @@ static const Field fields[] = {
     REAL(norm_steps, 0, 1000, false),
     REAL(logit_steps, 0, 1000, false),
     COUNT(rounding, 0, 16),
+    REAL(noise, 0, 16, false),
+    REAL(weight_penalty, 0, 1, false),
     REAL(label_smoothing, 0, 1, false),
     COUNT(views, 0, 10000),
     REAL(teacher_weight, 0, 1, false),

@@ -26,6 +26,10 @@
  *   logit_steps = 1           step size of the numbers of tensor_norm
  *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
  *                             (rounding.h); 0: all. Validation is without rounding
+ *   noise = 0                 deviation of Gaussian noise on sums before every activation while
+ *                             training, in cells of the rounding (sum_noise.h)
+ *   weight_penalty = 0        lambda: lambda * sum of |latent weight| is added to the loss, which
+ *                             makes sums smaller; 1e-6 .. 1e-5
  *   teacher_weight = 0.9      with a teacher: w in (1 - w) loss + w T^2 KL(teacher || student)
  *   teacher_temperature = 3   T above 0: logits of both are divided by it
  *   teacher_fade = 0.2        share of all steps, at the end, in which w falls to 0 on a line
@@ -78,6 +82,8 @@ typedef struct {
     double norm_steps;
     double logit_steps;
     uint32_t rounding;
+    double noise;
+    double weight_penalty;
     double label_smoothing;
     uint32_t views;
     double teacher_weight;

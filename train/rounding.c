@@ -62,10 +62,21 @@ static uint32_t width_of(float low, float high) {
     return bits;
 }
 
-uint32_t lutra_round_sums(float *sums, uint32_t kept, const LutraChannelBatch *batch) {
+static Job job_over(float *sums, const LutraChannelBatch *batch) {
     const size_t total = batch->channels * batch->count;
-    Job job = {.sums = sums, .total = total, .unit = (total + MOST_UNITS - 1) / MOST_UNITS};
-    const size_t units = job.unit == 0 ? 0 : (total + job.unit - 1) / job.unit;
+    return (Job){.sums = sums, .total = total, .unit = (total + MOST_UNITS - 1) / MOST_UNITS};
+}
+
+static size_t units_of(const Job *job) {
+    return job->unit == 0 ? 0 : (job->total + job->unit - 1) / job->unit;
+}
+
+uint32_t lutra_dropped_bits(const float *sums, uint32_t kept, const LutraChannelBatch *batch) {
+    if (kept == 0) {
+        return 0;
+    }
+    Job job = job_over((float *)(uintptr_t)sums, batch); /* range_unit only reads */
+    const size_t units = units_of(&job);
     float low = 0.0f;
     float high = 0.0f;
     lutra_parallel_for(batch->threads, units, range_unit, &job);
@@ -74,9 +85,19 @@ uint32_t lutra_round_sums(float *sums, uint32_t kept, const LutraChannelBatch *b
         high = job.high[i] > high ? job.high[i] : high;
     }
     const uint32_t bits = width_of(low, high);
-    job.dropped_bits = bits > kept ? bits - kept : 0;
-    if (job.dropped_bits > 0) {
-        lutra_parallel_for(batch->threads, units, round_unit, &job);
+    return bits > kept ? bits - kept : 0;
+}
+
+void lutra_round_to(float *sums, uint32_t dropped_bits, const LutraChannelBatch *batch) {
+    Job job = job_over(sums, batch);
+    job.dropped_bits = dropped_bits;
+    if (dropped_bits > 0) {
+        lutra_parallel_for(batch->threads, units_of(&job), round_unit, &job);
     }
-    return job.dropped_bits;
+}
+
+uint32_t lutra_round_sums(float *sums, uint32_t kept, const LutraChannelBatch *batch) {
+    const uint32_t dropped_bits = lutra_dropped_bits(sums, kept, batch);
+    lutra_round_to(sums, dropped_bits, batch);
+    return dropped_bits;
 }

@@ -20,4 +20,10 @@
  */
 uint32_t lutra_round_sums(float *sums, uint32_t kept, const LutraChannelBatch *batch);
 
+/** The t of lutra_round_sums, without rounding; `kept` may also be 0: then t is 0. */
+uint32_t lutra_dropped_bits(const float *sums, uint32_t kept, const LutraChannelBatch *batch);
+
+/** Rounds sums to multiples of 2^t, half up; t = 0 leaves them. */
+void lutra_round_to(float *sums, uint32_t dropped_bits, const LutraChannelBatch *batch);
+
 #endif

@@ -45,7 +45,7 @@ void lutra_teacher_checksum(char checksum[LUTRA_CHECKSUM_BYTES], const LutraMode
 static LutraStatus alloc_all(LutraTeacher *teacher, LutraError *error) {
     const LutraTeacherSettings *settings = &teacher->settings;
     const LutraExecutionSettings execution = {settings->most_images, settings->threads,
-                                              settings->cpu_flags, LUTRA_RUN_INFERENCE, 0};
+                                              settings->cpu_flags, LUTRA_RUN_INFERENCE, 0, 0.0};
     LUTRA_TRY(lutra_execution_create(&teacher->execution, teacher->model, &execution, error));
     LUTRA_TRY(lutra_alloc(&teacher->missing, settings->most_images, sizeof *teacher->missing,
                           error));

@@ -132,7 +132,8 @@ static LutraStatus start_run(LutraTrainingRun *run, LutraError *error) {
     const size_t trained = lutra_training_trained_images(training);
     const LutraExecutionSettings settings = {step_images(training), run->settings->threads,
                                              run->settings->cpu_flags, LUTRA_RUN_TRAINING,
-                                             training->recipe.rounding};
+                                             training->recipe.rounding,
+                                             training->recipe.noise};
     LUTRA_TRY(lutra_alloc(&run->layer_steps, run->model->network.layer_count,
                           sizeof *run->layer_steps, error));
     LUTRA_TRY(lutra_alloc(&run->split, (size_t)training->train_images, sizeof *run->split, error));
@@ -242,6 +243,7 @@ static LutraStatus one_step(LutraTrainingRun *run, LutraError *error) {
     uint32_t images = 0;
     LUTRA_TRY(load_step(&images, run, training->step, error));
     const size_t classes = run->model->network.class_count;
+    lutra_execution_set_draws(run->execution, training->seed, step);
     LUTRA_TRY(lutra_execution_forward(run->execution, images, LUTRA_RUN_TRAINING, error));
     const float *logits = lutra_execution_logits(run->execution);
     const LutraLossTerms terms = {
@@ -256,6 +258,8 @@ static LutraStatus one_step(LutraTrainingRun *run, LutraError *error) {
     lutra_execution_backward(run->execution);
     LUTRA_TRY(check_finite(run, loss, error));
     run->rate = lutra_schedule_rate(&run->schedule, step);
+    lutra_weight_penalty_add(lutra_execution_gradients(run->execution), run->model,
+                             recipe->weight_penalty);
     lutra_optimizer_step(&training->optimizer, run->model,
                          lutra_execution_gradients(run->execution), run->layer_steps, run->rate,
                          &run->kernels, run->settings->threads);

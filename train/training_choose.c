@@ -28,6 +28,9 @@ static LutraStatus measure_statistics(LutraTrainingRun *run, LutraError *error) 
             run->batch_order[i] = run->split[run->permutation[first + i]];
         }
         lutra_training_load(run, run->batch_order, count, &augmentation);
+        /* draws that no step has had */
+        lutra_execution_set_draws(run->execution, training->seed,
+                                  run->schedule.total_steps + batch);
         lutra_statistics_batch(run->model, momentum, batch++);
         status = lutra_execution_forward(run->execution, count, LUTRA_RUN_TRAINING, error);
     }

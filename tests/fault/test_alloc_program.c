@@ -605,6 +605,7 @@ static int prepare(void **state) {
     shared.recipe.average_from = 0.3;
     shared.recipe.average_choice = LUTRA_AVERAGE_ALWAYS;
     shared.recipe.views = 1;
+    shared.recipe.noise = 0.2;
     make_model(&shared.model, 5);
     prepare_trained(&error);
     prepare_circuit(&error);

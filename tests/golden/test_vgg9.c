@@ -126,7 +126,7 @@ static void open_golden(Golden *golden, const char *path, const char *text, bool
     golden->images = (uint32_t)count;
     golden->pixels = read_array(golden->file, "pixels", LUTRA_H5_U8, &count);
     const LutraExecutionSettings settings = {golden->images, threads, cpu_flags,
-                                             LUTRA_RUN_TRAINING, 0};
+                                             LUTRA_RUN_TRAINING, 0, 0.0};
     check_status(lutra_execution_create(&golden->execution, &golden->model, &settings, &error),
                  LUTRA_OK, &error);
     lutra_train_kernels_init(&golden->kernels, cpu_flags);

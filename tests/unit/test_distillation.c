@@ -29,7 +29,8 @@ enum { IMAGES = 31, PLANE = 6 * 6, CLASSES = 3, STEPS = 9 };
     "[logits]\ntype = tensor_norm\n"
 
 static const char student_text[] = HEAD("average_keep = 0.75\naverage_from = 0.4\nviews = 2\n"
-                                        "teacher_weight = 0.8\naverage_images = 17\n") TAIL;
+                                        "teacher_weight = 0.8\naverage_images = 17\n"
+                                        "rounding = 4\nnoise = 0.3\nweight_penalty = 1e-3\n") TAIL;
 /* another input quantizer */
 static const char teacher_text[] =
     "[network]\nname = teacher\nclasses = 3\n"
@@ -352,7 +353,7 @@ static void test_statistics(void **state) {
     double mean = 0.0;
     double variance = 0.0;
     setup_init(&setup, student_text, false);
-    const LutraExecutionSettings settings = {10, 1, 0, LUTRA_RUN_TRAINING, 0};
+    const LutraExecutionSettings settings = {10, 1, 0, LUTRA_RUN_TRAINING, 0, 0.0};
     check_status(lutra_execution_create(&execution, &setup.model, &settings, &error), LUTRA_OK,
                  &error);
     LutraLayerParameters *norm = &setup.model.layers[2];

@@ -43,6 +43,29 @@ static void run(LutraModel *model, LutraOptimizer *optimizer,
     lutra_optimizer_deinit(&gradients);
 }
 
+/* lambda times the sign, on weights alone. */
+static void test_weight_penalty(void **state) {
+    (void)state;
+    LutraError error = {""};
+    LutraModel model;
+    LutraOptimizer gradients;
+    const LutraOptimizerSettings settings = {LUTRA_OPTIMIZER_SGD, 0.0, 0.9, 0.999, 1e-8, 0.0};
+    make(&model);
+    check_status(lutra_optimizer_init(&gradients, &model, &settings, &error), LUTRA_OK, &error);
+    float *weights = model.layers[1].weights;
+    weights[0] = 0.25f;
+    weights[1] = -0.5f;
+    weights[2] = 0.0f;
+    gradients.first[1].weights[1] = 1.0f;
+    lutra_weight_penalty_add(gradients.first, &model, 0.125);
+    assert_true(gradients.first[1].weights[0] == 0.125f);
+    assert_true(gradients.first[1].weights[1] == 0.875f);
+    assert_true(gradients.first[1].weights[2] == 0.0f);
+    assert_true(gradients.first[2].gamma[0] == 0.0f && gradients.first[4].bias[0] == 0.0f);
+    lutra_optimizer_deinit(&gradients);
+    lutra_model_deinit(&model);
+}
+
 static const LutraLayerSteps equal_steps[5] = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
 
 static void test_adam(void **state) {
@@ -144,6 +167,7 @@ static void test_schedules(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weight_penalty),
         cmocka_unit_test(test_adam),   cmocka_unit_test(test_clamp),     cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_glorot), cmocka_unit_test(test_schedules),
     };

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rounding of sums in training means what a circuit means by it: width of the range, round half up;
- * and only training rounds. */
+/*
+ * Rounding of sums in training means what a circuit means by it: width of the range, round half up;
+ * noise is a rounded Gaussian that depends on seed, step, layer and place alone; and only training
+ * has either.
+ */
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -8,6 +12,7 @@
 #include "tests/support/check.h"
 #include "train/execution.h"
 #include "train/rounding.h"
+#include "train/sum_noise.h"
 
 enum { CHANNELS = 3, COUNT = 97, TOTAL = CHANNELS * COUNT };
 
@@ -61,12 +66,13 @@ static const char text[] =
     "[fc]\ntype = linear\nfeatures = 3\nweight_codes = -1..1\nweight_scale = fixed\n";
 
 /* The codes of the first activation on a drawn batch. */
-static void run(uint8_t *codes, size_t count, uint32_t rounding, LutraRunMode mode) {
+static void run_with(uint8_t *codes, size_t count, uint32_t rounding, double noise, uint64_t step,
+                     LutraRunMode mode) {
     LutraError error = {""};
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {4, 2, 0, LUTRA_RUN_TRAINING, rounding};
+    const LutraExecutionSettings settings = {4, 2, 0, LUTRA_RUN_TRAINING, rounding, noise};
     check_status(lutra_network_parse(&network, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 7, &error), LUTRA_OK, &error);
     check_status(lutra_execution_create(&execution, &model, &settings, &error), LUTRA_OK, &error);
@@ -74,10 +80,15 @@ static void run(uint8_t *codes, size_t count, uint32_t rounding, LutraRunMode mo
     for (uint32_t i = 0; i < 4 * 2 * 5 * 5; i++) {
         input[i] = (uint8_t)lutra_random_below(check_key(99), i, 16);
     }
+    lutra_execution_set_draws(execution, 12, step);
     check_status(lutra_execution_forward(execution, 4, mode, &error), LUTRA_OK, &error);
     memcpy(codes, lutra_execution_layer_bytes(execution, 2), count);
     lutra_execution_destroy(&execution);
     lutra_model_deinit(&model);
+}
+
+static void run(uint8_t *codes, size_t count, uint32_t rounding, LutraRunMode mode) {
+    run_with(codes, count, rounding, 0.0, 0, mode);
 }
 
 static void only_training_rounds(void **state) {
@@ -94,11 +105,103 @@ static void only_training_rounds(void **state) {
     assert_memory_not_equal(codes, exact, CODES);
 }
 
+static void only_training_has_noise(void **state) {
+    (void)state;
+    enum { CODES = 4 * 7 * 3 * 3 };
+    uint8_t exact[CODES];
+    uint8_t codes[CODES];
+    uint8_t again[CODES];
+    run(exact, CODES, 3, LUTRA_RUN_TRAINING);
+    run_with(codes, CODES, 3, 0.3, 5, LUTRA_RUN_TRAINING);
+    assert_memory_not_equal(codes, exact, CODES);
+    run_with(again, CODES, 3, 0.3, 5, LUTRA_RUN_TRAINING);
+    assert_memory_equal(codes, again, CODES);
+    run_with(again, CODES, 3, 0.3, 6, LUTRA_RUN_TRAINING);
+    assert_memory_not_equal(codes, again, CODES);
+    run(exact, CODES, 0, LUTRA_RUN_INFERENCE);
+    run_with(codes, CODES, 3, 0.3, 5, LUTRA_RUN_INFERENCE);
+    assert_memory_equal(codes, exact, CODES);
+}
+
+/* Each table holds every whole number as often as the normal distribution asks for, but for the two
+ * draws at its edges. */
+static void noise_tables_hold_a_rounded_gaussian(void **state) {
+    (void)state;
+    LutraError error = {""};
+    LutraSumNoise noise = {.deviation = 0.3};
+    for (uint32_t bits = 0; bits <= 7; bits += 7) {
+        const double s = 0.3 * (double)(1 << bits);
+        check_status(lutra_sum_noise_prepare(&noise, bits, &error), LUTRA_OK, &error);
+        const int32_t *table = noise.of_draw[bits];
+        for (int32_t e = -40; e <= 40; e++) {
+            double count = 0.0;
+            for (int u = 0; u < LUTRA_NOISE_DRAWS; u++) {
+                count += table[u] == e ? 1.0 : 0.0;
+            }
+            const double above = erf(((double)e + 0.5) / (s * sqrt(2.0)));
+            const double below = erf(((double)e - 0.5) / (s * sqrt(2.0)));
+            check_close(count, 0.5 * (above - below) * LUTRA_NOISE_DRAWS, 1.0 + 1e-6);
+        }
+        for (int u = 0; u < LUTRA_NOISE_DRAWS; u++) { /* symmetric, rising */
+            assert_int_equal(table[u], -table[LUTRA_NOISE_DRAWS - 1 - u]);
+            assert_true(u == 0 || table[u] >= table[u - 1]);
+        }
+    }
+    lutra_sum_noise_deinit(&noise);
+}
+
+/* 20,000 draws of deviation 4.8: mean within 6 standard errors (false alarm 2e-9), variance within
+ * 6 of its own; draws of other layers and steps, and neighbours, are not correlated. */
+static void noise_is_drawn_by_place(void **state) {
+    (void)state;
+    enum { DRAWS = 20000 };
+    static float one[DRAWS];
+    static float two[DRAWS];
+    static float other[DRAWS];
+    LutraError error = {""};
+    LutraSumNoise noise = {.deviation = 0.3};
+    check_status(lutra_sum_noise_prepare(&noise, 4, &error), LUTRA_OK, &error);
+    const LutraRandomKey key = {7, LUTRA_STREAM_TRAIN_NOISE, 3};
+    const LutraRandomKey next = {7, LUTRA_STREAM_TRAIN_NOISE, 4};
+    const LutraChannelBatch single = {1, DRAWS, NULL, 1};
+    const LutraChannelBatch many = {10, DRAWS / 10, NULL, 3};
+    for (int turn = 0; turn < 2; turn++) {
+        memset(one, 0, sizeof one);
+        memset(two, 0, sizeof two);
+        memset(other, 0, sizeof other);
+        lutra_sum_noise_add(one, &noise, 4, key, 9, &single);
+        lutra_sum_noise_add(two, &noise, 4, key, 9, &many);
+        lutra_sum_noise_add(other, &noise, 4, turn == 0 ? key : next, turn == 0 ? 10 : 9, &single);
+        assert_memory_equal(one, two, sizeof one);
+        double mean = 0.0;
+        double square = 0.0;
+        double across = 0.0;
+        double along = 0.0;
+        for (int i = 0; i < DRAWS; i++) {
+            const double x = (double)one[i];
+            mean += x / DRAWS;
+            square += x * x / DRAWS;
+            across += x * (double)other[i] / DRAWS;
+            along += x * (double)one[(i + 1) % DRAWS] / DRAWS;
+        }
+        const double variance = (4.8 * 4.8) + (1.0 / 12.0); /* rounded to whole numbers */
+        const double share = 6.0 / sqrt((double)DRAWS);
+        check_close(mean, 0.0, share * sqrt(variance));
+        check_close(square, variance, share * variance * sqrt(2.0));
+        check_close(across, 0.0, share * variance);
+        check_close(along, 0.0, share * variance);
+    }
+    lutra_sum_noise_deinit(&noise);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_rounded_as_in_a_circuit),
-                                       cmocka_unit_test(only_training_rounds)};
+                                       cmocka_unit_test(only_training_rounds),
+                                       cmocka_unit_test(only_training_has_noise),
+                                       cmocka_unit_test(noise_tables_hold_a_rounded_gaussian),
+                                       cmocka_unit_test(noise_is_drawn_by_place)};
     return cmocka_run_group_tests_name("training rounding", tests, NULL, NULL);
 }

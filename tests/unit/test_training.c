@@ -361,7 +361,7 @@ static void test_inexact_sums(void **state) {
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {1, 1, 0, LUTRA_RUN_INFERENCE, 0};
+    const LutraExecutionSettings settings = {1, 1, 0, LUTRA_RUN_INFERENCE, 0, 0.0};
     check_status(lutra_network_parse(&network, wide, "wide.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
     check_status(lutra_execution_create(&execution, &model, &settings, &error), LUTRA_OK, &error);
@@ -383,7 +383,8 @@ static void test_wide_sums(void **state) {
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {1, 1, lutra_cpu_detect(), LUTRA_RUN_INFERENCE, 0};
+    const LutraExecutionSettings settings = {1, 1, lutra_cpu_detect(), LUTRA_RUN_INFERENCE, 0,
+                                             0.0};
     check_status(lutra_network_parse(&network, wide, "wide.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
     for (int i = 0; i < 800; i++) {

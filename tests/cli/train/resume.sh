@@ -14,12 +14,12 @@ for model in whole part; do
     "$LUTRA" evaluate $model.h5 --data d.h5 --logits $model.csv > /dev/null
 done
 cmp whole.csv part.csv
-# rounding changes what is learned, and goes on like the rest
-"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 -q --threads 1 -o round.h5 > /dev/null
+# rounding and noise change what is learned, and go on like the rest
+"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 --noise 0.2 -q --threads 1 -o round.h5 > /dev/null
 "$LUTRA" train net.ini --data d.h5 --epochs 40 -q --threads 1 -o plain.h5 > /dev/null
-timeout -s INT 0.03 "$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 -q -o again.h5 > part.txt 2> error.txt || true
+timeout -s INT 0.03 "$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 --noise 0.2 -q -o again.h5 > part.txt 2> error.txt || true
 [ -s again.h5 ] && resume=--resume || resume=
-"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 -q $resume -o again.h5 > /dev/null
+"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 --noise 0.2 -q $resume -o again.h5 > /dev/null
 for model in round plain again; do
     "$LUTRA" evaluate $model.h5 --data d.h5 --logits $model.csv > /dev/null
 done
