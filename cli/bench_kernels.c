@@ -132,6 +132,7 @@ static void prepare_dot(Data *data, const DotCase *c, uint64_t seed) {
                                     .flush_steps = c->step_bytes == 1 ? 63 : 35,
                                     .weights = data->weights,
                                     .pair_tables = data->pair_tables,
+                                    .pair_count = 9,
                                     .correction = data->correction,
                                     .y = data->y,
                                     .stride = CHANNELS};

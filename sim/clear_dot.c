@@ -168,6 +168,7 @@ static LutraStatus make_pair_tables(ClearDot *dot, const ClearValue *x, LutraErr
         }
     }
     dot->task.pair_tables = dot->pair_tables;
+    dot->task.pair_count = (uint32_t)(levels * levels);
     const int64_t magnitude = largest_magnitude(x);
     dot->task.flush_steps = (uint32_t)(INT8_MAX / (2 * (magnitude > 0 ? magnitude : 1)));
     return LUTRA_OK;

@@ -41,7 +41,8 @@ typedef struct {
     uint32_t row_steps;
     uint32_t flush_steps; /* ternary, bytes to int32: steps before narrow sums could overflow */
     const uint8_t *weights; /* (blocks, rows, row_steps, 64), 64-byte aligned */
-    const int8_t *pair_tables; /* ternary: (pairs, 16), 16-byte aligned */
+    const int8_t *pair_tables; /* ternary: (pair_count, 16), 16-byte aligned */
+    uint32_t pair_count;
     const int32_t *correction; /* (stride) added to each result */
     void *y;                   /* (pixels, stride) int16 or int32 */
     size_t stride;

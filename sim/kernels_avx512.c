@@ -11,7 +11,11 @@
 
 #include "base/status.h"
 
-enum { PIXELS = 8 };
+enum {
+    PIXELS = 8,
+    SPREAD_PAIRS = 9, /* of ternary codes: their tables are copied to whole vectors */
+    LANE_BYTES = 16
+};
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -61,11 +65,21 @@ INLINE void ternary_finish(const LutraDotTask *task, size_t pixel, size_t channe
     }
 }
 
-INLINE void ternary_tile(const LutraDotTask *task, size_t pixel, size_t pixels, size_t channel) {
+/** Table of a pair in every lane; x is twice the pair. Loading a whole vector is faster than
+ * spreading 16 bytes where 512 bits are two halves. */
+INLINE __m512i pair_table(const int8_t *tables, uint8_t x, bool spread) {
+    if (spread) {
+        return _mm512_load_si512(tables + 8 * (sizeof(__m512i) / LANE_BYTES) * (size_t)x);
+    }
+    return _mm512_broadcast_i32x4(_mm_load_si128((const __m128i *)(tables + 8 * (size_t)x)));
+}
+
+/** `tables` in the form that pair_table wants. */
+INLINE void ternary_tile(const LutraDotTask *task, const int8_t *tables, bool spread, size_t pixel,
+                         size_t pixels, size_t channel) {
     const size_t steps = (size_t)task->rows * task->row_steps;
     const uint8_t *weights = task->weights + channel / LUTRA_SIM_TERNARY_CHANNELS * steps *
                                                  LUTRA_SIM_STEP_BYTES;
-    const int8_t *const tables = task->pair_tables;
     __m512i sum[PIXELS];
     __m512i even[PIXELS];
     __m512i odd[PIXELS];
@@ -84,8 +98,7 @@ INLINE void ternary_tile(const LutraDotTask *task, size_t pixel, size_t pixels, 
             for (; s < end; s++) {
                 const __m512i w = _mm512_load_si512(weights);
                 for (size_t p = 0; p < pixels; p++) {
-                    const __m512i table = _mm512_broadcast_i32x4(
-                        _mm_load_si128((const __m128i *)(tables + 8 * (size_t)x[p][s])));
+                    const __m512i table = pair_table(tables, x[p][s], spread);
                     sum[p] = _mm512_add_epi8(sum[p], _mm512_shuffle_epi8(table, w));
                 }
                 weights += LUTRA_SIM_STEP_BYTES;
@@ -105,25 +118,39 @@ INLINE void ternary_tile(const LutraDotTask *task, size_t pixel, size_t pixels, 
     }
 }
 
-void lutra_sim_dot_ternary16_avx512(const LutraDotTask *task) {
-    LUTRA_ASSERT(task->stride % LUTRA_SIM_LANES == 0 && task->flush_steps >= 1);
+INLINE void dot_ternary(const LutraDotTask *task, const int8_t *tables, bool spread) {
     for (size_t c = 0; c < task->stride; c += LUTRA_SIM_TERNARY_CHANNELS) {
         size_t p = 0;
         for (; p + 8 <= task->pixels; p += 8) {
-            ternary_tile(task, p, 8, c);
+            ternary_tile(task, tables, spread, p, 8, c);
         }
         if (p + 4 <= task->pixels) {
-            ternary_tile(task, p, 4, c);
+            ternary_tile(task, tables, spread, p, 4, c);
             p += 4;
         }
         if (p + 2 <= task->pixels) {
-            ternary_tile(task, p, 2, c);
+            ternary_tile(task, tables, spread, p, 2, c);
             p += 2;
         }
         if (p < task->pixels) {
-            ternary_tile(task, p, 1, c);
+            ternary_tile(task, tables, spread, p, 1, c);
         }
     }
+}
+
+void lutra_sim_dot_ternary16_avx512(const LutraDotTask *task) {
+    LUTRA_ASSERT(task->stride % LUTRA_SIM_LANES == 0 && task->flush_steps >= 1);
+    if (task->pair_count > SPREAD_PAIRS) {
+        dot_ternary(task, task->pair_tables, false);
+        return;
+    }
+    _Alignas(sizeof(__m512i)) int8_t spread[SPREAD_PAIRS * sizeof(__m512i)];
+    for (size_t pair = 0; pair < task->pair_count; pair++) {
+        const __m128i table =
+            _mm_load_si128((const __m128i *)(task->pair_tables + LANE_BYTES * pair));
+        _mm512_store_si512(spread + sizeof(__m512i) * pair, _mm512_broadcast_i32x4(table));
+    }
+    dot_ternary(task, spread, true);
 }
 
 /* ---- bytes and words: 16 channels are one vector of int32 ---- */

@@ -62,6 +62,7 @@ static void fill_pairs(DotCase *c, Draw *d, size_t x_bytes, size_t weight_bytes)
         ((uint8_t *)c->weights)[i] = extreme ? weight : (uint8_t)draw(d, 0, 8);
     }
     c->task.pair_tables = c->tables;
+    c->task.pair_count = (uint32_t)(levels * levels);
     c->task.flush_steps = (uint32_t)(127 / (2 * (most > 0 ? most : 1)));
 }
 
