@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parameter search against a whole published table: every precision of 1 to 10 bits with every
- * norm of 2^0 to 2^31, and where the table ends. The file names its source. */
+/* The parameter search against whole published tables, at 128 and 132 bits of security: every
+ * precision of 1 to 10 bits with every norm of 2^0 to 2^31, and where the table ends. The files name
+ * their sources. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,7 @@ typedef struct {
     double fields[FIELDS];
 } Line;
 
-static void read_table(Line table[PRECISIONS][NORMS]) {
-    static const char path[] = "tests/golden/data/v0_last_132.csv";
+static void read_table(Line table[PRECISIONS][NORMS], const char *path) {
     FILE *file = fopen(path, "r");
     char text[256];
     uint32_t lines = 0;
@@ -44,13 +44,13 @@ static void read_table(Line table[PRECISIONS][NORMS]) {
     assert_int_equal(lines, 235);
 }
 
-static void every_line_comes_out(void **state) {
-    (void)state;
+static void check_table(uint32_t security_bits, const char *path) {
     static Line table[PRECISIONS][NORMS];
     LutraError error = {""};
     LutraParameterSearch *search = NULL;
-    read_table(table);
-    check_status(lutra_parameter_search_create(&search, 132, LUTRA_NOISE_CONCRETE, &error),
+    read_table(table, path);
+    check_status(lutra_parameter_search_create(&search, security_bits, LUTRA_NOISE_CONCRETE,
+                                               &error),
                  LUTRA_OK, &error);
     for (uint32_t precision = 1; precision <= PRECISIONS; precision++) {
         for (uint32_t log2_norm = 0; log2_norm < NORMS; log2_norm++) {
@@ -61,7 +61,7 @@ static void every_line_comes_out(void **state) {
             settings.precision_bits = precision;
             settings.norm2 = exp2(log2_norm);
             settings.p_error = 1.0 - 0.999936657516;
-            settings.security_bits = 132;
+            settings.security_bits = security_bits;
             settings.sum_size = 4096;
             check_status(lutra_parameter_search_run(&set, search, &settings, &error),
                          line->is_stated ? LUTRA_OK : LUTRA_EINFEASIBLE, &error);
@@ -81,7 +81,18 @@ static void every_line_comes_out(void **state) {
     lutra_parameter_search_destroy(&search);
 }
 
+static void every_line_at_128_bits_comes_out(void **state) {
+    (void)state;
+    check_table(128, "tests/golden/data/v0_last_128.csv");
+}
+
+static void every_line_at_132_bits_comes_out(void **state) {
+    (void)state;
+    check_table(132, "tests/golden/data/v0_last_132.csv");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_line_comes_out)};
-    return cmocka_run_group_tests_name("parameters: a published table", tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_line_at_128_bits_comes_out),
+                                       cmocka_unit_test(every_line_at_132_bits_comes_out)};
+    return cmocka_run_group_tests_name("parameters: published tables", tests, NULL, NULL);
 }
