@@ -329,7 +329,7 @@ static double predicted_seconds(const Compilation *work, const Options *options)
 static int report(const Compilation *work, const Options *options) {
     const double seconds = predicted_seconds(work, options);
     if (work->circuit.parameter_count > 0) {
-        cli_warn_of_sharing(&options->common, COMMAND, cli_largest_p_error(&work->circuit));
+        cli_warn_of_sharing(&options->common, COMMAND, lutra_circuit_worst_p_error(&work->circuit));
     }
     if (work->choice.feasible && !(options->target.p_error > 0.0) &&
         work->choice.global_p_error > options->target.global_p_error) {

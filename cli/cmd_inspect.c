@@ -7,6 +7,7 @@
 #include "cli/cost_report.h"
 #include "cli/crypto_report.h"
 #include "sim/circuit.h"
+#include "sim/circuit_parameters.h"
 #include "sim/crypto_cost.h"
 
 static const char *const COMMAND = "inspect";
@@ -283,6 +284,7 @@ int cmd_inspect(int argc, char **argv) {
     cli_parse(&argp, argc, argv, &options);
     LUTRA_TRY_GOTO(status, lutra_circuit_read(&circuit, options.circuit_path, &error));
     LUTRA_TRY_GOTO(status, predict(&prediction, &options, &circuit, &error));
+    cli_warn_of_sharing(&options.common, COMMAND, lutra_circuit_worst_p_error(&circuit));
     code = options.common.json ? print_json(&options, &circuit, &prediction)
                                : print_text(&options, &circuit, &prediction);
 done:

@@ -19,6 +19,7 @@ enum {
     KEY_P_ERROR,
     KEY_GLOBAL,
     KEY_SECURITY,
+    KEY_PARTITION,
     KEY_HELD_OUT,
     KEY_IMAGES,
     KEY_RESUME
@@ -47,6 +48,9 @@ static const struct argp_option option_table[] = {
      "in their place: probability that any look-up of an image is wrong", 2},
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
      2},
+    {"partition", KEY_PARTITION, "RULE", 0,
+     "tables that share crypto parameters: all, with none (default); those that read the same "
+     "width; or with norm those of about the same weights too", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"output", 'o', "DIR", 0,
      "folder for search.csv, pareto.csv, pareto.png, split.csv and circuit.h5 (required)", 3},
@@ -166,6 +170,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_SECURITY:
             options->security_bits = cli_parse_security(state, argument);
             return 0;
+        case KEY_PARTITION:
+            options->partition = cli_parse_partition(state, argument);
+            return 0;
         case 'o': options->folder = argument; return 0;
         case KEY_RESUME: options->resume = true; return 0;
         case ARGP_KEY_ARG: cli_take_source(state, &options->source, argument); return 0;
@@ -192,8 +199,8 @@ static const struct argp argp = {
     "the budget at 95 % confidence (Tango's interval for pairs): the chosen setting breaks the "
     "budget with a probability of at most 5 %. The model has seen all of these images in training, "
     "except those that training held out; test images can tell another loss.\n"
-    "All look-ups share one set of crypto parameters, so the cost follows from the most demanding "
-    "table, and every other one reads as many bits as that allows.\n"
+    "With one set of crypto parameters the cost follows from the most demanding table, and every "
+    "other one reads as many bits as that allows; with --partition narrower tables are cheaper.\n"
     "Ctrl-C keeps the runs that are finished; --resume goes on.\n"
     "Exit codes: 0 done; 1 no setting was shown to be within the budget; 2 usage; 3 bad input "
     "data; 4 environment; 5 bug in lutra; 130 interrupted.",
@@ -278,7 +285,8 @@ static LutraStatus run(Search *search, LutraError *error) {
         .bits_count = options->bits_count,
         .reference = search->reference,
         .variant_count = search->variant_count,
-        .sharing = LUTRA_SHARING_ONE_SET,
+        .sharing = options->partition == LUTRA_PARTITION_NONE ? LUTRA_SHARING_ONE_SET
+                                                              : LUTRA_SHARING_SET_PER_TABLE,
         .budget = options->budget / 100.0,
         .selection_images = search->parts[0].split.count,
         .confirmation_images = search->parts[1].split.count};
@@ -290,7 +298,7 @@ static LutraStatus run(Search *search, LutraError *error) {
     return status;
 }
 
-static LutraStatus write_files(const Search *search, char *const *paths, LutraError *error) {
+static LutraStatus write_files(Search *search, char *const *paths, LutraError *error) {
     LUTRA_TRY(search_write_pareto(search, paths[FILE_PARETO], error));
     LUTRA_TRY(search_draw(search, paths[FILE_PICTURE], error));
     return search->result.chosen == LUTRA_SEARCH_NONE
@@ -303,7 +311,7 @@ static int report(const Search *search) {
     const bool is_chosen = search->result.chosen != LUTRA_SEARCH_NONE;
     if (is_chosen) {
         cli_warn_of_sharing(common, COMMAND,
-                            search->result.rows[search->result.chosen].price.set.p_error);
+                            search->result.rows[search->result.chosen].price.p_error);
     }
     const int code = common->json ? search_print_json(search) : search_print(search);
     return code == CLI_EXIT_DONE && !is_chosen ? CLI_EXIT_CONDITION : code;

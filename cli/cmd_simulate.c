@@ -147,6 +147,10 @@ static int report(const SimulateOutcome *outcome) {
     }
     const int code =
         options->common.json ? simulate_print_json(outcome) : simulate_print_text(outcome);
+    if (options->mode == LUTRA_MODE_NOISY) {
+        cli_warn_of_sharing(&options->common, COMMAND,
+                            cli_noise_p_error(&options->noise, outcome->circuit));
+    }
     if (code == CLI_EXIT_DONE && out_of_range > 0) {
         cli_warn(&options->common, COMMAND, "%" PRIu64 " values were outside their range",
                  out_of_range);

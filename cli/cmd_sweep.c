@@ -22,6 +22,7 @@ enum {
     KEY_OFFSETS,
     KEY_P_ERROR,
     KEY_SECURITY,
+    KEY_PARTITION,
     KEY_REPEATS,
     KEY_LAYERS,
     KEY_RESUME
@@ -49,6 +50,9 @@ static const struct argp_option option_table[] = {
     {"rounding-mode", KEY_MODE, "MODE", 0, "approximate (default) or exact", 3},
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
      3},
+    {"partition", KEY_PARTITION, "RULE", 0,
+     "tables that share crypto parameters: all, with none (default); those that read the same "
+     "width; or with norm those of about the same weights too", 3},
     {"repeats", KEY_REPEATS, "R", 0, "draws of noise for every image (default 1)", 3},
     {NULL, 0, NULL, 0, "Output:", 4},
     {"output", 'o', "DIR", 0, "folder for sweep.csv, sweep.png and layers.png (required)", 4},
@@ -126,6 +130,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         case KEY_P_ERROR: parse_p_errors(options, argument, state); return 0;
         case KEY_SECURITY:
             options->security_bits = cli_parse_security(state, argument);
+            return 0;
+        case KEY_PARTITION:
+            options->partition = cli_parse_partition(state, argument);
             return 0;
         case KEY_REPEATS:
             options->repeats = (uint32_t)cli_parse_u64(state, "--repeats", argument, 1, 10000);
@@ -241,16 +248,17 @@ static void tell_infeasible(const Sweep *sweep, const Member *member,
 /* What the row tells of its crypto parameters. */
 static LutraStatus describe_parameters(SweepRow *row, const Sweep *sweep,
                                        const LutraCircuit *circuit, LutraError *error) {
-    const LutraCryptoParameters *const set = &circuit->parameters[0];
+    const LutraCryptoParameters *const set = lutra_circuit_main_set(circuit);
     LutraCircuitCost cost = {0};
     LUTRA_TRY(lutra_circuit_cost(&cost, circuit, &sweep->machine.profile,
                                  sweep->options->common.threads, error));
-    row->p_error = set->p_error;
+    row->p_error = lutra_circuit_worst_p_error(circuit);
     row->lwe_dim = set->lwe_dim;
     row->glwe_dim = set->glwe_dim;
     row->log2_poly = set->log2_poly;
     row->cost = set->cost;
     row->predicted_seconds = cost.seconds;
+    row->parameter_sets = circuit->parameter_count;
     lutra_circuit_cost_deinit(&cost);
     return LUTRA_OK;
 }
@@ -430,6 +438,7 @@ static int report(const Sweep *sweep) {
     if (status != LUTRA_OK) {
         return cli_fail(COMMAND, status, &error);
     }
+    cli_warn_of_sharing(&sweep->options->common, COMMAND, sweep_worst_p_error(&sweep->table));
     return sweep->options->common.json
                ? sweep_print_json(sweep->options, &sweep->source, &sweep->table, &sweep->dataset)
                : sweep_print(sweep->options, &sweep->source, &sweep->table, &sweep->dataset);

@@ -16,6 +16,7 @@
 #include "cli/crypto_report.h"
 #include "cli/csv_file.h"
 #include "datasets/dataset.h"
+#include "sim/circuit_parameters.h"
 
 static const char *const COMMAND = "verify";
 
@@ -421,7 +422,7 @@ static int verify(const Options *options) {
     LUTRA_TRY_GOTO(status, check_folder(options, &error));
     LUTRA_TRY_GOTO(status, cli_predict(&cost, &circuit, options->common.threads, &error));
     if (circuit.parameter_count > 0) {
-        cli_warn_of_sharing(&options->common, COMMAND, cli_largest_p_error(&circuit));
+        cli_warn_of_sharing(&options->common, COMMAND, lutra_circuit_worst_p_error(&circuit));
     }
     if (options->test_keys) {
         cli_warn(&options->common, COMMAND, "the keys come from --seed and protect nothing");

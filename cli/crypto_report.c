@@ -7,9 +7,27 @@
 #include "cli/cli.h"
 #include "sim/crypto_cost.h"
 #include "sim/noise.h"
+#include "sim/security_curve.h"
+
+/** Of lutra_circuit_choose_parameters. */
+static const LutraNoiseModel CIRCUIT_MODEL = LUTRA_NOISE_TFHE_RS;
 
 static const char *modulus_switch(const LutraCryptoParameters *set) {
     return lutra_modulus_switch_name((LutraModulusSwitch)set->modulus_switch);
+}
+
+static void print_curve(const char *curve) {
+    printf("security    %s; noise model %s\n", curve, lutra_noise_model_name(CIRCUIT_MODEL));
+}
+
+void cli_print_security(uint32_t security_bits) {
+    print_curve(lutra_security_curve(security_bits)->name);
+}
+
+void cli_set_security(LutraJson *object, uint32_t security_bits) {
+    lutra_json_set_i64(object, "security_bits", security_bits);
+    lutra_json_set_text(object, "curve", lutra_security_curve(security_bits)->name);
+    lutra_json_set_text(object, "noise_model", lutra_noise_model_name(CIRCUIT_MODEL));
 }
 
 void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *set) {
@@ -38,7 +56,7 @@ void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *s
     lutra_json_set_i64(object, "ciphertext_bytes", (int64_t)lutra_ciphertext_bytes(set));
 }
 
-void cli_print_crypto_parameters(const LutraCryptoParameters *set) {
+static void print_parameters(const LutraCryptoParameters *set) {
     char bootstrap[32];
     char keyswitch[32];
     printf("parameters  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", bootstrap %" PRIu32
@@ -47,7 +65,7 @@ void cli_print_crypto_parameters(const LutraCryptoParameters *set) {
            set->pbs_base_log, set->ks_level, set->ks_base_log, modulus_switch(set));
     printf("            for tables of %" PRIu32 " bits, norm %.6g; p_error %.3g (asked %.3g)\n",
            set->precision_bits, set->norm2, set->p_error, set->p_error_target);
-    printf("security    %s\n", set->curve);
+    print_curve(set->curve);
     printf("keys        bootstrap %s, keyswitch %s\n",
            cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
            cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
@@ -62,6 +80,7 @@ void cli_set_circuit_parameters(LutraJson *sets, const LutraCircuit *circuit) {
     for (uint32_t s = 0; s < circuit->parameter_count; s++) {
         LutraJson *const object = lutra_json_add_object(sets);
         cli_set_crypto_parameters(object, &circuit->parameters[s]);
+        lutra_json_set_text(object, "noise_model", lutra_noise_model_name(CIRCUIT_MODEL));
         LutraJson *const tables = lutra_json_set_array(object, "tables");
         for (uint32_t i = 0; i < circuit->operation_count; i++) {
             if (uses(&circuit->operations[i], s)) {
@@ -82,14 +101,6 @@ void cli_print_circuit_parameters(const LutraCircuit *circuit) {
             }
             putchar('\n');
         }
-        cli_print_crypto_parameters(&circuit->parameters[s]);
+        print_parameters(&circuit->parameters[s]);
     }
-}
-
-double cli_largest_p_error(const LutraCircuit *circuit) {
-    double largest = 0.0;
-    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
-        largest = fmax(largest, circuit->parameters[s].p_error);
-    }
-    return largest;
 }

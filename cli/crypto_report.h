@@ -6,23 +6,23 @@
 #include "base/json.h"
 #include "sim/circuit.h"
 
+/** The curve with its date and level, and the noise model of circuits: a line on stdout, or members
+ * of a JSON object. @param security_bits  128 or 132 */
+void cli_print_security(uint32_t security_bits);
+void cli_set_security(LutraJson *object, uint32_t security_bits);
+
 /** All fields of the set, and the bytes of keys and ciphertexts, as members of a JSON object. */
 void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *set);
 
-/** Four lines on stdout: parameters, what they were chosen for, curve and date, sizes of keys. */
-void cli_print_crypto_parameters(const LutraCryptoParameters *set);
-
 /**
- * The sets of a circuit, each as above and with the tables that use it: an array of objects with
- * one more member, `tables`.
+ * The sets of a circuit, each as above: an array of objects with two more members, `noise_model`
+ * and `tables`, those that use it.
  */
 void cli_set_circuit_parameters(LutraJson *sets, const LutraCircuit *circuit);
 
-/** The sets of a circuit on stdout; where there are several, each behind a line that names its
- * tables. */
+/** The sets of a circuit on stdout, four lines each: parameters, what they were chosen for, curve
+ * with its date and noise model, sizes of keys. Where there are several, each behind a line that
+ * names its tables. */
 void cli_print_circuit_parameters(const LutraCircuit *circuit);
-
-/** The largest p_error of a circuit's sets; 0 if it has none. */
-double cli_largest_p_error(const LutraCircuit *circuit);
 
 #endif

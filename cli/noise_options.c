@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/crypto_report.h"
+#include "sim/circuit_parameters.h"
 
 enum { KEY_NOISE = 0x4E01, KEY_NOISE_MODEL, KEY_NOISE_ROUNDING, KEY_REPEATS };
 
@@ -93,7 +94,7 @@ void cli_print_noise(const CliNoise *noise, const LutraCircuit *circuit) {
     cli_print_circuit_parameters(circuit);
 }
 
-void cli_set_noise(LutraJson *object, const CliNoise *noise) {
+void cli_set_noise(LutraJson *object, const CliNoise *noise, const LutraCircuit *circuit) {
     const LutraNoiseSettings *const settings = &noise->settings;
     LutraJson *const member = lutra_json_set_object(object, "noise");
     lutra_json_set_text(member, "kind", lutra_noise_kind_name(settings->kind));
@@ -107,4 +108,11 @@ void cli_set_noise(LutraJson *object, const CliNoise *noise) {
     }
     lutra_json_set_i64(member, "seed", (int64_t)settings->seed);
     lutra_json_set_i64(member, "repeats", noise->repeats);
+    if (settings->kind != LUTRA_NOISE_P_ERROR) {
+        cli_set_circuit_parameters(lutra_json_set_array(object, "parameters"), circuit);
+    }
+}
+
+double cli_noise_p_error(const CliNoise *noise, const LutraCircuit *circuit) {
+    return noise->settings.kind == LUTRA_NOISE_P_ERROR ? 0.0 : lutra_circuit_worst_p_error(circuit);
 }

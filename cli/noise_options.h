@@ -19,7 +19,11 @@ extern const struct argp cli_noise_argp;
 /** Two or three lines on stdout: which noise, from which parameters. */
 void cli_print_noise(const CliNoise *noise, const LutraCircuit *circuit);
 
-/** The same as an object "noise". */
-void cli_set_noise(LutraJson *object, const CliNoise *noise);
+/** The same as an object "noise", and the crypto parameters as an array "parameters" where noise
+ * follows from them. */
+void cli_set_noise(LutraJson *object, const CliNoise *noise, const LutraCircuit *circuit);
+
+/** The p_error that noise follows from, of the worst look-up; 0 if noise needs no parameters. */
+double cli_noise_p_error(const CliNoise *noise, const LutraCircuit *circuit);
 
 #endif

@@ -30,6 +30,7 @@ typedef struct {
     uint32_t p_error_count;
     double global_p_error;
     uint32_t security_bits;
+    LutraPartition partition;
     uint64_t held_out; /* training images that calibration does not see; 0: SEARCH_HELD_OUT_SHARE */
     uint64_t images;   /* of those, to choose on; 0: SEARCH_SELECTION_SHARE */
     bool resume;
@@ -85,6 +86,7 @@ typedef struct {
     LutraSearchStage shown_stage;
     CliProfile machine; /* what prices follow, with its own number of threads */
     LutraSearchResult result;
+    LutraCircuit chosen; /* the circuit of result.chosen; empty without one */
 } Search;
 
 void search_deinit(Search *search);
@@ -123,8 +125,8 @@ LUTRA_MUST_CHECK LutraStatus search_write_pareto(const Search *search, const cha
 LUTRA_MUST_CHECK LutraStatus search_write_split(const Search *search, const char *path,
                                                 LutraError *error);
 
-/** circuit.h5: the chosen circuit, with how it was chosen. */
-LUTRA_MUST_CHECK LutraStatus search_write_circuit(const Search *search, const char *path,
+/** Makes the chosen circuit and writes it with how it was chosen: circuit.h5. */
+LUTRA_MUST_CHECK LutraStatus search_write_circuit(Search *search, const char *path,
                                                   LutraError *error);
 
 /** pareto.png: loss against cost. Nothing if no setting has parameters. */

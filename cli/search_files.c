@@ -20,10 +20,10 @@ static const char HEADER[] =
     "stage,table,bits,rounding_mode,offsets,p_error,global_p_error,run_images,hits,worse,better,"
     "out_of_range,seconds,top1,top1_low_95,top1_high_95,loss,loss_low_95,loss_high_95,"
     "loss_bound_95,predicted_seconds,lookups,lookup_cost,p_error_reached,lwe_dim,glwe_dim,"
-    "log2_poly";
+    "log2_poly,parameter_sets";
 static const char IDENTITY_HEADER[] =
     "selection_images,confirmation_images,calibration_images,seed,source,data,security_bits,"
-    "version";
+    "partition,version";
 
 /* Columns of a line that are read back. */
 enum {
@@ -40,7 +40,7 @@ enum {
     COLUMN_BETTER,
     COLUMN_OUT_OF_RANGE,
     COLUMN_SECONDS,
-    COLUMNS = 27
+    COLUMNS = 28
 };
 
 static const size_t MOST_CSV_BYTES = (size_t)1 << 26;
@@ -99,12 +99,13 @@ static void print_price(FILE *out, const Search *search, const LutraSearchRow *r
         lookups += price->lookups[t];
     }
     if (!price->feasible) {
-        fprintf(out, ",%" PRIu64 ",,,,,", lookups);
+        fprintf(out, ",%" PRIu64 ",,,,,,", lookups);
         return;
     }
     fprintf(out,
-            "%.9g,%" PRIu64 ",%.9g,%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32, price->seconds, lookups,
-            lutra_cost_lookup(set), set->p_error, set->lwe_dim, set->glwe_dim, set->log2_poly);
+            "%.9g,%" PRIu64 ",%.9g,%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32,
+            price->seconds, lookups, lutra_cost_lookup(set), price->p_error, set->lwe_dim,
+            set->glwe_dim, set->log2_poly, price->set_count);
 }
 
 static void print_row(FILE *out, const Search *search, const LutraSearchRow *row) {
@@ -221,6 +222,7 @@ static LutraStatus set_provenance(LutraCircuit *circuit, const Search *search,
     lutra_json_set_i64(object, "confirmation_images", (int64_t)search->parts[1].split.count);
     lutra_json_set_f64(object, "budget", search->options->budget / 100.0);
     set_setting(object, search, row);
+    lutra_json_set_text(object, "partition", cli_partitions[search->options->partition]);
     lutra_json_set_f64(object, "confirmed_loss", lutra_search_row_loss(row, &ends));
     lutra_json_set_f64(object, "confirmed_loss_bound_95", lutra_search_row_bound(row));
     lutra_json_set_text(object, search->is_model ? "model_provenance" : "circuit_provenance",
@@ -234,18 +236,13 @@ static LutraStatus set_provenance(LutraCircuit *circuit, const Search *search,
     return status;
 }
 
-LutraStatus search_write_circuit(const Search *search, const char *path, LutraError *error) {
+LutraStatus search_write_circuit(Search *search, const char *path, LutraError *error) {
     const LutraSearchRow *const row = &search->result.rows[search->result.chosen];
     LutraParametersChoice choice = {0};
-    LutraCircuit circuit = {0};
-    LUTRA_TRY(search_circuit(&circuit, &choice, search, &row->setting, error));
-    LutraStatus status = set_provenance(&circuit, search, row, error);
-    if (status == LUTRA_OK) {
-        status = lutra_circuit_write(&circuit, path, true, error);
-    }
+    LUTRA_TRY(search_circuit(&search->chosen, &choice, search, &row->setting, error));
     lutra_parameters_choice_deinit(&choice);
-    lutra_circuit_deinit(&circuit);
-    return status;
+    LUTRA_TRY(set_provenance(&search->chosen, search, row, error));
+    return lutra_circuit_write(&search->chosen, path, true, error);
 }
 
 /* ---- reading ---- */
@@ -366,7 +363,7 @@ static LutraStatus read_line(Search *search, char *line, unsigned number, LutraE
         return lutra_error_set(error, LUTRA_EINVAL,
                                "'%s' is a search of '%s', this one would be '%s' (images of the "
                                "three parts, seed, checksums of source and data, security, "
-                               "version); give --force to replace it, or another folder",
+                               "partition, version); give --force to replace it, or another folder",
                                search->csv_path, identity, search->identity);
     }
     if (identity == NULL || !read_stage(&row.stage, fields[COLUMN_STAGE]) ||
@@ -420,10 +417,12 @@ LutraStatus search_table_open(Search *search, LutraError *error) {
         }
     }
     (void)snprintf(search->identity, sizeof search->identity,
-                   "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%s,%" PRIu32 ",%s",
+                   "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,%s,%" PRIu32
+                   ",%s,%s",
                    search->parts[0].split.count, search->parts[1].split.count,
                    search->calibration_images, options->common.seed, search->checksum,
-                   search->dataset.checksum, options->security_bits, LUTRA_VERSION);
+                   search->dataset.checksum, options->security_bits,
+                   cli_partitions[options->partition], LUTRA_VERSION);
     return options->resume && lutra_file_exists(search->csv_path) ? read_table_file(search, error)
                                                                   : LUTRA_OK;
 }

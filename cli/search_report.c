@@ -59,7 +59,7 @@ static void print_choice(const Search *search) {
         printf("%-11s %s reads %u of %u bits\n", "", search_table_name(search, t),
                row->setting.bits[t], search->table_bits[t]);
     }
-    cli_print_crypto_parameters(&row->price.set);
+    cli_print_circuit_parameters(&search->chosen);
 }
 
 int search_print(const Search *search) {
@@ -80,6 +80,7 @@ int search_print(const Search *search) {
     }
     printf("budget      %g points of top-1 against no rounding and no noise\n",
            search->options->budget);
+    cli_print_security(search->options->security_bits);
     print_rows(search);
     print_choice(search);
     printf("files       %s/search.csv, pareto.csv, pareto.png, split.csv%s\n",
@@ -115,6 +116,7 @@ static void set_row(LutraJson *object, const Search *search, const LutraSearchRo
     }
     lutra_json_set_f64(object, "predicted_seconds", row->price.seconds);
     lutra_json_set_i64(object, "pbs_total", (int64_t)lookups);
+    lutra_json_set_i64(object, "parameter_sets", row->price.set_count);
     lutra_json_set_i64(object, "images", (int64_t)row->counts.images);
     lutra_json_set_i64(object, "hits", (int64_t)row->counts.hits);
     lutra_json_set_i64(object, "worse", (int64_t)row->counts.worse);
@@ -147,8 +149,7 @@ static void set_rows(LutraJson *json, const Search *search) {
     }
     LutraJson *const chosen = lutra_json_set_object(json, "chosen");
     set_row(chosen, search, &result->rows[result->chosen]);
-    cli_set_crypto_parameters(lutra_json_set_object(chosen, "parameters"),
-                              &result->rows[result->chosen].price.set);
+    cli_set_circuit_parameters(lutra_json_set_array(chosen, "parameters"), &search->chosen);
 }
 
 int search_print_json(const Search *search) {
@@ -161,7 +162,8 @@ int search_print_json(const Search *search) {
     lutra_json_set_i64(json, "seed", (int64_t)search->options->common.seed);
     lutra_json_set_i64(json, "predicted_threads", search->machine.profile.threads);
     lutra_json_set_f64(json, "budget", search->options->budget / 100.0);
-    lutra_json_set_i64(json, "security_bits", search->options->security_bits);
+    cli_set_security(json, search->options->security_bits);
+    lutra_json_set_text(json, "partition", cli_partitions[search->options->partition]);
     lutra_json_set_i64(json, "calibration_images", (int64_t)search->calibration_images);
     lutra_json_set_i64(json, "selection_images", (int64_t)search->parts[0].split.count);
     lutra_json_set_i64(json, "confirmation_images", (int64_t)search->parts[1].split.count);

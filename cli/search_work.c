@@ -27,6 +27,7 @@ void search_deinit(Search *search) {
     lutra_search_result_deinit(&search->result);
     cli_profile_deinit(&search->machine);
     lutra_circuit_deinit(&search->plain);
+    lutra_circuit_deinit(&search->chosen);
     lutra_model_deinit(&search->model);
     lutra_dataset_deinit(&search->dataset);
     lutra_free(&search->table_bits);
@@ -223,6 +224,7 @@ static LutraStatus list_variants(Search *search, LutraError *error) {
                                            .offsets = options->offsets[o]};
                 lutra_parameters_target_default(&variant->target);
                 variant->target.security_bits = options->security_bits;
+                variant->target.partition = options->partition;
                 variant->target.global_p_error = options->global_p_error;
                 variant->target.p_error =
                     options->p_error_count > 0 ? options->p_errors[p] : 0.0;
@@ -256,15 +258,42 @@ static void list_bits(uint32_t *bits, const Search *search, const LutraSearchSet
     }
 }
 
-/* The width of one table; the others keep what polynomials of 2^log2_poly coefficients can read,
- * which is all or nearly all. */
+/* The n-th table of a circuit of this search. */
+static uint32_t operation_of_table(const LutraCircuit *circuit, uint32_t table) {
+    uint32_t i = 0;
+    for (uint32_t count = 0;; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE && count++ == table) {
+            return i;
+        }
+    }
+}
+
+static LutraTableOperation *table_of(LutraCircuit *circuit, uint32_t table) {
+    return &circuit->operations[operation_of_table(circuit, table)].u.table;
+}
+
+/* The width of one table; the others keep what the polynomials of their parameters can read, which
+ * is all or nearly all. @param whole  with the parameters of all */
 static void list_bits_alone(uint32_t *bits, const Search *search, const LutraSearchSetting *setting,
-                            uint32_t table, uint32_t log2_poly) {
+                            uint32_t table, LutraCircuit *whole) {
     const uint32_t count = lutra_circuit_table_count(&search->plain);
     for (uint32_t t = 0; t < count; t++) {
-        const uint32_t kept = t == table ? setting->bits[t] : log2_poly;
+        const uint32_t most =
+            whole->parameters[table_of(whole, t)->parameter_index].log2_poly;
+        const uint32_t kept = t == table ? setting->bits[t] : most;
         bits[t] = kept < search->table_bits[t] ? kept : LUTRA_ROUNDING_NONE;
     }
+}
+
+/* Gives a circuit the parameters of another one with the same tables. */
+static void move_parameters(LutraCircuit *to, LutraCircuit *from) {
+    for (uint32_t t = 0; t < lutra_circuit_table_count(to); t++) {
+        table_of(to, t)->parameter_index = table_of(from, t)->parameter_index;
+    }
+    to->parameters = from->parameters;
+    to->parameter_count = from->parameter_count;
+    from->parameters = NULL;
+    from->parameter_count = 0;
 }
 
 LutraStatus search_circuit(LutraCircuit *circuit, LutraParametersChoice *choice,
@@ -293,22 +322,14 @@ static LutraStatus make_alone(LutraCircuit *circuit, uint32_t *operation, const 
     LutraParametersChoice choice = {0};
     LutraCircuit whole = {0};
     LutraCircuit made = {0};
-    uint32_t tables = 0;
     LUTRA_TRY(search_circuit(&whole, &choice, search, setting, error));
     lutra_parameters_choice_deinit(&choice);
     LUTRA_ASSERT(whole.parameter_count > 0);
-    list_bits_alone(bits, search, setting, table, whole.parameters[0].log2_poly);
+    list_bits_alone(bits, search, setting, table, &whole);
     const LutraStatus status = make_circuit(&made, search, setting->variant, bits, error);
     if (status == LUTRA_OK) {
-        made.parameters = whole.parameters;
-        made.parameter_count = whole.parameter_count;
-        whole.parameters = NULL;
-        whole.parameter_count = 0;
-        for (uint32_t i = 0; i < made.operation_count; i++) {
-            if (made.operations[i].kind == LUTRA_OPERATION_TABLE && tables++ == table) {
-                *operation = i;
-            }
-        }
+        move_parameters(&made, &whole);
+        *operation = operation_of_table(&made, table);
         *circuit = made;
     }
     lutra_circuit_deinit(&whole);

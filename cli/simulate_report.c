@@ -67,7 +67,7 @@ static double per_image(const SimulateOutcome *outcome, uint64_t count) {
 
 static void add_noise(LutraJson *json, const SimulateOutcome *outcome) {
     const SimulateRuns *const runs = outcome->runs;
-    cli_set_noise(json, &outcome->options->noise);
+    cli_set_noise(json, &outcome->options->noise, outcome->circuit);
     lutra_json_set_i64(json, "repeats", runs->count);
     LutraJson *const each = lutra_json_set_array(json, "top1_of_repeats");
     for (uint32_t i = 0; i < runs->count; i++) {

@@ -26,6 +26,7 @@ typedef struct {
     LutraRoundingMode mode;
     bool each_layer;
     uint32_t security_bits;
+    LutraPartition partition;
     LutraSplitKind split;
     uint64_t limit;
     uint64_t calibration; /* training images; 0 = all */
@@ -94,11 +95,12 @@ typedef struct {
     uint64_t out_of_range;
     uint64_t lookups;  /* of an image */
     double p_error;    /* reached, of the worst look-up; this and what follows: 0 without noise */
-    uint32_t lwe_dim;  /* n */
+    uint32_t lwe_dim;  /* n; with several sets those of lutra_circuit_main_set */
     uint32_t glwe_dim; /* k */
     uint32_t log2_poly;
     double cost;              /* of one look-up (crypto_parameters.h) */
     double predicted_seconds; /* of one image on real ciphertexts, with the threads of this run */
+    uint32_t parameter_sets;
     double seconds;
 } SweepRow;
 
@@ -126,6 +128,9 @@ const SweepRow *sweep_table_find(const SweepTable *table, const SweepSetting *se
 
 /** Runs of the images that a row counts: the repeats, or 1 without noise. */
 uint32_t sweep_row_runs(const SweepTable *table, const SweepRow *row);
+
+/** The largest p_error that a row reached; 0 if none has noise. */
+double sweep_worst_p_error(const SweepTable *table);
 
 /** Fraction of right answers, and the 95 % interval of Clopper and Pearson of one run. */
 double sweep_row_top1(const SweepTable *table, const SweepRow *row, LutraInterval *interval);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/cost_report.h"
+#include "cli/crypto_report.h"
 #include "cli/setting_options.h"
 #include "cli/sweep.h"
 
@@ -38,6 +39,9 @@ static void print_row(const SweepTable *table, const SweepRow *row) {
                row->glwe_dim, UINT32_C(1) << row->log2_poly,
                cli_duration(duration, row->predicted_seconds));
     }
+    if (row->parameter_sets > 1) {
+        printf(", %" PRIu32 " sets", row->parameter_sets);
+    }
     putchar('\n');
 }
 
@@ -52,6 +56,9 @@ int sweep_print(const SweepOptions *options, const SweepSource *source, const Sw
     if (source->is_model) {
         printf("calibration on %s training images\n",
                cli_grouped(number, source->calibration_images));
+    }
+    if (sweep_worst_p_error(table) > 0.0) {
+        cli_print_security(options->security_bits);
     }
     printf("\n%-8s %-7s %-14s %-8s %6s %16s %7s %16s %10s %7s\n", "rounding", "offsets", "layer",
            "p_error", "top-1", "95 % interval", "loss", "95 % interval", "outside", "seconds");
@@ -93,6 +100,7 @@ static void set_parameters(LutraJson *object, const SweepRow *row) {
     lutra_json_set_i64(object, "log2_poly", row->log2_poly);
     lutra_json_set_f64(object, "cost", row->cost);
     lutra_json_set_f64(object, "predicted_seconds", row->predicted_seconds);
+    lutra_json_set_i64(object, "parameter_sets", row->parameter_sets);
 }
 
 static void set_row(LutraJson *object, const SweepTable *table, const SweepRow *row) {
@@ -135,7 +143,8 @@ int sweep_print_json(const SweepOptions *options, const SweepSource *source,
     lutra_json_set_i64(json, "repeats", table->repeats);
     lutra_json_set_i64(json, "seed", (int64_t)options->common.seed);
     lutra_json_set_i64(json, "threads", options->common.threads);
-    lutra_json_set_i64(json, "security_bits", options->security_bits);
+    cli_set_security(json, options->security_bits);
+    lutra_json_set_text(json, "partition", cli_partitions[options->partition]);
     lutra_json_set_i64(json, "calibration_images", (int64_t)source->calibration_images);
     lutra_json_set_text(json, "folder", options->folder);
     LutraJson *const rows = lutra_json_set_array(json, "rows");

@@ -248,6 +248,7 @@ LutraStatus sweep_circuit(LutraCircuit *circuit, LutraParametersChoice *choice,
         lutra_parameters_target_default(&target);
         target.p_error = setting->p_error;
         target.security_bits = options->security_bits;
+        target.partition = options->partition;
         const LutraStatus status = lutra_circuit_choose_parameters(&chosen, &made, &target, error);
         if (status != LUTRA_OK) {
             lutra_circuit_deinit(&made);

@@ -18,8 +18,8 @@
 static const char HEADER[] =
     "rounding,offsets,layer,rounding_mode,p_error,top1,top1_low_95,top1_high_95,loss,loss_low_95,"
     "loss_high_95,hits,worse,better,out_of_range,lookups,p_error_reached,lwe_dim,glwe_dim,"
-    "log2_poly,cost,predicted_seconds,seconds,images,repeats,seed,split,source,data,security_bits,"
-    "calibration_images,version";
+    "log2_poly,cost,predicted_seconds,parameter_sets,seconds,images,repeats,seed,split,source,data,"
+    "security_bits,partition,calibration_images,version";
 
 /* Columns of a line before the identity. */
 enum {
@@ -39,6 +39,7 @@ enum {
     COLUMN_LOG2_POLY,
     COLUMN_COST,
     COLUMN_PREDICTED,
+    COLUMN_SETS,
     COLUMN_SECONDS,
     COLUMNS
 };
@@ -62,10 +63,11 @@ LutraStatus sweep_table_init(SweepTable *table, const SweepOptions *options,
                                lutra_split_name(options->split));
     }
     (void)snprintf(made.identity, sizeof made.identity,
-                   "%" PRIu64 ",%" PRIu32 ",%" PRIu64 ",%s,%s,%s,%" PRIu32 ",%" PRIu64 ",%s",
+                   "%" PRIu64 ",%" PRIu32 ",%" PRIu64 ",%s,%s,%s,%" PRIu32 ",%s,%" PRIu64 ",%s",
                    made.images, made.repeats, options->common.seed,
                    lutra_split_name(options->split), source->checksum, dataset->checksum,
-                   options->security_bits, source->calibration_images, LUTRA_VERSION);
+                   options->security_bits, cli_partitions[options->partition],
+                   source->calibration_images, LUTRA_VERSION);
     *table = made;
     return LUTRA_OK;
 }
@@ -95,6 +97,14 @@ const SweepRow *sweep_table_find(const SweepTable *table, const SweepSetting *se
 
 uint32_t sweep_row_runs(const SweepTable *table, const SweepRow *row) {
     return row->setting.p_error > 0.0 ? table->repeats : 1;
+}
+
+double sweep_worst_p_error(const SweepTable *table) {
+    double worst = 0.0;
+    for (uint32_t i = 0; i < table->count; i++) {
+        worst = fmax(worst, table->rows[i].p_error);
+    }
+    return worst;
 }
 
 double sweep_row_top1(const SweepTable *table, const SweepRow *row, LutraInterval *interval) {
@@ -137,7 +147,7 @@ static void print_row(FILE *out, const SweepTable *table, const SweepRow *row) {
         fputs(digits, out);
     }
     if (!row->feasible) {
-        fprintf(out, ",,,,,,,,,,,%" PRIu64 ",,,,,,,%.6g,%s\n", row->lookups, row->seconds,
+        fprintf(out, ",,,,,,,,,,,%" PRIu64 ",,,,,,,,%.6g,%s\n", row->lookups, row->seconds,
                 table->identity);
         return;
     }
@@ -148,10 +158,11 @@ static void print_row(FILE *out, const SweepTable *table, const SweepRow *row) {
     fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, row->hits,
             row->worse, row->better, row->out_of_range, row->lookups);
     if (setting->p_error > 0.0) {
-        fprintf(out, ",%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.6g,%.6g", row->p_error,
-                row->lwe_dim, row->glwe_dim, row->log2_poly, row->cost, row->predicted_seconds);
+        fprintf(out, ",%.6g,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.6g,%.6g,%" PRIu32, row->p_error,
+                row->lwe_dim, row->glwe_dim, row->log2_poly, row->cost, row->predicted_seconds,
+                row->parameter_sets);
     } else {
-        fputs(",,,,,,", out);
+        fputs(",,,,,,,", out);
     }
     fprintf(out, ",%.6g,%s\n", row->seconds, table->identity);
 }
@@ -244,6 +255,7 @@ static bool read_row(SweepRow *row, const SweepTable *table, char *const *fields
            read_small(&row->log2_poly, fields[COLUMN_LOG2_POLY]) &&
            read_real(&row->cost, fields[COLUMN_COST], true) &&
            read_real(&row->predicted_seconds, fields[COLUMN_PREDICTED], true) &&
+           read_small(&row->parameter_sets, fields[COLUMN_SETS]) &&
            read_real(&row->seconds, fields[COLUMN_SECONDS], false) && is_possible(table, row);
 }
 
@@ -272,8 +284,8 @@ static LutraStatus read_line(SweepTable *table, char *line, unsigned number, con
     if (strcmp(identity, table->identity) != 0) {
         return lutra_error_set(error, LUTRA_EINVAL,
                                "'%s' is a sweep of '%s', this one would be '%s' (images, repeats, "
-                               "seed, split, checksums of circuit and data, security, calibration, "
-                               "version); give --force to replace it, or another folder",
+                               "seed, split, checksums of circuit and data, security, partition, "
+                               "calibration, version); give --force to replace it, or another folder",
                                path, identity, table->identity);
     }
     return sweep_table_find(table, &row.setting) != NULL ? LUTRA_OK

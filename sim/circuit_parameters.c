@@ -395,6 +395,34 @@ done:
     return status;
 }
 
+const LutraCryptoParameters *lutra_circuit_main_set(const LutraCircuit *circuit) {
+    const LutraCryptoParameters *main_set = &circuit->parameters[0];
+    double most = -1.0;
+    LUTRA_ASSERT(circuit->parameter_count > 0);
+    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
+        double operations = 0.0;
+        for (uint32_t i = 0; i < circuit->operation_count; i++) {
+            const LutraOperation *const op = &circuit->operations[i];
+            if (is_encrypted_table(op) && op->u.table.parameter_index == s) {
+                operations += (double)lutra_operation_pbs(op) * circuit->parameters[s].cost;
+            }
+        }
+        if (operations > most) {
+            most = operations;
+            main_set = &circuit->parameters[s];
+        }
+    }
+    return main_set;
+}
+
+double lutra_circuit_worst_p_error(const LutraCircuit *circuit) {
+    double worst = 0.0;
+    for (uint32_t s = 0; s < circuit->parameter_count; s++) {
+        worst = fmax(worst, circuit->parameters[s].p_error);
+    }
+    return worst;
+}
+
 void lutra_parameters_choice_deinit(LutraParametersChoice *choice) {
     lutra_free(&choice->norms);
     *choice = (LutraParametersChoice){0};

@@ -62,4 +62,11 @@ LUTRA_MUST_CHECK LutraStatus lutra_circuit_choose_parameters(LutraParametersChoi
                                                              const LutraParametersTarget *target,
                                                              LutraError *error);
 
+/** The set with which most elementary operations of an image's look-ups are done: the one that
+ * stands for all where there is room for one. @param circuit  with crypto parameters */
+const LutraCryptoParameters *lutra_circuit_main_set(const LutraCircuit *circuit);
+
+/** The largest p_error of a circuit's sets; 0 if it has none. */
+double lutra_circuit_worst_p_error(const LutraCircuit *circuit);
+
 #endif

@@ -2,6 +2,7 @@
 /* The steps of the search; see search.h. */
 #include "sim/search.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -252,6 +253,26 @@ static LutraStatus run_alone(Search *search) {
 
 /* ---- 3. the front of a variant ---- */
 
+/* Seconds of one look-up of a table. With one set, every look-up takes what the most demanding one
+ * does: the mean of all. */
+static double lookup_cost(const LutraSearchProblem *problem, const LutraSearchPrice *price,
+                          uint32_t table) {
+    uint64_t lookups = 0;
+    for (uint32_t t = 0; t < problem->table_count; t++) {
+        lookups += price->lookups[t];
+    }
+    if (!price->feasible || lookups == 0) {
+        return HUGE_VAL;
+    }
+    if (problem->sharing == LUTRA_SHARING_ONE_SET) {
+        return price->seconds / (double)lookups;
+    }
+    /* one without look-ups is in the clear: it costs nothing, whatever its width */
+    return price->lookups[table] == 0
+               ? DBL_MIN
+               : price->lookup_seconds[table] / (double)price->lookups[table];
+}
+
 /* Prices every option of every table beside the narrowest of the others. */
 static LutraStatus price_options(Search *search, uint32_t variant) {
     const LutraSearchProblem *const problem = search->problem;
@@ -266,15 +287,9 @@ static LutraStatus price_options(Search *search, uint32_t variant) {
             if (candidate.setting.bits[t] != base.setting.bits[t]) {
                 LUTRA_TRY(price(search, &candidate));
             }
-            uint64_t lookups = 0;
-            for (uint32_t i = 0; i < problem->table_count; i++) {
-                lookups += candidate.price.lookups[i];
-            }
             search->options[option_index(t, o)] = (LutraSearchOption){
                 .loss = losses[option_index(t, o)],
-                .lookup_cost = candidate.price.feasible && lookups > 0
-                                   ? candidate.price.seconds / (double)lookups
-                                   : HUGE_VAL,
+                .lookup_cost = lookup_cost(problem, &candidate.price, t),
                 .lookups = candidate.price.lookups[t]};
         }
     }

@@ -52,8 +52,11 @@ bool lutra_search_setting_equal(const LutraSearchSetting *a, const LutraSearchSe
 typedef struct {
     bool feasible;  /* there are crypto parameters; otherwise only `lookups` means something */
     double seconds; /* predicted, of the encrypted operations (cost_model.h) */
-    LutraCryptoParameters set;
+    double p_error; /* of the worst look-up */
+    uint32_t set_count;
+    LutraCryptoParameters set; /* the one, or lutra_circuit_main_set */
     uint64_t lookups[LUTRA_SEARCH_MOST_TABLES]; /* (table_count), of exact roundings included */
+    double lookup_seconds[LUTRA_SEARCH_MOST_TABLES]; /* (table_count) that these take */
 } LutraSearchPrice;
 
 /**

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/circuit_parameters.h"
 #include "sim/cost_model.h"
 #include "sim/search.h"
 
@@ -26,6 +27,36 @@ static uint64_t lookups_of(const LutraCircuit *circuit, const LutraOperation *ta
            (before->kind == LUTRA_OPERATION_ROUND ? lutra_operation_pbs(before) : 0);
 }
 
+/* Seconds of the same. */
+static double lookup_seconds_of(const LutraCircuitCost *cost, const LutraCircuit *circuit,
+                                uint32_t table) {
+    const uint32_t before = circuit->operations[table].inputs[0];
+    return cost->operations[table].seconds +
+           (circuit->operations[before].kind == LUTRA_OPERATION_ROUND
+                ? cost->operations[before].seconds
+                : 0.0);
+}
+
+/* Everything that a price has with crypto parameters only. */
+static LutraStatus add_costs(LutraSearchPrice *price, const LutraCircuit *circuit,
+                             const LutraMachineProfile *profile, uint32_t threads,
+                             LutraError *error) {
+    LutraCircuitCost cost = {0};
+    uint32_t tables = 0;
+    LUTRA_TRY(lutra_circuit_cost(&cost, circuit, profile, threads, error));
+    price->seconds = cost.seconds;
+    price->p_error = lutra_circuit_worst_p_error(circuit);
+    price->set_count = circuit->parameter_count;
+    price->set = *lutra_circuit_main_set(circuit);
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
+            price->lookup_seconds[tables++] = lookup_seconds_of(&cost, circuit, i);
+        }
+    }
+    lutra_circuit_cost_deinit(&cost);
+    return LUTRA_OK;
+}
+
 LutraStatus lutra_search_price(LutraSearchPrice *price, const LutraCircuit *circuit,
                                const LutraMachineProfile *profile, uint32_t threads,
                                LutraError *error) {
@@ -39,11 +70,7 @@ LutraStatus lutra_search_price(LutraSearchPrice *price, const LutraCircuit *circ
         }
     }
     if (made.feasible) {
-        LutraCircuitCost cost = {0};
-        LUTRA_TRY(lutra_circuit_cost(&cost, circuit, profile, threads, error));
-        made.seconds = cost.seconds;
-        made.set = circuit->parameters[0];
-        lutra_circuit_cost_deinit(&cost);
+        LUTRA_TRY(add_costs(&made, circuit, profile, threads, error));
     }
     *price = made;
     return LUTRA_OK;

@@ -8,14 +8,14 @@ search() { # CODE ARGUMENT...
     "$LUTRA" search "$@" > found.txt 2> said.txt || code=$?
     [ "$code" = "$expected" ] || { echo "search $*: exit $code" >&2; cat said.txt >&2; exit 1; }
 }
-figures() { cut -d, -f 1-12,14-27 "$1"; } # all but the seconds and what the rows stand for
+figures() { cut -d, -f 1-12,14-28 "$1"; } # all but the seconds and what the rows stand for
 small="--held-out 48 --images 16 --bits 4,3,2 --p-error 1e-1,1e-3"
 search 0 m.h5 --data d.h5 $small --budget 100 -o a
 cat found.txt
 for file in search.csv pareto.csv pareto.png split.csv circuit.h5; do [ -s a/$file ]; done
 [ "$(head -c 4 a/pareto.png | tail -c 3)" = PNG ]
-awk -F, 'NF != 35 {exit 1}' a/search.csv
-awk -F, 'NF != 36 {exit 1}' a/pareto.csv
+awk -F, 'NF != 37 {exit 1}' a/search.csv
+awk -F, 'NF != 37 {exit 1}' a/pareto.csv
 [ "$(grep -c ',yes$' a/pareto.csv)" = 1 ]
 # every training image is in one part
 [ "$(tail -n +2 a/split.csv | cut -d, -f 1 | sort -n | uniq | wc -l)" = 64 ]

@@ -21,7 +21,7 @@ cp s/search.csv whole.csv
 refused 2 "'s/search.csv' exists; give --resume to go on with it or --force" $small
 head -9 whole.csv > s/search.csv
 search 0 $small --resume -o s
-cut -d, -f 1-12,14-27 whole.csv > a.csv; cut -d, -f 1-12,14-27 s/search.csv > b.csv; cmp a.csv b.csv
+cut -d, -f 1-12,14-28 whole.csv > a.csv; cut -d, -f 1-12,14-28 s/search.csv > b.csv; cmp a.csv b.csv
 head -9 s/search.csv > c.csv; head -9 whole.csv | cmp - c.csv # seconds and all
 search 0 $small --resume --budget 50 -o s # runs serve for another budget
 search 0 $small --force -o s

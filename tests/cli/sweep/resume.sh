@@ -44,7 +44,7 @@ cp h/sweep.csv first.csv
 "$LUTRA" sweep hybrid.h5 --data d.h5 --rounding 3,2 --p-error none,1e-2 --resume --json -o h \
     > out.txt 2> err.txt
 head -4 h/sweep.csv | cmp - first.csv
-awk -F, 'NF != 32 {exit 1}' h/sweep.csv
+awk -F, 'NF != 34 {exit 1}' h/sweep.csv
 [ "$(grep -c '"feasible":.*false' out.txt)" = 2 ]
 [ "$(grep -c 'no look-up is encrypted' err.txt)" = 1 ]
 # Ctrl-C: what is finished stands in the table, and nothing else is left
