@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "sim/crypto_cost.h"
+#include "sim/key_layout.h"
 #include "sim/noise.h"
 #include "sim/security_curve.h"
 
@@ -30,9 +31,27 @@ void cli_set_security(LutraJson *object, uint32_t security_bits) {
     lutra_json_set_text(object, "noise_model", lutra_noise_model_name(CIRCUIT_MODEL));
 }
 
-void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *set) {
+/** Bytes of the keyswitch keys that lead to a circuit's set, from its own big key or others. */
+static uint64_t keyswitch_bytes(const LutraCircuit *circuit, uint32_t set) {
+    LutraKeyLayout layout;
+    uint64_t bytes = 0;
+    if (lutra_key_layout_init(&layout, circuit, NULL) != LUTRA_OK) {
+        return lutra_keyswitch_key_bytes(&circuit->parameters[set]); /* out of memory */
+    }
+    for (uint32_t i = 0; i < layout.keyswitch_count; i++) {
+        const LutraKeyswitchPair pair = layout.keyswitches[i];
+        if (pair.to == set) {
+            bytes += lutra_keyswitch_key_bytes_from(&circuit->parameters[set],
+                                                    &circuit->parameters[pair.from]);
+        }
+    }
+    lutra_key_layout_deinit(&layout);
+    return bytes;
+}
+
+static void set_parameters(LutraJson *object, const LutraCryptoParameters *set,
+                           uint64_t keyswitch) {
     const uint64_t bootstrap = lutra_bootstrap_key_bytes(set);
-    const uint64_t keyswitch = lutra_keyswitch_key_bytes(set);
     lutra_json_set_i64(object, "glwe_dim", set->glwe_dim);
     lutra_json_set_i64(object, "log2_poly", set->log2_poly);
     lutra_json_set_i64(object, "lwe_dim", set->lwe_dim);
@@ -56,7 +75,11 @@ void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *s
     lutra_json_set_i64(object, "ciphertext_bytes", (int64_t)lutra_ciphertext_bytes(set));
 }
 
-static void print_parameters(const LutraCryptoParameters *set) {
+void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *set) {
+    set_parameters(object, set, lutra_keyswitch_key_bytes(set));
+}
+
+static void print_parameters(const LutraCryptoParameters *set, uint64_t keyswitch_key_bytes) {
     char bootstrap[32];
     char keyswitch[32];
     printf("parameters  n %" PRIu32 ", k %" PRIu32 ", N %" PRIu32 ", bootstrap %" PRIu32
@@ -68,7 +91,7 @@ static void print_parameters(const LutraCryptoParameters *set) {
     print_curve(set->curve);
     printf("keys        bootstrap %s, keyswitch %s\n",
            cli_bytes(bootstrap, (double)lutra_bootstrap_key_bytes(set)),
-           cli_bytes(keyswitch, (double)lutra_keyswitch_key_bytes(set)));
+           cli_bytes(keyswitch, (double)keyswitch_key_bytes));
 }
 
 static bool uses(const LutraOperation *op, uint32_t set) {
@@ -79,7 +102,7 @@ static bool uses(const LutraOperation *op, uint32_t set) {
 void cli_set_circuit_parameters(LutraJson *sets, const LutraCircuit *circuit) {
     for (uint32_t s = 0; s < circuit->parameter_count; s++) {
         LutraJson *const object = lutra_json_add_object(sets);
-        cli_set_crypto_parameters(object, &circuit->parameters[s]);
+        set_parameters(object, &circuit->parameters[s], keyswitch_bytes(circuit, s));
         lutra_json_set_text(object, "noise_model", lutra_noise_model_name(CIRCUIT_MODEL));
         LutraJson *const tables = lutra_json_set_array(object, "tables");
         for (uint32_t i = 0; i < circuit->operation_count; i++) {
@@ -101,6 +124,6 @@ void cli_print_circuit_parameters(const LutraCircuit *circuit) {
             }
             putchar('\n');
         }
-        print_parameters(&circuit->parameters[s]);
+        print_parameters(&circuit->parameters[s], keyswitch_bytes(circuit, s));
     }
 }

@@ -16,7 +16,8 @@ void cli_set_crypto_parameters(LutraJson *object, const LutraCryptoParameters *s
 
 /**
  * The sets of a circuit, each as above: an array of objects with two more members, `noise_model`
- * and `tables`, those that use it.
+ * and `tables`, those that use it. Keyswitch keys are those that lead to the set from the sets
+ * whose results its tables read.
  */
 void cli_set_circuit_parameters(LutraJson *sets, const LutraCircuit *circuit);
 

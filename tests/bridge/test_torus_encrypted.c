@@ -38,24 +38,20 @@ static LutraStatus compare_result(void *user, uint32_t operation, const uint64_t
     return LUTRA_OK;
 }
 
-/** Parameter sets of `count` sizes, as wide as the fake backend's polynomials; tables whose results
- * meet have the same. */
+/** Parameter sets of `count` sizes, as wide as the fake backend's polynomials. */
 static void add_parameters(LutraCircuit *circuit, uint32_t count) {
-    const LutraCryptoParameters set = {.lwe_dim = 10, .log2_poly = FAKE_LOG2_POLY};
-    uint32_t groups[64];
-    assert_true(circuit->operation_count <= 64);
-    lutra_key_groups(groups, circuit);
-    check_status(lutra_alloc(&circuit->parameters, count, sizeof set, NULL), LUTRA_OK, NULL);
-    circuit->parameter_count = count;
+    LutraCryptoParameters sets[4];
+    assert_true(count <= 4);
     for (uint32_t i = 0; i < count; i++) {
-        circuit->parameters[i] = set;
-        circuit->parameters[i].glwe_dim = i + 1;
+        sets[i] = (LutraCryptoParameters){.lwe_dim = 10,
+                                          .glwe_dim = i + 1,
+                                          .log2_poly = FAKE_LOG2_POLY,
+                                          .pbs_level = 1,
+                                          .pbs_base_log = 20,
+                                          .ks_level = 1,
+                                          .ks_base_log = 4};
     }
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
-            circuit->operations[i].u.table.parameter_index = (groups[i] * 7 + 1) % count;
-        }
-    }
+    circuit_give_sets(circuit, sets, count);
 }
 
 static void compare(const LutraCircuit *circuit, const uint8_t *pixels, uint32_t threads) {

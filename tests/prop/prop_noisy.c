@@ -25,6 +25,7 @@ typedef struct {
     uint64_t displaced; /* look-ups, in images that it could do */
     uint64_t changed;
     uint64_t decoded;   /* decryptions that noise changed */
+    uint64_t divided;   /* circuits with several parameter sets in use */
     uint64_t does_not_apply; /* circuits */
 } Met;
 
@@ -139,6 +140,20 @@ static void compare_images(const LutraCircuit *circuit, const LutraNoisePlan *pl
     lutra_clear_program_destroy(&program);
 }
 
+static bool has_several_sets(const LutraCircuit *circuit) {
+    uint32_t first = UINT32_MAX;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        if (op->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(op)) {
+            if (first != UINT32_MAX && op->u.table.parameter_index != first) {
+                return true;
+            }
+            first = op->u.table.parameter_index;
+        }
+    }
+    return false;
+}
+
 static void compare(LutraCircuit *circuit, LutraRandomKey key, Met *met) {
     LutraError error = {""};
     LutraNoisePlan plan;
@@ -156,9 +171,13 @@ static void compare(LutraCircuit *circuit, LutraRandomKey key, Met *met) {
         settings.only_operation = (uint32_t)lutra_random_below(key, 6, circuit->operation_count);
     }
     const LutraModulusSwitch kind = (LutraModulusSwitch)lutra_random_below(key, 7, 2);
-    circuit_give_parameters(circuit, noisy_set(share * cell, kind,
-                                               lutra_random_below(key, 8, 2) == 0 ? 0x1p-50
-                                                                                  : 0x1p-38));
+    const double big_key_std = lutra_random_below(key, 8, 2) == 0 ? 0x1p-50 : 0x1p-38;
+    LutraCryptoParameters sets[3];
+    for (uint32_t s = 0; s < 3; s++) { /* noise of three strengths */
+        sets[s] = noisy_set(share * cell / (1.0 + s), kind, big_key_std * (1.0 + s));
+    }
+    circuit_give_sets(circuit, sets, 1 + (uint32_t)lutra_random_below(key, 9, 3));
+    met->divided += has_several_sets(circuit);
     check_status(lutra_noise_plan_init(&plan, circuit, &settings, &error), LUTRA_OK, &error);
     if (!lutra_clear_noise_applies(circuit, &plan)) {
         met->does_not_apply++;
@@ -196,11 +215,14 @@ static void fast_noise_equals_its_definition(void **state) {
             lutra_circuit_deinit(&circuit);
         }
         print_message("style %u: %lu images, %lu with values out of range, %lu escaped, "
-                      "%lu displaced, %lu changed, %lu decoded, %lu circuits do not apply\n",
+                      "%lu displaced, %lu changed, %lu decoded, %lu circuits do not apply, "
+                      "%lu have several sets\n",
                       style, (unsigned long)met.fast, (unsigned long)met.outside,
                       (unsigned long)met.escaped,
                       (unsigned long)met.displaced, (unsigned long)met.changed,
-                      (unsigned long)met.decoded, (unsigned long)met.does_not_apply);
+                      (unsigned long)met.decoded, (unsigned long)met.does_not_apply,
+                      (unsigned long)met.divided);
+        assert_true(met.divided > 2);
         assert_true(met.fast > 10 && met.outside > 10 && met.displaced > 50 && met.changed > 20 &&
                     met.decoded > 0);
     }

@@ -327,8 +327,7 @@ static void count_displaced(uint32_t *counts, const LutraCircuit *circuit,
 /* Mean displaced look-ups of each table, 400 runs of one image each way; Welch's z, two tables:
  * 1.4e-5. Most of the second layer's noise comes out of bootstraps, so it is carried through a
  * convolution in one way and computed in the other. */
-static void sources_and_lookups_agree(void **state) {
-    (void)state;
+static void check_agreement(uint32_t set_count) {
     enum { IMAGES = 400, OPERATIONS = 16 };
     LutraCircuit circuit;
     static uint32_t counts[2][IMAGES * OPERATIONS];
@@ -339,7 +338,16 @@ static void sources_and_lookups_agree(void **state) {
     set.log2_poly = 11; /* ticks fine enough for the digits; still noise to speak of */
     set.modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED;
     set.glwe_std = 0x1p-31;
-    circuit_give_parameters(&circuit, set);
+    LutraCryptoParameters sets[2] = {set, set};
+    sets[1].log2_poly = 10; /* the second table's keyswitch comes from twice as large a key */
+    sets[1].lwe_dim = 700;
+    sets[1].lwe_std = lutra_security_std(lutra_security_curve(128), 700);
+    circuit_give_sets(&circuit, sets, set_count);
+    for (uint32_t i = 0, table = 0; i < circuit.operation_count; i++) {
+        if (circuit.operations[i].kind == LUTRA_OPERATION_TABLE) {
+            circuit.operations[i].u.table.parameter_index = table++ % set_count;
+        }
+    }
     for (size_t kind = 0; kind < 2; kind++) {
         LutraNoiseSettings settings;
         lutra_noise_settings_default(&settings);
@@ -374,6 +382,16 @@ static void sources_and_lookups_agree(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+static void sources_and_lookups_agree(void **state) {
+    (void)state;
+    check_agreement(1);
+}
+
+static void sources_and_lookups_agree_with_two_sets(void **state) {
+    (void)state;
+    check_agreement(2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gaussian_words_have_their_moments),
@@ -381,6 +399,7 @@ int main(void) {
         cmocka_unit_test(approximate_rounding_flips_as_published),
         cmocka_unit_test(error_rates_are_those_promised),
         cmocka_unit_test(sources_and_lookups_agree),
+        cmocka_unit_test(sources_and_lookups_agree_with_two_sets),
     };
     return cmocka_run_group_tests_name("noise: statistics", tests, NULL, NULL);
 }

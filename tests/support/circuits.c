@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sim/key_layout.h"
 #include "tests/support/check.h"
 
 enum { BUILDER_OPERATIONS = 64 };
@@ -398,10 +399,22 @@ void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key) {
 }
 
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set) {
-    check_status(lutra_alloc(&circuit->parameters, 1, sizeof *circuit->parameters, NULL), LUTRA_OK,
-                 NULL);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] = set;
+    circuit_give_sets(circuit, &set, 1);
+}
+
+void circuit_give_sets(LutraCircuit *circuit, const LutraCryptoParameters *sets, uint32_t count) {
+    uint32_t *groups = take(circuit->operation_count, sizeof *groups);
+    lutra_key_groups(groups, circuit);
+    circuit->parameters = take(count, sizeof *sets);
+    memcpy(circuit->parameters, sets, count * sizeof *sets);
+    circuit->parameter_count = count;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (circuit->operations[i].kind == LUTRA_OPERATION_TABLE) {
+            circuit->operations[i].u.table.parameter_index = (groups[i] * 7 + 1) % count;
+        }
+    }
+    lutra_free(&groups);
+    check_status(lutra_circuit_check(circuit, NULL), LUTRA_OK, NULL);
 }
 
 uint8_t *circuit_random_pixels(const LutraCircuit *circuit, LutraRandomKey key, size_t count) {

@@ -57,6 +57,10 @@ void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key);
 /** Makes `set` the one parameter set of a circuit that has none. */
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set);
 
+/** Makes `sets` those of a circuit that has none, and deals them out to its tables; tables whose
+ * results meet in a sum have the same. */
+void circuit_give_sets(LutraCircuit *circuit, const LutraCryptoParameters *sets, uint32_t count);
+
 /** Random pixels for a circuit, (count, C, H, W); free with lutra_free. */
 uint8_t *circuit_random_pixels(const LutraCircuit *circuit, LutraRandomKey key, size_t count);
 

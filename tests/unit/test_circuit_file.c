@@ -9,27 +9,30 @@
 #include "tests/support/check.h"
 #include "tests/support/circuits.h"
 
+/** Two sets, with keyswitches between them where the circuit has tables for both. */
 static void add_parameters(LutraCircuit *circuit) {
-    assert_int_equal(
-        lutra_alloc(&circuit->parameters, 1, sizeof(LutraCryptoParameters), NULL), LUTRA_OK);
-    circuit->parameter_count = 1;
-    circuit->parameters[0] = (LutraCryptoParameters){.lwe_dim = 742,
-                                                     .glwe_dim = 2,
-                                                     .log2_poly = 10,
-                                                     .pbs_level = 1,
-                                                     .pbs_base_log = 23,
-                                                     .ks_level = 3,
-                                                     .ks_base_log = 4,
-                                                     .modulus_switch = 1,
-                                                     .lwe_std = 7.1e-6,
-                                                     .glwe_std = 2.9e-15,
-                                                     .security_bits = 132,
-                                                     .precision_bits = 5,
-                                                     .norm2 = 12.5,
-                                                     .p_error_target = 1e-5,
-                                                     .p_error = 0.9e-5,
-                                                     .cost = 1.25e8,
-                                                     .curve = "a curve of a day"};
+    LutraCryptoParameters sets[2];
+    sets[0] = (LutraCryptoParameters){.lwe_dim = 742,
+                                      .glwe_dim = 2,
+                                      .log2_poly = 10,
+                                      .pbs_level = 1,
+                                      .pbs_base_log = 23,
+                                      .ks_level = 3,
+                                      .ks_base_log = 4,
+                                      .modulus_switch = 1,
+                                      .lwe_std = 7.1e-6,
+                                      .glwe_std = 2.9e-15,
+                                      .security_bits = 132,
+                                      .precision_bits = 5,
+                                      .norm2 = 12.5,
+                                      .p_error_target = 1e-5,
+                                      .p_error = 0.9e-5,
+                                      .cost = 1.25e8,
+                                      .curve = "a curve of a day"};
+    sets[1] = sets[0];
+    sets[1].lwe_dim = 801;
+    sets[1].precision_bits = 3;
+    circuit_give_sets(circuit, sets, 2);
 }
 
 static void check_same(const LutraCircuit *a, const LutraCircuit *b) {

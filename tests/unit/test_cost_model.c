@@ -218,6 +218,62 @@ static void a_circuit_costs_the_sum_of_its_operations(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* The second table has a set of its own: n 12, k 2. Its keyswitch comes from the first one's big
+ * key, of which there is one more key; nothing reads its own results by a look-up, so that it has
+ * no keyswitch to itself. Digits of the exact rounding are the first set's. */
+static void several_sets_cost_what_each_does(void **state) {
+    (void)state;
+    enum {
+        KS_BETWEEN = 512 + 512 * 13 + 511 * 13 + 1,
+        CMUX_2 = 3 * 2304 + 3 * 2304 + 9 * 256,
+        BOOTSTRAP_KEY_2 = 12 * 9 * 256 * 8,
+        KEYSWITCH_KEY_BETWEEN = 13 * 2 * 256 * 8,
+        WORDS_2 = 513
+    };
+    const LutraMachineProfile profile = round_profile();
+    LutraCryptoParameters sets[2] = {SET, SET};
+    sets[1].lwe_dim = 12;
+    sets[1].glwe_dim = 2;
+    LutraCircuit circuit;
+    LutraCircuitCost cost;
+    LutraError error = {""};
+    CircuitBuilder builder;
+    const LutraEncoding wide = {8, true};
+    builder_start(&builder, check_key(0), CIRCUIT_TERNARY);
+    uint32_t x = builder_input(&builder, (LutraShape){1, 4, 4}, wide, -3, 3);
+    x = builder_conv(&builder, x, 2, 2, 2, 0); /* 2x2x2 */
+    x = builder_round(&builder, x, 1, false);
+    builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_EXACT;
+    x = builder_table(&builder, x, wide, -2, 2, true);
+    x = builder_linear(&builder, x, 4);
+    x = builder_table(&builder, x, wide, -2, 2, true);
+    (void)builder_output(&builder, builder_linear(&builder, x, 3), 1);
+    builder_finish(&builder, &circuit);
+    circuit_give_sets(&circuit, sets, 2);
+    circuit.operations[3].u.table.parameter_index = 0;
+    circuit.operations[5].u.table.parameter_index = 1;
+    memset(circuit.operations[6].u.linear.weights, 1, 12);
+    check_status(lutra_circuit_cost(&cost, &circuit, &profile, 4, &error), LUTRA_OK, &error);
+    const double first = (KS * 1e-9 + KEYSWITCH_KEY * 1e-10 / 2) +
+                         (10.0 * CMUX * 2e-9 + BOOTSTRAP_KEY * 1e-10 / 2); /* groups of two */
+    const double second = (KS_BETWEEN * 1e-9 + KEYSWITCH_KEY_BETWEEN * 1e-10) +
+                          (12.0 * CMUX_2 * 2e-9 + BOOTSTRAP_KEY_2 * 1e-10);
+    check_relative(cost.operations[2].core_seconds, 8 * first + WORDS * (2 * 8 * 2e-9));
+    check_relative(cost.operations[3].core_seconds, 8 * first);
+    check_relative(cost.operations[5].core_seconds, 4 * second);
+    check_relative(cost.operations[6].core_seconds, WORDS_2 * (12 * 1e-9 + 3 * 2e-9));
+    assert_int_equal(cost.operations[4].ciphertext_bytes, 4 * WORDS * 8);
+    assert_int_equal(cost.operations[5].ciphertext_bytes, 4 * WORDS_2 * 8);
+    assert_int_equal(cost.input_bytes, 16 * WORDS * 8);
+    assert_int_equal(cost.key_bytes, BOOTSTRAP_KEY + KEYSWITCH_KEY + BOOTSTRAP_KEY_2 +
+                                         KEYSWITCH_KEY_BETWEEN);
+    check_relative(cost.keygen_seconds,
+                   ((BOOTSTRAP_KEY + BOOTSTRAP_KEY_2) / 8 * 5e-9 +
+                    (KEYSWITCH_KEY + KEYSWITCH_KEY_BETWEEN) / 8 * 7e-9) / 4);
+    lutra_circuit_cost_deinit(&cost);
+    lutra_circuit_deinit(&circuit);
+}
+
 static void lookups_stay_on_one_thread(void **state) {
     (void)state;
     LutraMachineProfile profile = round_profile();
@@ -259,6 +315,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(polynomials_between_and_beyond_measured_ones),
         cmocka_unit_test(convolutions_count_weights_inside_the_image),
         cmocka_unit_test(a_circuit_costs_the_sum_of_its_operations),
+        cmocka_unit_test(several_sets_cost_what_each_does),
         cmocka_unit_test(lookups_stay_on_one_thread),
         cmocka_unit_test(circuits_without_parameters_are_refused),
     };

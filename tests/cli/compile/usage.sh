@@ -12,6 +12,7 @@ for value in sharp ''; do refused --rounding-mode "$value"; done
 for value in center ''; do refused --offsets "$value"; done
 for value in 0 1 x -1 nan; do refused --p-error "$value"; done
 for value in 0 1 x; do refused --global-p-error "$value"; done
+for value in each "" Width; do refused --partition "$value"; done
 for value in 127 x; do refused --security "$value"; done
 for value in 0 x -1; do refused --calibration "$value"; done
 for value in conv1 ..act1 conv1.. ''; do refused --clear-layers "$value"; done

@@ -21,6 +21,7 @@ for value in -1 101 x nan; do refused 2 "'--budget'" $run --budget $value; done
 for value in 0 1 x; do refused 2 "'--held-out'" $run --held-out $value; done
 for value in 0 x; do refused 2 "'--images'" $run --images $value; done
 refused 2 "'--security'" $run --security 100
+refused 2 "'--partition'" $run --partition each
 refused 2 "needs a circuit or model file" --data d.h5 -o x
 refused 2 "needs --data" m.h5 -o x
 refused 2 "needs -o DIR" m.h5 --data d.h5

@@ -17,6 +17,7 @@ done
 for value in 0 x; do refused 2 "'--repeats'" $run --rounding 4 --repeats $value; done
 refused 2 "'--rounding-mode'" $run --rounding 4 --rounding-mode sharp
 refused 2 "'--security'" $run --rounding 4 --security 127
+refused 2 "'--partition'" $run --rounding 4 --partition each
 refused 2 "needs --rounding" $run
 refused 2 "needs --data" c.h5 --rounding 4
 refused 2 "needs a circuit or model" --data d.h5 --rounding 4
