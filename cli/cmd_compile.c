@@ -67,8 +67,9 @@ static const struct argp_option OPTIONS[] = {
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
      3},
     {"partition", KEY_PARTITION, "RULE", 0,
-     "tables that share crypto parameters: all, with none (default); those that read the same "
-     "width; or with norm those of about the same weights too. Keyswitches lead from set to set",
+     "tables that share crypto parameters: all, with none (default); with width those that read as "
+     "many bits; with norm those that have about the same weights too. Keyswitches lead from set to "
+     "set",
      3},
     {0}};
 

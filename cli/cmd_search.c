@@ -49,8 +49,8 @@ static const struct argp_option option_table[] = {
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
      2},
     {"partition", KEY_PARTITION, "RULE", 0,
-     "tables that share crypto parameters: all, with none (default); those that read the same "
-     "width; or with norm those of about the same weights too", 2},
+     "tables that share crypto parameters: all, with none (default); with width those that read as "
+     "many bits; with norm those that have about the same weights too", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"output", 'o', "DIR", 0,
      "folder for search.csv, pareto.csv, pareto.png, split.csv and circuit.h5 (required)", 3},
@@ -200,7 +200,7 @@ static const struct argp argp = {
     "budget with a probability of at most 5 %. The model has seen all of these images in training, "
     "except those that training held out; test images can tell another loss.\n"
     "With one set of crypto parameters the cost follows from the most demanding table, and every "
-    "other one reads as many bits as that allows; with --partition narrower tables are cheaper.\n"
+    "other one reads as many bits as that allows. With --partition narrower tables cost less.\n"
     "Ctrl-C keeps the runs that are finished; --resume goes on.\n"
     "Exit codes: 0 done; 1 no setting was shown to be within the budget; 2 usage; 3 bad input "
     "data; 4 environment; 5 bug in lutra; 130 interrupted.",

@@ -51,8 +51,8 @@ static const struct argp_option option_table[] = {
     {"security", KEY_SECURITY, "BITS", 0, "128, or 132: with a margin for better attacks (default)",
      3},
     {"partition", KEY_PARTITION, "RULE", 0,
-     "tables that share crypto parameters: all, with none (default); those that read the same "
-     "width; or with norm those of about the same weights too", 3},
+     "tables that share crypto parameters: all, with none (default); with width those that read as "
+     "many bits; with norm those that have about the same weights too", 3},
     {"repeats", KEY_REPEATS, "R", 0, "draws of noise for every image (default 1)", 3},
     {NULL, 0, NULL, 0, "Output:", 4},
     {"output", 'o', "DIR", 0, "folder for sweep.csv, sweep.png and layers.png (required)", 4},
