@@ -285,7 +285,8 @@ static LutraStatus read_line(SweepTable *table, char *line, unsigned number, con
         return lutra_error_set(error, LUTRA_EINVAL,
                                "'%s' is a sweep of '%s', this one would be '%s' (images, repeats, "
                                "seed, split, checksums of circuit and data, security, partition, "
-                               "calibration, version); give --force to replace it, or another folder",
+                               "calibration, version); give --force to replace it, or another "
+                               "folder",
                                path, identity, table->identity);
     }
     return sweep_table_find(table, &row.setting) != NULL ? LUTRA_OK

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parameter search against whole published tables, at 128 and 132 bits of security: every
- * precision of 1 to 10 bits with every norm of 2^0 to 2^31, and where the table ends. The files name
- * their sources. */
+ * precision of 1 to 10 bits with every norm of 2^0 to 2^31, and where the table ends. The files
+ * name their sources. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

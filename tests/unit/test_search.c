@@ -306,8 +306,9 @@ static LutraSearchResult search(Network *network, double budget) {
     return result;
 }
 
-/* With one set, and with a set for each table, the search finds the cheapest of all settings. Selection knows losses without an
- * interval, so the settings between the budget and its bound are out of both. */
+/* With one set, and with a set for each table, the search finds the cheapest of all settings.
+ * Selection knows losses without an interval, so the settings between the budget and its bound are
+ * out of both. */
 static void the_cheapest_of_all_settings_is_found(void **state) {
     (void)state;
     uint32_t better = 0;
