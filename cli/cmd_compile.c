@@ -289,19 +289,12 @@ static LutraStatus compile(Compilation *work, const Options *options, const Lutr
 static LutraStatus check_feasible(const Compilation *work, const Options *options,
                                   LutraError *error) {
     const LutraParametersChoice *choice = &work->choice;
-    char advice[64] = "";
-    if (choice->feasible || choice->widest_bits == 0) {
+    char reason[COMPILE_REASON_BYTES];
+    if (choice->feasible || choice->lookups == 0) {
         return LUTRA_OK;
     }
-    if (choice->enough_rounding > 0) {
-        (void)snprintf(advice, sizeof advice, "; '--rounding %" PRIu32 "' would do",
-                       choice->enough_rounding);
-    }
-    (void)lutra_error_set(error, LUTRA_EINFEASIBLE,
-                          "no crypto parameters for p_error %.3g: the "
-                          "table of '%s' reads %" PRIu32 " bits%s",
-                          choice->p_error, work->circuit.operations[choice->widest].name,
-                          choice->widest_bits, advice);
+    compile_explain_infeasible(reason, &work->circuit, choice);
+    (void)lutra_error_set(error, LUTRA_EINFEASIBLE, "%s", reason);
     if (options->error_given) {
         return LUTRA_EINFEASIBLE;
     }

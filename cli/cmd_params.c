@@ -214,6 +214,29 @@ static void print_set(const LutraCryptoParameters *set, const LutraParametersSet
 
 /* --- one pattern ------------------------------------------------------------------------------ */
 
+/** The widest tables with the same norm that have parameters; 0 if none have. */
+static uint32_t feasible_precision(const LutraParametersSettings *settings) {
+    LutraParametersSettings narrower = *settings;
+    LutraCryptoParameters set;
+    while (--narrower.precision_bits > 0) {
+        if (lutra_parameters_find(&set, &narrower, NULL) == LUTRA_OK) {
+            return narrower.precision_bits;
+        }
+    }
+    return 0;
+}
+
+static void print_infeasible(const LutraParametersSettings *settings, const LutraError *error) {
+    const uint32_t precision_bits = feasible_precision(settings);
+    printf("infeasible: %s\n", error->message);
+    if (precision_bits > 0) {
+        printf("  would do     tables of %u bits: round the sums to them\n", precision_bits);
+    } else {
+        printf("  would do     no table of fewer bits: ask for a larger p_error\n");
+    }
+    print_choice(settings);
+}
+
 static int run_one(const Options *options) {
     const LutraParametersSettings *const settings = &options->settings;
     LutraCryptoParameters set;
@@ -235,13 +258,13 @@ static int run_one(const Options *options) {
             json_asked(json, settings);
             lutra_json_set_i64(json, "precision_bits", settings->precision_bits);
             lutra_json_set_f64(json, "norm2", settings->norm2);
+            lutra_json_set_i64(json, "feasible_precision_bits", feasible_precision(settings));
         }
         code = cli_print_json(command, &json);
     } else if (feasible) {
         print_set(&set, settings);
     } else {
-        printf("infeasible: %s\n", error.message);
-        print_choice(settings);
+        print_infeasible(settings, &error);
     }
     if (feasible) {
         cli_warn_of_sharing(&options->common, command, set.p_error);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/compile.h"
 #include "cli/cost_report.h"
 #include "cli/setting_options.h"
 #include "cli/sweep.h"
@@ -232,17 +233,15 @@ static void sweep_deinit(Sweep *sweep) {
 static void tell_infeasible(const Sweep *sweep, const Member *member,
                             const LutraParametersChoice *choice) {
     char rounding[16];
+    char reason[COMPILE_REASON_BYTES];
     (void)sweep_rounding_text(rounding, member->row.setting.rounding);
     if (choice->lookups == 0) {
         cli_note(&sweep->options->common, COMMAND,
                  "rounding %s: no look-up is encrypted, so there is no p_error", rounding);
         return;
     }
-    cli_note(&sweep->options->common, COMMAND,
-             "rounding %s: no crypto parameters for p_error %.3g; the table of '%s' reads %" PRIu32
-             " bits",
-             rounding, member->row.setting.p_error,
-             member->circuit.operations[choice->widest].name, choice->widest_bits);
+    compile_explain_infeasible(reason, &member->circuit, choice);
+    cli_note(&sweep->options->common, COMMAND, "rounding %s: %s", rounding, reason);
 }
 
 /* What the row tells of its crypto parameters. */

@@ -48,4 +48,15 @@ void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *cho
 void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
                       const LutraParametersChoice *choice);
 
+enum { COMPILE_REASON_BYTES = 320 };
+
+/**
+ * Why a circuit has no crypto parameters, in one sentence: which layer, width and norm stand in the
+ * way, and what rounding would do.
+ *
+ * @param choice  not feasible, with at least one look-up
+ */
+void compile_explain_infeasible(char text[COMPILE_REASON_BYTES], const LutraCircuit *circuit,
+                                const LutraParametersChoice *choice);
+
 #endif

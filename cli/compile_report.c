@@ -103,6 +103,26 @@ void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *cho
     }
 }
 
+void compile_explain_infeasible(char text[COMPILE_REASON_BYTES], const LutraCircuit *circuit,
+                                const LutraParametersChoice *choice) {
+    const LutraWeightNorm *const norm = &choice->norms[choice->obstacle];
+    char advice[96] = "no rounding to 2 bits or more would do: ask for a larger p_error";
+    if (choice->is_obstacle_digits) {
+        (void)snprintf(advice, sizeof advice, "'--rounding-mode approximate' needs none of these "
+                                              "look-ups");
+    } else if (choice->enough_rounding > 0) {
+        (void)snprintf(advice, sizeof advice, "'--rounding %" PRIu32 "' would do",
+                       choice->enough_rounding);
+    }
+    (void)snprintf(text, COMPILE_REASON_BYTES,
+                   "no crypto parameters for p_error %.3g: %s '%s' reads %" PRIu32
+                   " bits after weights of norm %.3g; %s",
+                   choice->p_error,
+                   choice->is_obstacle_digits ? "the exact rounding before" : "the table of",
+                   circuit->operations[choice->obstacle].name, choice->obstacle_bits,
+                   norm_of(norm), advice);
+}
+
 static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm) {
     const LutraShape shape = row->table->shape;
     lutra_json_set_text(object, "name", row->table->name);
@@ -123,6 +143,14 @@ static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *no
     lutra_json_set_f64(object, "norm_from_tables", norm->from_tables);
     lutra_json_set_f64(object, "norm_from_client", norm->from_client);
     lutra_json_set_bool(object, "in_clear", row->table->in_clear);
+}
+
+static void set_obstacle(LutraJson *object, const LutraCircuit *circuit,
+                         const LutraParametersChoice *choice) {
+    lutra_json_set_text(object, "name", circuit->operations[choice->obstacle].name);
+    lutra_json_set_i64(object, "bits", choice->obstacle_bits);
+    lutra_json_set_f64(object, "norm", norm_of(&choice->norms[choice->obstacle]));
+    lutra_json_set_bool(object, "is_exact_rounding", choice->is_obstacle_digits);
 }
 
 void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
@@ -146,7 +174,10 @@ void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
         lutra_json_set_f64(object, "output_p_error", choice->output_p_error);
         lutra_json_set_f64(object, "lookup_operations", choice->cost);
         lutra_json_set_f64(object, "single_set_lookup_operations", choice->single_cost);
-    } else if (choice->enough_rounding > 0) {
-        lutra_json_set_i64(object, "feasible_rounding_bits", choice->enough_rounding);
+    } else if (choice->lookups > 0) {
+        set_obstacle(lutra_json_set_object(object, "obstacle"), circuit, choice);
+        if (choice->enough_rounding > 0) {
+            lutra_json_set_i64(object, "feasible_rounding_bits", choice->enough_rounding);
+        }
     }
 }

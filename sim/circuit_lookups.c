@@ -123,6 +123,7 @@ static void add_table(LutraCircuitLookups *lookups, const LutraCircuit *circuit,
                             .pattern = {0, (square(norm->from_tables) + 0.25) * scale,
                                         square(norm->from_client) * scale},
                             .count = lutra_operation_pbs(before),
+                            .table = index,
                             .reader = source,
                             .source = source});
     }
@@ -130,6 +131,7 @@ static void add_table(LutraCircuitLookups *lookups, const LutraCircuit *circuit,
                                                      square(norm->from_tables) + taken_off,
                                                      square(norm->from_client)},
                                          .count = lutra_operation_pbs(table),
+                                         .table = index,
                                          .reader = lookups->class_of_table[index],
                                          .source = source});
 }

@@ -26,6 +26,7 @@ typedef enum {
 typedef struct {
     LutraLookupPattern pattern; /* in units of the noise of class `source` */
     uint64_t count;             /* per image */
+    uint32_t table;             /* operation index of the table, also for digits before it */
     uint32_t reader;            /* class whose small key they go to */
     uint32_t source;            /* class under whose big key the sums stand that they read */
 } LutraCircuitLookup;

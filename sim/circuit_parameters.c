@@ -210,6 +210,43 @@ static LutraStatus choose_global(bool *found, Search *search, double global_p_er
     return LUTRA_OK;
 }
 
+/** Of two look-ups without parameters, whether the first says more about why. */
+static bool is_worse(const LutraCircuitLookup *a, const LutraCircuitLookup *b) {
+    return a->pattern.precision_bits != b->pattern.precision_bits
+               ? a->pattern.precision_bits > b->pattern.precision_bits
+               : a->pattern.var_factor + a->pattern.fresh_factor >
+                     b->pattern.var_factor + b->pattern.fresh_factor;
+}
+
+/** Tells which table stands in the way. */
+static LutraStatus find_obstacle(Search *search) {
+    LutraParametersChoice *const choice = search->choice;
+    const LutraOperation *const operations = search->circuit->operations;
+    const LutraCircuitLookup *worst = NULL;
+    choice->obstacle = choice->widest;
+    choice->obstacle_bits = choice->widest_bits;
+    for (size_t i = 0; i < search->lookups.count; i++) {
+        const LutraCircuitLookup *const lookup = &search->lookups.items[i];
+        LutraCryptoParameters set;
+        const LutraStatus status = lutra_parameters_choose(&set, &lookup->pattern, 1,
+                                                           &search->settings, search->error);
+        if (status == LUTRA_EINFEASIBLE && (worst == NULL || is_worse(lookup, worst))) {
+            worst = lookup;
+        } else if (status != LUTRA_EINFEASIBLE) {
+            LUTRA_TRY(status);
+        }
+    }
+    if (worst != NULL) {
+        const LutraOperation *const before = &operations[operations[worst->table].inputs[0]];
+        choice->obstacle = worst->table;
+        choice->is_obstacle_digits = worst->pattern.precision_bits == 0;
+        choice->obstacle_bits =
+            before->encoding.bits +
+            (choice->is_obstacle_digits ? before->u.round.dropped_bits : 0);
+    }
+    return LUTRA_OK;
+}
+
 static LutraStatus find_enough_rounding(Search *search) {
     LutraParametersChoice *const choice = search->choice;
     for (uint32_t bits = choice->widest_bits - 1; bits >= FEWEST_ADVISED_BITS; bits--) {
@@ -379,6 +416,7 @@ LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, Lutra
         LUTRA_TRY_GOTO(status, hand_over(circuit, &search));
     } else {
         if (search.lookups.count > 0) {
+            LUTRA_TRY_GOTO(status, find_obstacle(&search));
             LUTRA_TRY_GOTO(status, find_enough_rounding(&search));
         }
         take_sets_away(circuit);

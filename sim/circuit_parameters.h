@@ -32,7 +32,12 @@ typedef struct {
     double single_cost;       /* the same if they had one set; the same figure if they have */
     uint32_t widest;          /* operation index of the widest table; 0 if there is none */
     uint32_t widest_bits;     /* that it reads */
-    uint32_t enough_rounding; /* if not feasible: bits to round to that would be; 0 = none found */
+    /* if not feasible: */
+    uint32_t obstacle;        /* operation index of the table that has no parameters even alone, of
+                                 several the widest; or of the widest if each alone has some */
+    uint32_t obstacle_bits;   /* that it reads; or of its sum if its digits are the trouble */
+    bool is_obstacle_digits;  /* those that an exact rounding before it takes off */
+    uint32_t enough_rounding; /* bits to round to that would be feasible; 0 = none found */
     LutraWeightNorm *norms;   /* (operation_count) of tables and the output; owned */
 } LutraParametersChoice;
 

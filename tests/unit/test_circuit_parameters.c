@@ -158,6 +158,9 @@ static void too_wide_tables_have_no_parameters(void **state) {
     assert_int_equal(circuit.parameter_count, 0);
     assert_null(circuit.parameters);
     assert_int_equal(choice.widest_bits, 12);
+    assert_int_equal(choice.obstacle, choice.widest);
+    assert_int_equal(choice.obstacle_bits, 12);
+    assert_false(choice.is_obstacle_digits);
     const uint32_t enough = choice.enough_rounding;
     assert_in_range(enough, 2, 11);
     lutra_parameters_choice_deinit(&choice);
@@ -167,6 +170,48 @@ static void too_wide_tables_have_no_parameters(void **state) {
         make(&circuit, 12 - bits);
         choice = choose(&circuit, &target);
         assert_int_equal(choice.feasible, bits == enough);
+        lutra_parameters_choice_deinit(&choice);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
+/* input -> table of 8 bits -> linear -> linear -> rounding to 7 bits -> table -> linear -> output. */
+static void make_loud(LutraCircuit *circuit, LutraRoundingMode mode, uint32_t sum_bits) {
+    CircuitBuilder builder;
+    const LutraEncoding sums = {sum_bits, true};
+    builder_start(&builder, check_key(4), CIRCUIT_TERNARY);
+    uint32_t at = builder_input(&builder, (LutraShape){1, 3, 3}, (LutraEncoding){8, true}, -1, 1);
+    at = builder_table(&builder, at, sums, -1, 1, true);
+    at = builder_linear(&builder, at, 4);
+    at = builder_linear(&builder, at, 4);
+    at = builder_round(&builder, at, sum_bits - 7, false);
+    builder.circuit.operations[at].u.round.mode = mode;
+    at = builder_table(&builder, at, (LutraEncoding){6, true}, -1, 1, true);
+    (void)builder_output(&builder, builder_linear(&builder, at, 2), 0);
+    builder_finish(&builder, circuit);
+    memset(circuit->operations[2].u.linear.weights, 127, 9 * 4); /* norm 127 * 127 * 12 */
+    memset(circuit->operations[3].u.linear.weights, 127, 4 * 4);
+}
+
+/* Not the widest table, but one behind weights that no set stands; and the digits that an exact
+ * rounding takes off such sums, where the table behind it would do. */
+static void what_stands_in_the_way_is_named(void **state) {
+    (void)state;
+    static const double p_errors[] = {1e-100, 1e-3};
+    for (int digits = 0; digits < 2; digits++) {
+        LutraCircuit circuit;
+        LutraParametersTarget target;
+        make_loud(&circuit, digits == 1 ? LUTRA_ROUNDING_EXACT : LUTRA_ROUNDING_APPROXIMATE, 24);
+        lutra_parameters_target_default(&target);
+        target.p_error = p_errors[digits];
+        LutraParametersChoice choice = choose(&circuit, &target);
+        assert_false(choice.feasible);
+        assert_int_equal(choice.widest, 1);
+        assert_int_equal(choice.obstacle, 5);
+        assert_int_equal(choice.is_obstacle_digits, digits);
+        assert_int_equal(choice.obstacle_bits, digits == 1 ? 24 : 7);
+        check_close(choice.norms[5].from_tables, 127.0 * 127.0 * 12.0, 1e-6);
+        assert_int_equal(choice.enough_rounding == 0, digits);
         lutra_parameters_choice_deinit(&choice);
         lutra_circuit_deinit(&circuit);
     }
@@ -224,6 +269,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(what_narrow_tables_leave_goes_to_wide_ones),
         cmocka_unit_test(exact_rounding_is_charged),
         cmocka_unit_test(too_wide_tables_have_no_parameters),
+        cmocka_unit_test(what_stands_in_the_way_is_named),
         cmocka_unit_test(nothing_encrypted_needs_nothing),
         cmocka_unit_test(impossible_targets_are_refused),
     };

@@ -24,7 +24,8 @@ awk -v sets="$(key bootstrap_key_bytes inspect.json; key keyswitch_key_bytes ins
     'BEGIN {n = split(sets, each, "\n"); for (i in each) sum += each[i]
             exit n == 4 && sum == all ? 0 : 1}'
 "$LUTRA" inspect width.h5 -q > inspect.txt
-[ "$(grep -c '^set [12] of 2 ' inspect.txt)" = 2 ]
+grep -q '^set 1 of 2  a$' inspect.txt
+grep -q '^set 2 of 2  b$' inspect.txt
 [ "$(grep -c '^security    concrete, .* 132 bits, 2025-06-16; noise model tfhe-rs$' inspect.txt)" = 2 ]
 # noise: both kinds draw with the set of each table, and say which
 for noise in lookups sources; do
@@ -33,6 +34,10 @@ for noise in lookups sources; do
     [ "$(key lwe_dim $noise.json)" = "$(key lwe_dim width.json)" ]
     [ "$(grep -c 'above 2^-64: not IND-CPA^D safe' said.txt)" = 1 ]
 done
+"$LUTRA" simulate width.h5 --data d.h5 --mode torus -q --json > torus.json
+"$LUTRA" simulate width.h5 --data d.h5 -q --json > clear.json
+[ -n "$(key top1 clear.json)" ]
+[ "$(key top1 clear.json)" = "$(key top1 torus.json)" ]
 # many settings
 "$LUTRA" sweep m.h5 --data d.h5 --rounding 4,3 --p-error none,0.01 --partition width -o s \
     > sweep.txt 2> said.txt

@@ -24,10 +24,14 @@ refused 2 "'0' for '--count'" dataset show d.h5 --count 0 -o x.png
 sed -e 's/0\.\.3/0..31/' -e 's,1/3,1/31,' -e 's/-1\.\.1/-127..127/' \
     -e 's/weight_scale = fixed/weight_scale = max/' net.ini > wide.ini
 "$LUTRA" train wide.ini --data d.h5 --threads 1 -q -o w.h5 > /dev/null
-refused 3 "no crypto parameters for p_error 1e-09: the table of 'a' reads 1[0-9] bits" \
+why="the table of 'a' reads 1[0-9] bits after weights of norm [0-9.]*; '--rounding [0-9]*' would do"
+refused 3 "no crypto parameters for p_error 1e-09: $why" \
     compile w.h5 --data d.h5 --p-error 1e-9 -o x.h5
-refused 3 "no crypto parameters" compile w.h5 --data d.h5 --global-p-error 1e-9 -o x.h5
+refused 3 "no crypto parameters for p_error [0-9.e-]*: $why" \
+    compile w.h5 --data d.h5 --global-p-error 1e-9 -o x.h5
 "$LUTRA" compile w.h5 --data d.h5 -o w-c.h5 > stdout.txt 2> stderr.txt
 [ "$(wc -l < stderr.txt)" = 1 ]
-grep -q 'written without parameters' stderr.txt
+grep -q "$why; the circuit is written without parameters" stderr.txt
+"$LUTRA" sweep w.h5 --data d.h5 --rounding none --p-error 1e-9 -o wide > stdout.txt 2> stderr.txt
+grep -q "rounding none: no crypto parameters for p_error 1e-09: $why" stderr.txt
 "$LUTRA" simulate w-c.h5 --data d.h5 > stdout.txt
