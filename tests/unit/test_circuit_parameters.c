@@ -175,7 +175,7 @@ static void too_wide_tables_have_no_parameters(void **state) {
     }
 }
 
-/* input -> table of 8 bits -> linear -> linear -> rounding to 7 bits -> table -> linear -> output. */
+/* input -> table of 8 bits -> linear -> linear -> rounding to 7 bits -> table -> linear. */
 static void make_loud(LutraCircuit *circuit, LutraRoundingMode mode, uint32_t sum_bits) {
     CircuitBuilder builder;
     const LutraEncoding sums = {sum_bits, true};
