@@ -108,6 +108,7 @@ endif
 # --- objects: instruction-set flags belong to the files named after them, and to no other -----
 $(BUILD)/obj/%_avx2.o: ISA := -mavx2 -mfma -mpopcnt
 $(BUILD)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vpopcntdq -mpopcnt -mfma
+$(BUILD)/obj/%_avx512bf16.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma
 
 $(BUILD)/obj/%.o: %.c $(STAMP)
 	$(say) CC '$<'

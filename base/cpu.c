@@ -24,6 +24,9 @@ uint32_t lutra_cpu_detect(void) {
         if (__builtin_cpu_supports("avx512vpopcntdq")) {
             flags |= LUTRA_CPU_VPOPCNTDQ;
         }
+        if (__builtin_cpu_supports("avx512bf16")) {
+            flags |= LUTRA_CPU_BF16;
+        }
     }
 #endif
     return flags;
@@ -58,7 +61,10 @@ int64_t lutra_cpu_flags_of_name(const char *name) {
     if (strcmp(name, "avx2") == 0) {
         return detected & LUTRA_CPU_AVX2;
     }
-    if (strcmp(name, "avx512") == 0 || strcmp(name, "native") == 0) {
+    if (strcmp(name, "avx512") == 0) {
+        return detected & ~(uint32_t)LUTRA_CPU_BF16;
+    }
+    if (strcmp(name, "native") == 0) {
         return detected;
     }
     return -1;

@@ -10,7 +10,8 @@ typedef enum {
     LUTRA_CPU_AVX512 = 2,    /* AVX-512 F, BW, VL, DQ */
     LUTRA_CPU_VNNI = 4,      /* AVX-512 VNNI */
     LUTRA_CPU_VPOPCNTDQ = 8, /* AVX-512 VPOPCNTDQ */
-    LUTRA_CPU_ALL = 15
+    LUTRA_CPU_BF16 = 16,     /* AVX-512 BF16 */
+    LUTRA_CPU_ALL = 31
 } LutraCpuFlag;
 
 /** Flags of LutraCpuFlag that this processor and system support. */
@@ -21,7 +22,10 @@ enum { LUTRA_CPU_MODEL_BYTES = 49 };
 /** The processor's own name, such as "AMD EPYC 7763", or "unknown"; cut at the buffer's size. */
 void lutra_cpu_model(char model[LUTRA_CPU_MODEL_BYTES]);
 
-/** Flags named by "ref", "avx2", "avx512" or "native", cut to what is supported; -1 if unknown. */
+/**
+ * Flags named by "ref", "avx2", "avx512" or "native", cut to what is supported; -1 if unknown.
+ * Only "native" has LUTRA_CPU_BF16, with which gradients are rounded.
+ */
 int64_t lutra_cpu_flags_of_name(const char *name);
 
 #endif

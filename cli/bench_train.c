@@ -13,6 +13,7 @@
 #include "cli/bench.h"
 #include "train/convolution.h"
 #include "train/gemm.h"
+#include "train/half_convolution.h"
 #include "train/optimizer.h"
 
 enum { BATCH = 100, EPOCH_IMAGES = 50000, TEXT_BYTES = 4096 };
@@ -84,6 +85,7 @@ typedef struct {
     LutraOptimizer optimizer;
     LutraLayerSteps *steps; /* (layers) */
     LutraTrainKernels kernels;
+    LutraHalfKernels halves;
     double *times; /* (PARTS + 1, repeats): of a step's parts and an epoch */
 } Work;
 
@@ -183,8 +185,9 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
     LUTRA_TRY(lutra_alloc(&layer->out_gradient, outputs, sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&layer->result, inputs > weights ? inputs : weights, sizeof(float),
                           error));
-    LUTRA_TRY(lutra_alloc(&layer->scratch,
-                          lutra_conv_scratch_floats(&shape, bench->common->threads), sizeof(float),
+    const size_t floats = lutra_conv_scratch_floats(&shape, bench->common->threads);
+    const size_t halves = lutra_half_scratch_floats(&shape, bench->common->threads);
+    LUTRA_TRY(lutra_alloc(&layer->scratch, floats > halves ? floats : halves, sizeof(float),
                           error));
     for (size_t i = 0; i < inputs; i++) {
         layer->bytes[i] = (uint8_t)lutra_random_below(key, i, 3);
@@ -200,20 +203,33 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
 
 typedef struct {
     const Layer *layer;
+    const LutraHalfKernels *halves;
     LutraConvWorkspace workspace;
 } Call;
 
 static void call_weight_gradient(void *user) {
     const Call *const call = user;
-    lutra_conv_weight_gradient(call->layer->result, &call->layer->shape,
-                               (LutraConvInput){call->layer->bytes, NULL, -1},
-                               call->layer->out_gradient, 1.0f, &call->workspace);
+    const LutraConvInput input = {call->layer->bytes, NULL, -1};
+    if (call->halves->fast) {
+        lutra_half_weight_gradient(call->layer->result, &call->layer->shape, input,
+                                   call->layer->out_gradient, 1.0f, call->halves,
+                                   &call->workspace);
+    } else {
+        lutra_conv_weight_gradient(call->layer->result, &call->layer->shape, input,
+                                   call->layer->out_gradient, 1.0f, &call->workspace);
+    }
 }
 
 static void call_input_gradient(void *user) {
     const Call *const call = user;
-    lutra_conv_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
-                              call->layer->out_gradient, 1.0f, &call->workspace);
+    if (call->halves->fast) {
+        lutra_half_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
+                                  call->layer->out_gradient, 1.0f, call->halves,
+                                  &call->workspace);
+    } else {
+        lutra_conv_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
+                                  call->layer->out_gradient, 1.0f, &call->workspace);
+    }
 }
 
 static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape shape,
@@ -222,7 +238,9 @@ static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape sh
     LutraStatus status = LUTRA_OK;
     char item[BENCH_NAME_BYTES];
     LUTRA_TRY_GOTO(status, layer_init(&layer, work->bench, shape, error));
-    Call call = {&layer, {&work->kernels, work->bench->common->threads, layer.scratch}};
+    Call call = {&layer,
+                 &work->halves,
+                 {&work->kernels, work->bench->common->threads, layer.scratch}};
     const double products = 1e-9 * (double)shape.out_channels * (double)shape.images *
                             (double)lutra_conv_positions(&shape) *
                             (double)lutra_conv_fan_in(&shape);
@@ -295,6 +313,7 @@ LutraStatus bench_train(Bench *bench, LutraError *error) {
     LutraStatus status = LUTRA_OK;
     lutra_gemm_prepare();
     lutra_train_kernels_init(&work.kernels, bench->common->cpu_flags);
+    lutra_half_kernels_init(&work.halves, bench->common->cpu_flags);
     LUTRA_TRY_GOTO(status, prepare(&work, error));
     cli_note(bench->common, "bench", "train: OpenBLAS kernel %s, %" PRIu32 " threads",
              lutra_gemm_kernel_name(), bench->common->threads);

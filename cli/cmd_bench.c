@@ -168,7 +168,8 @@ static void describe_sets(char text[BENCH_SETS_BYTES], uint32_t flags) {
     } names[] = {{LUTRA_CPU_AVX2, "avx2"},
                  {LUTRA_CPU_AVX512, "avx512"},
                  {LUTRA_CPU_VNNI, "vnni"},
-                 {LUTRA_CPU_VPOPCNTDQ, "vpopcntdq"}};
+                 {LUTRA_CPU_VPOPCNTDQ, "vpopcntdq"},
+                 {LUTRA_CPU_BF16, "bf16"}};
     size_t used = (size_t)snprintf(text, BENCH_SETS_BYTES, "ref");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if ((flags & names[i].flag) != 0) {

@@ -42,10 +42,27 @@ static void backward_activation(LutraExecution *x, uint32_t layer, float *now) {
     }
 }
 
+/* Weights always fit there; what the layer reads should, too. */
+static bool runs_on_halves(const LutraExecution *x, const LutraLayerState *state) {
+    const LutraLayerState *source = &x->layers[state->source];
+    return x->halves.fast && source->bytes != NULL &&
+           source->bound <= (double)LUTRA_HALF_LARGEST;
+}
+
 static void backward_weighted(LutraExecution *x, uint32_t layer, const float *now, float *next) {
     const LutraLayerState *state = &x->layers[layer];
     const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
     const LutraConvWorkspace workspace = lutra_execution_workspace(x);
+    if (runs_on_halves(x, state)) {
+        lutra_half_weight_gradient(x->gradients[layer].weights, &shape,
+                                   lutra_execution_source(x, layer), now, state->pending.step,
+                                   &x->halves, &workspace);
+        if (state->source > 0) {
+            lutra_half_input_gradient(next, &shape, state->weight_codes, now,
+                                      state->pending.weight_scale, &x->halves, &workspace);
+        }
+        return;
+    }
     lutra_conv_weight_gradient(x->gradients[layer].weights, &shape,
                                lutra_execution_source(x, layer), now, state->pending.step,
                                &workspace);

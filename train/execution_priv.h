@@ -6,6 +6,7 @@
 #include "train/byte_products.h"
 #include "train/convolution.h"
 #include "train/execution.h"
+#include "train/half_convolution.h"
 #include "train/norm.h"
 #include "train/pool.h"
 #include "train/sum_noise.h"
@@ -46,6 +47,7 @@ struct LutraExecution {
     LutraModel *model; /* borrowed */
     LutraExecutionSettings settings;
     LutraTrainKernels kernels;
+    LutraHalfKernels halves;
     uint32_t images; /* of the last forward */
     LutraRunMode mode; /* of the last forward */
     LutraSumNoise noise;

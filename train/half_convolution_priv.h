@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the two gradients on bfloat16. */
+#ifndef LUTRA_TRAIN_HALF_CONVOLUTION_PRIV_H
+#define LUTRA_TRAIN_HALF_CONVOLUTION_PRIV_H
+
+#include "train/half_convolution.h"
+
+static inline size_t lutra_ceiling(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+static inline size_t lutra_round_up(size_t value, size_t multiple) {
+    return lutra_ceiling(value, multiple) * multiple;
+}
+
+static inline size_t lutra_smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Scratch of either gradient, in floats. */
+size_t lutra_half_weight_scratch(const LutraConvShape *shape, uint32_t threads);
+size_t lutra_half_input_scratch(const LutraConvShape *shape, uint32_t threads);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AVX-512 BF16: one instruction multiplies and adds sixteen pairs. */
+#include "train/halves_priv.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+enum { LANES = LUTRA_HALF_LANES };
+
+/* Sixteen floats as bfloat16 in the low halves of words. */
+static inline __m512i rounded(__m512 values) {
+    return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(values));
+}
+
+static inline __m512i pairs_of(__m512 first, __m512 second) {
+    return _mm512_or_si512(rounded(first), _mm512_slli_epi32(rounded(second), 16));
+}
+
+static inline __mmask16 first_lanes(size_t count) {
+    return count >= LANES ? (__mmask16)0xFFFF : (__mmask16)((1u << count) - 1u);
+}
+
+static inline __m512 masked(const float *values, __mmask16 mask) {
+    return _mm512_maskz_loadu_ps(mask, values);
+}
+
+static void pack_reals(uint32_t *words, const float *first, const float *second, size_t count) {
+    for (size_t i = 0; i < count; i += LANES) {
+        const __mmask16 mask = first_lanes(count - i);
+        const __m512 high = second == NULL ? _mm512_setzero_ps() : masked(second + i, mask);
+        _mm512_mask_storeu_epi32(words + i, mask, pairs_of(masked(first + i, mask), high));
+    }
+}
+
+/* Rows become columns. */
+static inline void transpose(__m512i t[LANES]) {
+    __m512i u[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        u[i] = _mm512_unpacklo_epi32(t[i], t[i + 1]);
+        u[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 1]);
+    }
+    for (int i = 0; i < LANES; i += 4) {
+        t[i] = _mm512_unpacklo_epi64(u[i], u[i + 2]);
+        t[i + 1] = _mm512_unpackhi_epi64(u[i], u[i + 2]);
+        t[i + 2] = _mm512_unpacklo_epi64(u[i + 1], u[i + 3]);
+        t[i + 3] = _mm512_unpackhi_epi64(u[i + 1], u[i + 3]);
+    }
+    /* t[4 g + c]: column c + 4 * (128-bit lane) of rows 4 g .. 4 g + 3 */
+    for (int c = 0; c < 4; c++) {
+        u[c] = _mm512_shuffle_i32x4(t[c], t[4 + c], 0x88);
+        u[4 + c] = _mm512_shuffle_i32x4(t[c], t[4 + c], 0xDD);
+        u[8 + c] = _mm512_shuffle_i32x4(t[8 + c], t[12 + c], 0x88);
+        u[12 + c] = _mm512_shuffle_i32x4(t[8 + c], t[12 + c], 0xDD);
+    }
+    for (int c = 0; c < 4; c++) {
+        t[c] = _mm512_shuffle_i32x4(u[c], u[8 + c], 0x88);
+        t[8 + c] = _mm512_shuffle_i32x4(u[c], u[8 + c], 0xDD);
+        t[4 + c] = _mm512_shuffle_i32x4(u[4 + c], u[12 + c], 0x88);
+        t[12 + c] = _mm512_shuffle_i32x4(u[4 + c], u[12 + c], 0xDD);
+    }
+}
+
+static void pack_reals_across(uint32_t *words, size_t words_stride, const float *first,
+                              const float *second, size_t row_stride, uint32_t rows,
+                              size_t count) {
+    for (size_t i = 0; i < count; i += LANES) {
+        const size_t columns = count - i < LANES ? count - i : LANES;
+        const __mmask16 mask = first_lanes(columns);
+        __m512i t[LANES];
+        for (uint32_t r = 0; r < LANES; r++) {
+            t[r] = _mm512_setzero_si512();
+            if (r < rows) {
+                const size_t at = (r * row_stride) + i;
+                t[r] = pairs_of(masked(first + at, mask),
+                                second == NULL ? _mm512_setzero_ps() : masked(second + at, mask));
+            }
+        }
+        transpose(t);
+        for (size_t c = 0; c < columns; c++) {
+            _mm512_storeu_si512(words + ((i + c) * words_stride), t[c]);
+        }
+    }
+}
+
+static inline __m512 widened(const uint8_t *bytes, __mmask16 mask, __m512i offset) {
+    const __m512i codes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, bytes));
+    return _mm512_cvtepi32_ps(_mm512_add_epi32(codes, offset));
+}
+
+/* The upper half of a float is a bfloat16 where its lower half is 0, as in small whole numbers. */
+static void pack_bytes(uint32_t *words, const uint8_t *first, const uint8_t *second, size_t count,
+                       int32_t offset) {
+    const __m512i offsets = _mm512_set1_epi32(offset);
+    for (size_t i = 0; i < count; i += LANES) {
+        const __mmask16 mask = first_lanes(count - i);
+        const __m512i low =
+            _mm512_srli_epi32(_mm512_castps_si512(widened(first + i, mask, offsets)), 16);
+        const __m512i high = second == NULL
+                                 ? _mm512_setzero_si512()
+                                 : _mm512_castps_si512(widened(second + i, mask, offsets));
+        _mm512_mask_storeu_epi32(words + i, mask, _mm512_or_si512(low, high));
+    }
+}
+
+static inline __attribute__((always_inline)) void tile(float *sums, size_t sums_stride,
+                                                       const LutraHalfBlock *block, bool add,
+                                                       const uint32_t rows, const int vectors) {
+    __m512 lanes[LUTRA_HALF_ROWS][LUTRA_HALF_VECTORS];
+    const uint32_t *from[LUTRA_HALF_ROWS];
+    for (uint32_t r = 0; r < rows; r++) {
+        from[r] = block->rows + block->row_offsets[r];
+        for (int v = 0; v < vectors; v++) {
+            lanes[r][v] = _mm512_setzero_ps();
+        }
+    }
+    const uint32_t *words = block->lanes;
+    const uint32_t *offsets = block->step_offsets;
+    for (size_t s = 0; s < block->steps; s++, words += block->lanes_stride) {
+        const size_t offset = offsets[s];
+        __m512bh x[LUTRA_HALF_VECTORS];
+        for (int v = 0; v < vectors; v++) {
+            x[v] = (__m512bh)_mm512_loadu_si512(words + ((size_t)v * LANES));
+        }
+        for (uint32_t r = 0; r < rows; r++) {
+            const __m512bh w = (__m512bh)_mm512_set1_epi32((int32_t)from[r][offset]);
+            for (int v = 0; v < vectors; v++) {
+                lanes[r][v] = _mm512_dpbf16_ps(lanes[r][v], x[v], w);
+            }
+        }
+    }
+    for (uint32_t r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            float *const to = sums + (r * sums_stride) + ((size_t)v * LANES);
+            _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), lanes[r][v])
+                                     : lanes[r][v]);
+        }
+    }
+}
+
+static void products(float *sums, size_t sums_stride, const LutraHalfBlock *block, bool add) {
+#define ROWS_CASE(rows, vectors)                                                                  \
+    case ((rows) * 8) + (vectors):                                                                \
+        tile(sums, sums_stride, block, add, rows, vectors);                                       \
+        break;
+#define VECTORS_CASES(rows)                                                                       \
+    ROWS_CASE(rows, 1) ROWS_CASE(rows, 2) ROWS_CASE(rows, 3) ROWS_CASE(rows, 4)
+    switch ((block->row_count * 8) + block->vectors) {
+        VECTORS_CASES(1)
+        VECTORS_CASES(2)
+        VECTORS_CASES(3)
+        VECTORS_CASES(4)
+        VECTORS_CASES(5)
+        VECTORS_CASES(6)
+    default:
+        break;
+    }
+#undef VECTORS_CASES
+#undef ROWS_CASE
+}
+
+void lutra_half_kernels_avx512bf16(LutraHalfKernels *kernels) {
+    *kernels = (LutraHalfKernels){.pack_reals = pack_reals,
+                                  .pack_reals_across = pack_reals_across,
+                                  .pack_bytes = pack_bytes,
+                                  .products = products,
+                                  .fast = true};
+}
+#endif
