@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 
-enum { QUAD = 4, VECTOR_POSITIONS = 8, SLACK_BYTES = 128, UNIT_QUADS = 64 };
+enum { QUAD = 4, VECTOR_POSITIONS = 16, SLACK_BYTES = 128, UNIT_QUADS = 64 };
 
 static size_t round_up(size_t value, size_t multiple) {
     return ((value + multiple - 1) / multiple) * multiple;
@@ -18,21 +18,35 @@ static bool is_flat(const LutraConvShape *shape) {
            shape->kernel_height == shape->in_height && shape->kernel_width == shape->in_width;
 }
 
-bool lutra_byte_shape_fits(const LutraConvShape *shape) {
-    return is_flat(shape) || shape->stride == 1;
+bool lutra_byte_sums_fit(const LutraTrainKernels *kernels, uint32_t largest_byte,
+                         double largest_row) {
+    return (double)largest_byte * largest_row <= (double)kernels->byte_limit;
 }
 
-bool lutra_byte_sums_fit(uint32_t largest_byte, double largest_row) {
-    return (double)largest_byte * largest_row <= 32767.0;
+/* Elements of a padded axis that a stride meets from one start. */
+static size_t phase_extent(const LutraConvShape *shape, size_t extent) {
+    return (extent + (2 * (size_t)shape->padding) + shape->stride - 1) / shape->stride;
 }
 
 static size_t pitch(const LutraConvShape *shape) {
-    return (size_t)shape->in_width + (2 * (size_t)shape->padding);
+    return phase_extent(shape, shape->in_width);
 }
 
-/* Positions of a padded plane. */
+/* Positions of one phase of a padded plane. */
+static size_t phase_positions(const LutraConvShape *shape) {
+    return pitch(shape) * phase_extent(shape, shape->in_height);
+}
+
+/* Positions of all phases. */
 static size_t plane_positions(const LutraConvShape *shape) {
-    return pitch(shape) * ((size_t)shape->in_height + (2 * (size_t)shape->padding));
+    return phase_positions(shape) * shape->stride * shape->stride;
+}
+
+/* Where row and column of a padded plane stand. */
+static size_t place(const LutraConvShape *shape, size_t row, size_t column) {
+    const size_t stride = shape->stride;
+    const size_t phase = ((row % stride) * stride) + (column % stride);
+    return (phase * phase_positions(shape)) + ((row / stride) * pitch(shape)) + (column / stride);
 }
 
 static size_t quad_count(const LutraConvShape *shape) {
@@ -85,7 +99,7 @@ static void set_offsets(LutraByteWeights *packed, const LutraConvShape *shape) {
         for (size_t a = 0; a < shape->kernel_height; a++) {
             for (size_t b = 0; b < shape->kernel_width; b++, q++) {
                 packed->offsets[q] =
-                    (uint32_t)(((g * plane_positions(shape)) + (a * pitch(shape)) + b) * QUAD);
+                    (uint32_t)(((g * plane_positions(shape)) + place(shape, a, b)) * QUAD);
             }
         }
     }
@@ -201,6 +215,21 @@ static void weave(uint8_t *to, const uint8_t *const rows[QUAD], size_t count) {
     }
 }
 
+/* Row `row` of a padded plane, but for its border. */
+static void lay_row(uint8_t *plane, const LutraConvShape *shape, const uint8_t *const rows[QUAD],
+                    size_t row) {
+    if (shape->stride == 1) {
+        weave(plane + (place(shape, row, shape->padding) * QUAD), rows, shape->in_width);
+        return;
+    }
+    for (size_t c = 0; c < shape->in_width; c++) {
+        uint8_t *to = plane + (place(shape, row, c + shape->padding) * QUAD);
+        for (size_t j = 0; j < QUAD; j++) {
+            to[j] = rows[j] == NULL ? 0 : rows[j][c];
+        }
+    }
+}
+
 /* One image in quads of channels, with a border of code 0. */
 static void lay_image(uint8_t *laid, const Job *job, size_t image) {
     const LutraConvShape *shape = job->shape;
@@ -215,14 +244,13 @@ static void lay_image(uint8_t *laid, const Job *job, size_t image) {
                           ? job->input->bytes + (((channel * shape->images) + image) * plane)
                           : NULL;
         }
-        if (shape->padding == 0) {
+        if (shape->padding == 0 && shape->stride == 1) {
             weave(to, rows, plane);
             continue;
         }
         memset(to, -job->input->code_min, plane_positions(shape) * QUAD);
         for (size_t r = 0; r < shape->in_height; r++) {
-            weave(to + ((((r + shape->padding) * pitch(shape)) + shape->padding) * QUAD), rows,
-                  shape->in_width);
+            lay_row(to, shape, rows, r + shape->padding);
             for (size_t j = 0; j < QUAD; j++) {
                 rows[j] = rows[j] == NULL ? NULL : rows[j] + shape->in_width;
             }

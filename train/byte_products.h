@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Forward convolutions on bytes: the same exact sums as lutra_conv_forward, several times faster,
- * where all products of one sum together stay below 2^15 (as with ternary weights and codes).
+ * where the products of one sum together stay within the kernels' byte_limit (2^15 with AVX2, as
+ * with ternary weights and codes; 2^30 with AVX-512).
  *
  * The input is laid out in quads of channels, (I/4, H, W, 4), padded with the byte of code 0, so
- * that the four bytes of a quad at eight neighbouring positions are one vector; a kernel element is
- * an offset into it. Positions run over whole rows of the input; what does not belong to the result
- * is left out afterwards. A layer with one position per image runs over images instead.
+ * that the four bytes of a quad at neighbouring positions are one vector; a kernel element is an
+ * offset into it. With a stride, the elements that one kernel element meets stand together: a plane
+ * is laid out in stride^2 phases. Positions run over whole rows of the input; what does not belong
+ * to the result is left out afterwards. A layer with one position per image runs over images
+ * instead.
  */
 #ifndef LUTRA_TRAIN_BYTE_PRODUCTS_H
 #define LUTRA_TRAIN_BYTE_PRODUCTS_H
@@ -28,12 +31,10 @@ LUTRA_MUST_CHECK LutraStatus lutra_byte_weights_init(LutraByteWeights *packed,
                                                      LutraError *error);
 void lutra_byte_weights_deinit(LutraByteWeights *packed);
 
-/** Whether the layer's shape can run on bytes: stride 1, or one position per image. */
-bool lutra_byte_shape_fits(const LutraConvShape *shape);
-
 /** Whether sums fit: bytes up to `largest_byte`, rows of weights with magnitudes up to the sum
  * `largest_row`. */
-bool lutra_byte_sums_fit(uint32_t largest_byte, double largest_row);
+bool lutra_byte_sums_fit(const LutraTrainKernels *kernels, uint32_t largest_byte,
+                         double largest_row);
 
 /**
  * Packs whole-number weights, four rows at a time.

@@ -137,9 +137,7 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
         if (x->layers[state->source].bytes != NULL) {
             const LutraConvShape shape =
                 lutra_execution_conv_shape(x, layer, x->settings.most_images);
-            if (lutra_byte_shape_fits(&shape)) {
-                LUTRA_TRY(lutra_byte_weights_init(&state->packed, &shape, error));
-            }
+            LUTRA_TRY(lutra_byte_weights_init(&state->packed, &shape, error));
         }
         /* each batch size is cut in its own way */
         for (uint32_t images = 1; images <= x->settings.most_images; images++) {

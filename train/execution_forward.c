@@ -48,7 +48,7 @@ static void quantize_weights(LutraExecution *x, uint32_t layer) {
             lutra_execution_conv_shape(x, layer, x->settings.most_images);
         const int32_t code_min = lutra_execution_source(x, layer).code_min;
         const uint32_t largest_byte = x->layers[state->source].largest_byte;
-        state->on_bytes = lutra_byte_sums_fit(largest_byte, state->largest_row);
+        state->on_bytes = lutra_byte_sums_fit(&x->kernels, largest_byte, state->largest_row);
         if (state->on_bytes) {
             lutra_byte_weights_pack(&state->packed, &shape, state->weight_codes, code_min,
                                     x->settings.threads);

@@ -102,60 +102,68 @@ static void pack_bytes(uint32_t *words, const uint8_t *first, const uint8_t *sec
     }
 }
 
-static inline __attribute__((always_inline)) void tile(float *sums, size_t sums_stride,
-                                                       const LutraHalfBlock *block, bool add,
-                                                       const uint32_t rows, const int vectors) {
-    __m512 lanes[LUTRA_HALF_ROWS][LUTRA_HALF_VECTORS];
-    const uint32_t *from[LUTRA_HALF_ROWS];
-    for (uint32_t r = 0; r < rows; r++) {
-        from[r] = block->rows + block->row_offsets[r];
-        for (int v = 0; v < vectors; v++) {
-            lanes[r][v] = _mm512_setzero_ps();
-        }
+/* ROWS by 16 * VECTORS results. Unrolled early: the sums then stay in registers. */
+#define DEFINE_TILE(ROWS, VECTORS)                                                                 \
+    static void tile_##ROWS##_##VECTORS(float *sums, size_t sums_stride,                          \
+                                        const LutraHalfBlock *block, bool add) {                  \
+        const uint32_t *words = block->lanes;                                                     \
+        const uint32_t *offsets = block->step_offsets;                                            \
+        const uint32_t *from[ROWS];                                                               \
+        __m512 lanes[ROWS][VECTORS];                                                              \
+        UNROLLED(r, ROWS) {                                                                       \
+            from[r] = block->rows + block->row_offsets[r];                                        \
+            UNROLLED(v, VECTORS) {                                                                \
+                lanes[r][v] = _mm512_setzero_ps();                                                \
+            }                                                                                     \
+        }                                                                                         \
+        for (size_t s = 0; s < block->steps; s++, words += block->lanes_stride) {                 \
+            const size_t offset = offsets[s];                                                     \
+            __m512bh x[VECTORS];                                                                  \
+            UNROLLED(v, VECTORS) {                                                                \
+                x[v] = (__m512bh)_mm512_loadu_si512(words + ((size_t)v * LANES));                 \
+            }                                                                                     \
+            UNROLLED(r, ROWS) {                                                                   \
+                const __m512bh w = (__m512bh)_mm512_set1_epi32((int32_t)from[r][offset]);         \
+                UNROLLED(v, VECTORS) {                                                            \
+                    lanes[r][v] = _mm512_dpbf16_ps(lanes[r][v], x[v], w);                         \
+                }                                                                                 \
+            }                                                                                     \
+        }                                                                                         \
+        if (add) {                                                                                \
+            UNROLLED(r, ROWS) {                                                                   \
+                UNROLLED(v, VECTORS) {                                                            \
+                    lanes[r][v] = _mm512_add_ps(                                                  \
+                        _mm512_loadu_ps(sums + ((size_t)r * sums_stride) + ((size_t)v * LANES)),  \
+                        lanes[r][v]);                                                             \
+                }                                                                                 \
+            }                                                                                     \
+        }                                                                                         \
+        UNROLLED(r, ROWS) {                                                                       \
+            UNROLLED(v, VECTORS) {                                                                \
+                _mm512_storeu_ps(sums + ((size_t)r * sums_stride) + ((size_t)v * LANES),          \
+                                 lanes[r][v]);                                                    \
+            }                                                                                     \
+        }                                                                                         \
     }
-    const uint32_t *words = block->lanes;
-    const uint32_t *offsets = block->step_offsets;
-    for (size_t s = 0; s < block->steps; s++, words += block->lanes_stride) {
-        const size_t offset = offsets[s];
-        __m512bh x[LUTRA_HALF_VECTORS];
-        for (int v = 0; v < vectors; v++) {
-            x[v] = (__m512bh)_mm512_loadu_si512(words + ((size_t)v * LANES));
-        }
-        for (uint32_t r = 0; r < rows; r++) {
-            const __m512bh w = (__m512bh)_mm512_set1_epi32((int32_t)from[r][offset]);
-            for (int v = 0; v < vectors; v++) {
-                lanes[r][v] = _mm512_dpbf16_ps(lanes[r][v], x[v], w);
-            }
-        }
-    }
-    for (uint32_t r = 0; r < rows; r++) {
-        for (int v = 0; v < vectors; v++) {
-            float *const to = sums + (r * sums_stride) + ((size_t)v * LANES);
-            _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), lanes[r][v])
-                                     : lanes[r][v]);
-        }
-    }
-}
+#define UNROLLED(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
+#define FOR_VECTORS(WHAT, rows) WHAT(rows, 1) WHAT(rows, 2) WHAT(rows, 3) WHAT(rows, 4)
+#define FOR_ALL(WHAT)                                                                             \
+    FOR_VECTORS(WHAT, 1) FOR_VECTORS(WHAT, 2) FOR_VECTORS(WHAT, 3)                                \
+    FOR_VECTORS(WHAT, 4) FOR_VECTORS(WHAT, 5) FOR_VECTORS(WHAT, 6)
+
+FOR_ALL(DEFINE_TILE)
 
 static void products(float *sums, size_t sums_stride, const LutraHalfBlock *block, bool add) {
-#define ROWS_CASE(rows, vectors)                                                                  \
+#define TILE_CASE(rows, vectors)                                                                  \
     case ((rows) * 8) + (vectors):                                                                \
-        tile(sums, sums_stride, block, add, rows, vectors);                                       \
+        tile_##rows##_##vectors(sums, sums_stride, block, add);                                   \
         break;
-#define VECTORS_CASES(rows)                                                                       \
-    ROWS_CASE(rows, 1) ROWS_CASE(rows, 2) ROWS_CASE(rows, 3) ROWS_CASE(rows, 4)
     switch ((block->row_count * 8) + block->vectors) {
-        VECTORS_CASES(1)
-        VECTORS_CASES(2)
-        VECTORS_CASES(3)
-        VECTORS_CASES(4)
-        VECTORS_CASES(5)
-        VECTORS_CASES(6)
+        FOR_ALL(TILE_CASE)
     default:
         break;
     }
-#undef VECTORS_CASES
-#undef ROWS_CASE
+#undef TILE_CASE
 }
 
 void lutra_half_kernels_avx512bf16(LutraHalfKernels *kernels) {

@@ -110,12 +110,15 @@ typedef struct {
      * sums[j * positions + p] = corrections[j] +
      *     sum over quads q, i < 4 of bytes[offsets[q] + 4 p + i] * weights[(q * 4 + j) * 4 + i].
      *
-     * Every sum of magnitudes of such products must be at most 32767.
+     * Every sum of magnitudes of such products must be at most byte_limit, every correction at most
+     * 2^30.
      *
      * @param positions  a multiple of 8
      */
     void (*byte_products)(float *sums, const uint8_t *bytes, const uint32_t *offsets, size_t quads,
                           const int8_t *weights, const int32_t corrections[4], size_t positions);
+
+    int32_t byte_limit; /* 32767 or 2^30 */
 
     /** Whether byte_products is faster than a matrix product in single precision. */
     bool bytes_are_fast;

@@ -323,6 +323,7 @@ void lutra_train_kernels_avx2(LutraTrainKernels *kernels) {
     kernels->weight_codes = weight_codes_avx2;
     kernels->adam = adam_avx2;
     kernels->byte_products = byte_products_avx2;
+    kernels->byte_limit = INT16_MAX;
     kernels->bytes_are_fast = true;
     kernels->widen = widen_avx2;
     kernels->gather = gather_avx2;

@@ -121,6 +121,7 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
         .weight_codes = lutra_train_weight_codes_ref,
         .adam = lutra_train_adam_ref,
         .byte_products = lutra_train_byte_products_ref,
+        .byte_limit = 1 << 30,
         .widen = lutra_train_widen_ref,
         .gather = lutra_train_gather_ref,
         .scatter = lutra_train_scatter_ref,
@@ -128,6 +129,10 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
 #if defined(__x86_64__)
     if ((cpu_flags & LUTRA_CPU_AVX2) != 0) {
         lutra_train_kernels_avx2(kernels);
+    }
+    const uint32_t wide = LUTRA_CPU_AVX512 | LUTRA_CPU_VNNI;
+    if ((cpu_flags & wide) == wide) {
+        lutra_train_kernels_avx512(kernels);
     }
 #else
     (void)cpu_flags;
