@@ -5,6 +5,7 @@
 
 #include "base/nearest_word.h"
 #include "cli/cli.h"
+#include "cli/waiting_threads.h"
 
 #ifndef LUTRA_VERSION
 #define LUTRA_VERSION "unknown"
@@ -62,6 +63,7 @@ static int run_command(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    cli_let_threads_sleep(argv);
     if (argc < 2) {
         print_overview(stderr);
         return CLI_EXIT_USAGE;
