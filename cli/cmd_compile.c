@@ -251,9 +251,11 @@ typedef struct {
     LutraCalibration calibration;
     LutraCircuit circuit;
     LutraParametersChoice choice;
+    double *off_by_one; /* compile_find_off_by_one */
 } Compilation;
 
 static void compilation_deinit(Compilation *work) {
+    lutra_free(&work->off_by_one);
     lutra_parameters_choice_deinit(&work->choice);
     lutra_circuit_deinit(&work->circuit);
     lutra_calibration_deinit(&work->calibration);
@@ -282,7 +284,9 @@ static LutraStatus compile(Compilation *work, const Options *options, const Lutr
         LUTRA_TRY(
             compile_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
     }
-    return lutra_circuit_choose_parameters(&work->choice, &work->circuit, &options->target, error);
+    LUTRA_TRY(
+        lutra_circuit_choose_parameters(&work->choice, &work->circuit, &options->target, error));
+    return compile_find_off_by_one(&work->off_by_one, &work->circuit, error);
 }
 
 /* Tells what stands in the way of crypto parameters. */
@@ -336,7 +340,7 @@ static int report(const Compilation *work, const Options *options) {
         char images[32];
         printf("%s: %s, ranges from %s training images of %s\n", options->output,
                work->circuit.name, cli_grouped(images, work->calibration.images), work->data.name);
-        compile_print(&work->circuit, &work->choice);
+        compile_print(&work->circuit, &work->choice, work->off_by_one);
         if (isfinite(seconds)) {
             char duration[32];
             printf("predicted   %s an image with %" PRIu32 " threads; lutra inspect has more\n",
@@ -347,7 +351,7 @@ static int report(const Compilation *work, const Options *options) {
     LutraJson *object = lutra_json_create("lutra.compile/1");
     lutra_json_set_text(object, "circuit", options->output);
     set_settings(object, options, &work->model, &work->data, &work->calibration);
-    compile_set_json(object, &work->circuit, &work->choice);
+    compile_set_json(object, &work->circuit, &work->choice, work->off_by_one);
     lutra_json_set_f64(object, "predicted_seconds", seconds);
     return cli_print_json(COMMAND, &object);
 }

@@ -267,6 +267,8 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_f64(json, "run_seconds", result->run_seconds);
     lutra_json_set_f64(json, "predicted_run_seconds",
                        (double)result->sample_count * cost->seconds);
+    lutra_json_set_f64(json, "predicted_encrypt_seconds",
+                       (double)result->sample_count * cost->encrypt_seconds);
     lutra_json_set_f64(json, "predicted_keygen_seconds", cost->keygen_seconds);
     lutra_json_set_f64(json, "decrypt_seconds", result->decrypt_seconds);
     lutra_json_set_i64(json, "key_bytes", (int64_t)result->key_bytes);
@@ -318,8 +320,10 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
         "time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
         "look-up\n",
         result->encrypt_seconds, result->run_seconds, result->decrypt_seconds, milliseconds);
-    printf("predicted   %.1f s keygen, %.1f s run, on a machine with nothing else to do\n",
-           cost->keygen_seconds, (double)result->sample_count * cost->seconds);
+    printf("predicted   %.1f s keygen, %.2f s encryption, %.1f s run, on a machine with nothing "
+           "else to do\n",
+           cost->keygen_seconds, (double)result->sample_count * cost->encrypt_seconds,
+           (double)result->sample_count * cost->seconds);
     printf("memory      %s of ciphertexts, %s in all\n\n",
            cli_bytes(a, (double)result->ciphertext_bytes), cli_bytes(b, (double)peak_rss_bytes()));
     print_layer_lines(result);

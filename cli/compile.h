@@ -41,12 +41,22 @@ LUTRA_MUST_CHECK LutraStatus compile_mark_clear(LutraCircuit *circuit, const cha
 
 /* ---- report ---- */
 
-/** One row per table on stdout, then totals and parameters. */
-void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *choice);
+/**
+ * lutra_prediction_off_by_one of each table.
+ *
+ * @param[out] rates  (operation_count), owned by the caller; NULL if the circuit has no parameters
+ *                    or rounds nothing approximately under encryption
+ */
+LUTRA_MUST_CHECK LutraStatus compile_find_off_by_one(double **rates, const LutraCircuit *circuit,
+                                                     LutraError *error);
+
+/** One row per table on stdout, then totals and parameters. @param rates  as above */
+void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *choice,
+                   const double *rates);
 
 /** The same as members of a JSON object. */
 void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
-                      const LutraParametersChoice *choice);
+                      const LutraParametersChoice *choice, const double *rates);
 
 enum { COMPILE_REASON_BYTES = 320 };
 

@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/compile.h"
 #include "cli/crypto_report.h"
+#include "sim/prediction.h"
 
 /* The parts of one table's way, found by going back from it. */
 typedef struct {
@@ -53,21 +55,64 @@ static bool rounds_approximately(const LutraCircuit *circuit) {
     return false;
 }
 
-static void print_errors(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
+static bool is_encrypted_table(const LutraOperation *op) {
+    return op->kind == LUTRA_OPERATION_TABLE && lutra_operation_is_encrypted(op);
+}
+
+LutraStatus compile_find_off_by_one(double **rates, const LutraCircuit *circuit,
+                                    LutraError *error) {
+    LutraPrediction prediction = {0};
+    double *made = NULL;
+    LutraStatus status = LUTRA_OK;
+    *rates = NULL;
+    if (circuit->parameter_count == 0 || !rounds_approximately(circuit)) {
+        return LUTRA_OK;
+    }
+    LUTRA_TRY_GOTO(status,
+                   lutra_prediction_init(&prediction, circuit, LUTRA_NOISE_TFHE_RS, error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&made, circuit->operation_count, sizeof *made, error));
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (is_encrypted_table(&circuit->operations[i])) {
+            made[i] = lutra_prediction_off_by_one(&prediction, circuit, i);
+        }
+    }
+    *rates = made;
+done:
+    lutra_prediction_deinit(&prediction);
+    return status;
+}
+
+/** Look-ups of one image that read the entry beside theirs, and how many round approximately. */
+static double expected_off_by_one(const LutraCircuit *circuit, const double *rates,
+                                  uint64_t *lookups) {
+    double sum = 0.0;
+    *lookups = 0;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const uint64_t count = rates[i] > 0.0 ? lutra_operation_pbs(&circuit->operations[i]) : 0;
+        sum += (double)count * rates[i];
+        *lookups += count;
+    }
+    return sum;
+}
+
+static void print_errors(const LutraCircuit *circuit, const LutraParametersChoice *choice,
+                         const double *rates) {
     printf("errors      %.3g wrong look-ups expected an image, which meets any with probability "
            "%.3g;\n            p_error %.3g at decryption\n",
            choice->expected_wrong, choice->global_p_error, choice->output_p_error);
-    if (rounds_approximately(circuit)) {
-        puts(
-            "            that leaves out sums near the edge of a rounding bucket, which may fall "
-            "to");
-        puts(
-            "            either side (approximate rounding): 'lutra verify' predicts and counts "
-            "them");
+    if (rates != NULL) {
+        uint64_t lookups = 0;
+        const double expected = expected_off_by_one(circuit, rates, &lookups);
+        printf("off by one  %.4g look-ups an image (%.3g %% of those that round approximately) "
+               "read the\n            entry beside theirs, if sums lie evenly in their buckets: no "
+               "part of p_error;\n            'lutra simulate --mode noisy' has them for real "
+               "sums, 'lutra verify' counts them\n",
+               expected, 100.0 * expected / (double)(lookups > 0 ? lookups : 1));
     }
 }
 
-void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *choice) {
+void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *choice,
+                   const double *rates) {
     char lookups[32];
     char macs[32];
     printf("%-16s %17s %6s %4s %7s %5s %9s %6s %7s\n", "layer", "sums", "static", "bits", "dropped",
@@ -97,7 +142,7 @@ void compile_print(const LutraCircuit *circuit, const LutraParametersChoice *cho
             printf("partition   %.3g of the elementary operations of one set for all\n",
                    choice->cost / choice->single_cost);
         }
-        print_errors(circuit, choice);
+        print_errors(circuit, choice, rates);
     } else {
         printf("parameters  none%s\n", choice->lookups == 0 ? ", no look-up is encrypted" : "");
     }
@@ -123,7 +168,7 @@ void compile_explain_infeasible(char text[COMPILE_REASON_BYTES], const LutraCirc
                    norm_of(norm), advice);
 }
 
-static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm) {
+static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *norm, double rate) {
     const LutraShape shape = row->table->shape;
     lutra_json_set_text(object, "name", row->table->name);
     LutraJson *extents = lutra_json_set_array(object, "shape");
@@ -142,6 +187,7 @@ static void set_row(LutraJson *object, const Row *row, const LutraWeightNorm *no
     lutra_json_set_i64(object, "tables", row->table->u.table.table_count);
     lutra_json_set_f64(object, "norm_from_tables", norm->from_tables);
     lutra_json_set_f64(object, "norm_from_client", norm->from_client);
+    lutra_json_set_f64(object, "off_by_one_rate", rate);
     lutra_json_set_bool(object, "in_clear", row->table->in_clear);
 }
 
@@ -154,12 +200,13 @@ static void set_obstacle(LutraJson *object, const LutraCircuit *circuit,
 }
 
 void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
-                      const LutraParametersChoice *choice) {
+                      const LutraParametersChoice *choice, const double *rates) {
     LutraJson *layers = lutra_json_set_array(object, "layers");
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         Row row;
         if (find_row(&row, circuit, i)) {
-            set_row(lutra_json_add_object(layers), &row, &choice->norms[i]);
+            set_row(lutra_json_add_object(layers), &row, &choice->norms[i],
+                    rates == NULL ? 0.0 : rates[i]);
         }
     }
     lutra_json_set_i64(object, "pbs_total", (int64_t)choice->lookups);
@@ -172,6 +219,9 @@ void compile_set_json(LutraJson *object, const LutraCircuit *circuit,
         lutra_json_set_f64(object, "expected_wrong_lookups", choice->expected_wrong);
         lutra_json_set_f64(object, "global_p_error", choice->global_p_error);
         lutra_json_set_f64(object, "output_p_error", choice->output_p_error);
+        uint64_t lookups = 0;
+        lutra_json_set_f64(object, "expected_off_by_one_lookups",
+                           rates == NULL ? 0.0 : expected_off_by_one(circuit, rates, &lookups));
         lutra_json_set_f64(object, "lookup_operations", choice->cost);
         lutra_json_set_f64(object, "single_set_lookup_operations", choice->single_cost);
     } else if (choice->lookups > 0) {

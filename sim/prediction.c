@@ -272,6 +272,29 @@ LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup) {
     return risk;
 }
 
+double lutra_prediction_off_by_one(const LutraPrediction *prediction, const LutraCircuit *circuit,
+                                   uint32_t table) {
+    const LutraOperation *const op = &circuit->operations[table];
+    const uint32_t dropped = lutra_operation_bits_left(&circuit->operations[op->inputs[0]]);
+    const size_t plane = (size_t)op->shape.height * op->shape.width;
+    const size_t middle = (op->shape.height / 2) * (size_t)op->shape.width + op->shape.width / 2;
+    if (dropped == 0) {
+        return 0.0;
+    }
+    /* all places of a bucket, or as many spread evenly */
+    const int64_t places = dropped <= 8 ? INT64_C(1) << dropped : 256;
+    const int64_t distance = (INT64_C(1) << dropped) / places;
+    double sum = 0.0;
+    for (uint32_t c = 0; c < op->shape.channels; c++) {
+        for (int64_t i = 0; i < places; i++) {
+            const LutraPredictedLookup lookup = lutra_prediction_lookup(
+                prediction, circuit, table, c, c * plane + middle, i * distance + distance / 2);
+            sum += lutra_prediction_risk(&lookup).wrong_box;
+        }
+    }
+    return sum / ((double)op->shape.channels * (double)places);
+}
+
 double lutra_prediction_exact_rounding(const LutraLookupNoise *noise, double var_t2,
                                        uint32_t bits, uint32_t dropped_bits) {
     double sum = 0.0;

@@ -75,6 +75,18 @@ typedef struct {
 /** Both probabilities, from the Gaussian's share of the neighbouring cells, five on each side. */
 LutraLookupRisk lutra_prediction_risk(const LutraPredictedLookup *lookup);
 
+/**
+ * Share of a table's look-ups that read the entry beside theirs because the table rounds
+ * approximately: p_error does not bound it. Of sums that lie evenly in their buckets; those of a
+ * real network pile up around 0 (layer_statistics.h counts them).
+ *
+ * @param table  an encrypted table
+ * @return 0 if it does not round approximately. A channel has the noise of the element in its
+ *         middle, where windows are whole
+ */
+double lutra_prediction_off_by_one(const LutraPrediction *prediction, const LutraCircuit *circuit,
+                                   uint32_t table);
+
 /** Probability that one of `dropped_bits` sign look-ups of an exact rounding is wrong, summed.
  *
  * @param noise   of the rounding's look-ups

@@ -81,6 +81,63 @@ static void risks_follow_the_published_formulas(void **state) {
     }
 }
 
+/* The mean of semantics' off-by-one formula over all places of a bucket; where the noise is much
+ * smaller than the bucket also E|noise| over its width. Exactly rounded sums have none. */
+static void even_sums_are_off_by_one_as_the_formula_says(void **state) {
+    (void)state;
+    for (uint32_t dropped = 1; dropped <= 10; dropped++) {
+        enum { BITS = 4 };
+        CircuitBuilder builder;
+        LutraCircuit circuit;
+        LutraPrediction prediction;
+        builder_start(&builder, check_key(11), CIRCUIT_TERNARY);
+        uint32_t x = builder_input(&builder, (LutraShape){1, 3, 3},
+                                   (LutraEncoding){BITS + dropped, true}, -1, 1);
+        x = builder_linear(&builder, x, 3);
+        x = builder_round(&builder, x, dropped, false);
+        builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
+        x = builder_table(&builder, x, (LutraEncoding){4, true}, -1, 1, true);
+        (void)builder_output(&builder, builder_linear(&builder, x, 2), 1);
+        builder_finish(&builder, &circuit);
+        const double deviation = 0.002; /* the keyswitch's; a cell is 1/32 wide */
+        LutraCryptoParameters set = {.lwe_dim = 600,
+                                     .glwe_dim = 1,
+                                     .log2_poly = 17,
+                                     .pbs_level = 2,
+                                     .pbs_base_log = 15,
+                                     .ks_level = 5,
+                                     .ks_base_log = 4,
+                                     .modulus_switch = LUTRA_MODULUS_SWITCH_CENTERED,
+                                     .lwe_std = 1.0,
+                                     .glwe_std = 1e-14};
+        set.lwe_std =
+            deviation / sqrt(lutra_noise_keyswitch(LUTRA_NOISE_TFHE_RS, 1u << 17, 5, 4, 1.0));
+        circuit_give_parameters(&circuit, set);
+        check_status(lutra_prediction_init(&prediction, &circuit, LUTRA_NOISE_TFHE_RS, NULL),
+                     LUTRA_OK, NULL);
+        const LutraNoiseRounding rounding = {BITS + dropped, dropped, true, 17,
+                                             LUTRA_MODULUS_SWITCH_CENTERED};
+        const double var_t2 = prediction.var_t2[2][0] + prediction.lookups[3].lookup_var_t2;
+        double mean = 0.0;
+        for (int64_t place = 0; place < INT64_C(1) << dropped; place++) {
+            mean += ldexp(lutra_noise_off_by_one(&rounding, place, var_t2),
+                          -(int)dropped);
+        }
+        const double rate = lutra_prediction_off_by_one(&prediction, &circuit, 3);
+        check_close(rate / mean, 1.0, 1e-3); /* 256 places of 1024 */
+        if (dropped >= 6) {
+            check_close(rate / (deviation * sqrt(2.0 / 3.14159265358979323846) * 32.0), 1.0, 0.01);
+        }
+        lutra_prediction_deinit(&prediction);
+        circuit.operations[2].u.round.mode = LUTRA_ROUNDING_EXACT;
+        check_status(lutra_prediction_init(&prediction, &circuit, LUTRA_NOISE_TFHE_RS, NULL),
+                     LUTRA_OK, NULL);
+        check_close(lutra_prediction_off_by_one(&prediction, &circuit, 3), 0.0, 0.0);
+        lutra_prediction_deinit(&prediction);
+        lutra_circuit_deinit(&circuit);
+    }
+}
+
 static void variances_are_sums_of_squares(void **state) {
     (void)state;
     LutraCircuit circuit;
@@ -181,6 +238,7 @@ static void exact_rounding_risks_one_sign_per_bit(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(risks_follow_the_published_formulas),
+        cmocka_unit_test(even_sums_are_off_by_one_as_the_formula_says),
         cmocka_unit_test(variances_are_sums_of_squares),
         cmocka_unit_test(variances_follow_every_kind_of_operation),
         cmocka_unit_test(exact_rounding_risks_one_sign_per_bit),

@@ -55,6 +55,7 @@ INI
     --p-error 1e-4 --security 128 -o exact.h5
 "$LUTRA" compile m.h5 --data d.h5 --rounding none --offsets centre --clear-layers c..a \
     -o hybrid.h5
+"$LUTRA" compile m.h5 --data d.h5 --rounding 4 --p-error 0.1 -o loose.h5
 "$LUTRA" compile m.h5 --data d.h5 --rounding 4 --json -o rounded.h5
 "$LUTRA" compile m.h5 --data d.h5 --rounding 4 --json --threads 1 -o again.h5 > again.txt
 cmp rounded.h5 again.h5
