@@ -255,7 +255,7 @@ static void network_files_have_their_counts(void **state) {
     check_counts("experiments/networks/lean.ini", 24640, 20758528, 1490944);
     check_counts("experiments/networks/lean2.ini", 34656, 40480256, 2289152);
     check_counts("experiments/networks/lean3.ini", 57344, 92214272, 3782144);
-    check_counts("experiments/networks/teacher-cifar10.ini", 246016, 124455424, 1147072);
+    check_counts("experiments/networks/teacher-cifar10.ini", 185600, 72108544, 757264);
 }
 
 static void max_pools_are_checked(void **state) {
