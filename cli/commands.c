@@ -8,6 +8,8 @@ const CliCommand cli_commands[] = {
     {"dataset", cmd_dataset, "imports, describes and shows image datasets", "Data and models"},
     {"train", cmd_train, "trains a quantized network on a dataset", "Data and models"},
     {"evaluate", cmd_evaluate, "accuracy of a trained model in the clear", "Data and models"},
+    {"export", cmd_export, "packs a trained model: what inference needs, a byte a weight",
+     "Data and models"},
     {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
     {"inspect", cmd_inspect, "shows a circuit layer by layer: widths, look-ups, cost", "Circuits"},
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},

@@ -62,6 +62,19 @@ LUTRA_MUST_CHECK LutraStatus lutra_model_read_groups(LutraModel *model, LutraH5 
 /** A whole model file. */
 LUTRA_MUST_CHECK LutraStatus lutra_model_write(const LutraModel *model, const char *path,
                                                bool force, LutraError *error);
+
+/**
+ * A model file that holds what inference needs, in a quarter of the space or less: weights as codes
+ * (weight_packing.h). Every logit is the same; the latent weights between two codes are lost, so a
+ * training goes on from it as from --init.
+ *
+ * @param[out] kept  layers whose weights would not have come back exactly and stayed as they are
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_model_write_packed(const LutraModel *model, const char *path,
+                                                      bool force, uint32_t *kept,
+                                                      LutraError *error);
+
+/** Reads both kinds. */
 LUTRA_MUST_CHECK LutraStatus lutra_model_read(LutraModel *model, const char *path,
                                               LutraError *error);
 

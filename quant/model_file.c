@@ -5,6 +5,8 @@
  *   attributes of the root   format = "lutra.model/1", network = the INI text, provenance = JSON
  *   layers/NN_NAME/...       weights (O,I,K,K) or (O,I), bias (O), gamma, beta, running_mean,
  *                            running_variance (C) or (1); f32; NN counts all layers from 00
+ *                            in place of weights: weight_codes i8 of the same shape, and with
+ *                            weight_scale max weight_largest f32 (1); see weight_packing.h
  *   history/...              epoch u32, learning_rate, train_loss, train_top1, validation_loss,
  *                            validation_top1, seconds f64, all (epochs); absent before training
  */
@@ -14,6 +16,7 @@
 
 #include "base/memory.h"
 #include "quant/model.h"
+#include "quant/weight_packing.h"
 
 static const char *const FORMAT = "lutra.model/1";
 
@@ -27,6 +30,9 @@ enum {
 /* One array of a layer and the place of its pointer. */
 typedef struct {
     char path[PATH_BYTES];
+    char codes_path[PATH_BYTES];   /* weights only: where their codes may stand instead */
+    char largest_path[PATH_BYTES];
+    const LutraWeightQuantizer *quantizer; /* NULL: no codes */
     float **values;
     LutraH5Shape shape;
     size_t count;
@@ -59,6 +65,9 @@ static size_t list_arrays(LayerArray arrays[LAYER_ARRAYS], const LutraLayer *lay
                                   weighted->kernel};
         add_array(arrays, &used, group, "weights", &parameters->weights, dims,
                   layer->kind == LUTRA_LAYER_CONV ? 4 : 2);
+        snprintf(arrays[0].codes_path, PATH_BYTES, "%s/weight_codes", group);
+        snprintf(arrays[0].largest_path, PATH_BYTES, "%s/weight_largest", group);
+        arrays[0].quantizer = &weighted->quantizer;
         if (weighted->bias) {
             add_array(arrays, &used, group, "bias", &parameters->bias, dims, 1);
         }
@@ -157,7 +166,30 @@ done:
 
 /* ---- whole models ---- */
 
-LutraStatus lutra_model_write_groups(const LutraModel *model, LutraH5 *file, LutraError *error) {
+static LutraStatus write_codes(bool *exact, const LayerArray *array, LutraH5 *file,
+                               LutraError *error) {
+    const uint64_t one = 1;
+    int8_t *codes = NULL;
+    float largest = 0.0f;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY(lutra_alloc(&codes, array->count, sizeof *codes, error));
+    *exact = lutra_weights_pack(codes, &largest, array->quantizer, *array->values, array->count);
+    if (*exact && array->quantizer->scale == LUTRA_WEIGHT_SCALE_MAX) {
+        LUTRA_TRY_GOTO(status, lutra_h5_write(file, array->largest_path, &largest, LUTRA_H5_F32, 1,
+                                              &one, error));
+    }
+    if (*exact) {
+        LUTRA_TRY_GOTO(status, lutra_h5_write(file, array->codes_path, codes, LUTRA_H5_I8,
+                                              array->shape.rank, array->shape.dims, error));
+    }
+done:
+    lutra_free(&codes);
+    return status;
+}
+
+/* @param kept  NULL: no codes */
+static LutraStatus write_groups(const LutraModel *model, uint32_t *kept, LutraH5 *file,
+                                LutraError *error) {
     LUTRA_TRY(lutra_h5_write_text(file, "", "format", FORMAT, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "network", model->network.text, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "provenance", model->provenance, error));
@@ -166,11 +198,29 @@ LutraStatus lutra_model_write_groups(const LutraModel *model, LutraH5 *file, Lut
         LutraLayerParameters parameters = model->layers[i];
         const size_t count = list_arrays(arrays, &model->network.layers[i], i, &parameters);
         for (size_t a = 0; a < count; a++) {
+            bool exact = false;
+            if (kept != NULL && arrays[a].quantizer != NULL) {
+                LUTRA_TRY(write_codes(&exact, &arrays[a], file, error));
+                *kept += exact ? 0u : 1u;
+            }
+            if (exact) {
+                continue;
+            }
             LUTRA_TRY(lutra_h5_write(file, arrays[a].path, *arrays[a].values, LUTRA_H5_F32,
                                      arrays[a].shape.rank, arrays[a].shape.dims, error));
         }
     }
     return write_history(model, file, error);
+}
+
+LutraStatus lutra_model_write_groups(const LutraModel *model, LutraH5 *file, LutraError *error) {
+    return write_groups(model, NULL, file, error);
+}
+
+/* Whether the file holds codes in place of the array itself. */
+static bool is_packed(const LayerArray *array, const LutraH5 *file) {
+    return array->quantizer != NULL && !lutra_h5_has(file, array->path) &&
+           lutra_h5_has(file, array->codes_path);
 }
 
 /* All arrays are there in the shapes that the network asks for: before anything is allocated. */
@@ -182,22 +232,60 @@ static LutraStatus check_shapes(const LutraNetwork *network, LutraH5 *file, Lutr
         for (size_t a = 0; a < count; a++) {
             const LutraH5Shape *wanted = &arrays[a].shape;
             LutraH5Shape shape = {0};
-            LUTRA_TRY(lutra_h5_shape(&shape, file, arrays[a].path, error));
-            bool equal = shape.rank == wanted->rank && shape.type == wanted->type;
+            const bool packed = is_packed(&arrays[a], file);
+            const char *path = packed ? arrays[a].codes_path : arrays[a].path;
+            LUTRA_TRY(lutra_h5_shape(&shape, file, path, error));
+            bool equal = shape.rank == wanted->rank &&
+                         shape.type == (packed ? LUTRA_H5_I8 : wanted->type);
             for (uint32_t r = 0; equal && r < wanted->rank; r++) {
                 equal = shape.dims[r] == wanted->dims[r];
             }
             if (!equal) {
                 return lutra_error_set(error, LUTRA_EDATA, "'%s': array '%s' has not the shape "
-                                       "that its network asks for", lutra_h5_path(file),
-                                       arrays[a].path);
+                                       "that its network asks for", lutra_h5_path(file), path);
             }
         }
     }
     return LUTRA_OK;
 }
 
+static LutraStatus read_codes(const LayerArray *array, LutraH5 *file, LutraError *error) {
+    const LutraWeightQuantizer *quantizer = array->quantizer;
+    const uint64_t one = 1;
+    int8_t *codes = NULL;
+    float largest = 0.0f;
+    LutraStatus status = LUTRA_OK;
+    LUTRA_TRY(lutra_alloc(&codes, array->count, sizeof *codes, error));
+    LUTRA_TRY_GOTO(status, lutra_h5_read(file, array->codes_path, codes, LUTRA_H5_I8,
+                                         array->shape.rank, array->shape.dims, error));
+    if (quantizer->scale == LUTRA_WEIGHT_SCALE_MAX) {
+        LUTRA_TRY_GOTO(status, lutra_h5_read(file, array->largest_path, &largest, LUTRA_H5_F32, 1,
+                                             &one, error));
+    }
+    if (!isfinite(largest) || largest < 0.0f) {
+        status = lutra_error_set(error, LUTRA_EDATA, "'%s': '%s' should be finite and not negative",
+                                 lutra_h5_path(file), array->largest_path);
+        goto done;
+    }
+    for (size_t i = 0; i < array->count; i++) {
+        if (codes[i] < quantizer->code_min || codes[i] > quantizer->code_max) {
+            status = lutra_error_set(error, LUTRA_EDATA, "'%s': array '%s' holds %d at index %zu; "
+                                     "its network has codes %d .. %d", lutra_h5_path(file),
+                                     array->codes_path, codes[i], i, quantizer->code_min,
+                                     quantizer->code_max);
+            goto done;
+        }
+    }
+    lutra_weights_unpack(*array->values, quantizer, codes, array->count, largest);
+done:
+    lutra_free(&codes);
+    return status;
+}
+
 static LutraStatus read_array(const LayerArray *array, LutraH5 *file, LutraError *error) {
+    if (is_packed(array, file)) {
+        return read_codes(array, file, error);
+    }
     float *values = *array->values;
     LUTRA_TRY(lutra_h5_read(file, array->path, values, LUTRA_H5_F32, array->shape.rank,
                             array->shape.dims, error));
@@ -253,16 +341,29 @@ done:
     return status;
 }
 
-LutraStatus lutra_model_write(const LutraModel *model, const char *path, bool force,
-                              LutraError *error) {
+static LutraStatus write_file(const LutraModel *model, const char *path, bool force,
+                              uint32_t *kept, LutraError *error) {
     LutraH5 *file = NULL;
     LUTRA_TRY(lutra_h5_create(&file, path, force, error));
-    const LutraStatus status = lutra_model_write_groups(model, file, error);
+    const LutraStatus status = write_groups(model, kept, file, error);
     if (status != LUTRA_OK) {
         lutra_h5_close(&file);
         return status;
     }
     return lutra_h5_commit(&file, error);
+}
+
+LutraStatus lutra_model_write(const LutraModel *model, const char *path, bool force,
+                              LutraError *error) {
+    return write_file(model, path, force, NULL, error);
+}
+
+LutraStatus lutra_model_write_packed(const LutraModel *model, const char *path, bool force,
+                                     uint32_t *kept, LutraError *error) {
+    uint32_t count = 0;
+    LUTRA_TRY(write_file(model, path, force, &count, error));
+    *kept = count;
+    return LUTRA_OK;
 }
 
 LutraStatus lutra_model_read(LutraModel *model, const char *path, LutraError *error) {

@@ -53,6 +53,7 @@ static struct {
     char name[8];
     char source[8];
     char model_path[400];
+    char packed_path[400];
     char circuit_path[400];
     char checkpoint_path[400];
     LutraModel trained; /* by a training that nothing disturbed */
@@ -136,6 +137,28 @@ static LutraStatus write_model(LutraError *error) {
     const LutraStatus status = lutra_model_write(&shared.trained, path, true, error);
     assert_int_equal(lutra_file_exists(path), status == LUTRA_OK);
     (void)remove(path);
+    return status;
+}
+
+static LutraStatus write_packed(LutraError *error) {
+    const char *const path = check_temporary("written.h5");
+    uint32_t kept = 77;
+    const LutraStatus status =
+        lutra_model_write_packed(&shared.trained, path, true, &kept, error);
+    assert_int_equal(lutra_file_exists(path), status == LUTRA_OK);
+    assert_int_equal(kept, status == LUTRA_OK ? 0 : 77);
+    (void)remove(path);
+    return status;
+}
+
+static LutraStatus read_packed(LutraError *error) {
+    LutraModel model;
+    fill(&model, sizeof model);
+    const LutraStatus status = lutra_model_read(&model, shared.packed_path, error);
+    check_untouched(status, &model, sizeof model);
+    if (status == LUTRA_OK) {
+        lutra_model_deinit(&model);
+    }
     return status;
 }
 
@@ -561,6 +584,9 @@ static void prepare_trained(LutraError *error) {
                  error);
     check_status(lutra_model_write(&shared.trained, shared.model_path, true, error), LUTRA_OK,
                  error);
+    uint32_t kept = 0;
+    check_status(lutra_model_write_packed(&shared.trained, shared.packed_path, true, &kept, error),
+                 LUTRA_OK, error);
     lutra_training_deinit(&training);
 }
 
@@ -594,9 +620,11 @@ static void prepare_circuit(LutraError *error) {
 static int prepare(void **state) {
     (void)state;
     LutraError error = {""};
-    char *const paths[] = {shared.model_path, shared.circuit_path, shared.checkpoint_path};
-    static const char *const names[] = {"model.h5", "circuit.h5", "checkpoint.h5"};
-    for (size_t i = 0; i < 3; i++) {
+    char *const paths[] = {shared.model_path, shared.circuit_path, shared.checkpoint_path,
+                           shared.packed_path};
+    static const char *const names[] = {"model.h5", "circuit.h5", "checkpoint.h5",
+                                        "packed.h5"};
+    for (size_t i = 0; i < 4; i++) {
         (void)snprintf(paths[i], sizeof shared.model_path, "%s", check_temporary(names[i]));
     }
     prepare_data();
@@ -621,6 +649,7 @@ static int clean_up(void **state) {
     lutra_model_deinit(&shared.trained);
     lutra_model_deinit(&shared.model);
     (void)remove(shared.model_path);
+    (void)remove(shared.packed_path);
     (void)remove(shared.circuit_path);
     (void)remove(shared.checkpoint_path);
     return 0;
@@ -669,6 +698,8 @@ static void models(void **state) {
     allocfail_each(create_model);
     allocfail_each(read_model);
     allocfail_each(write_model);
+    allocfail_each(write_packed);
+    allocfail_each(read_packed);
 }
 
 static void lowering(void **state) {
