@@ -2,8 +2,12 @@
 /* Life of a backend; see backend.h. */
 #include "bridge/backend.h"
 
+#include "base/cpu.h"
+
 void lutra_backend_settings_default(LutraBackendSettings *settings) {
-    *settings = (LutraBackendSettings){.threads = 1, .maximum_key_bytes = (uint64_t)8 << 30};
+    *settings = (LutraBackendSettings){.threads = 1,
+                                       .maximum_key_bytes = (uint64_t)8 << 30,
+                                       .cpu_flags = LUTRA_CPU_ALL};
 }
 
 LutraStatus lutra_backend_check(const LutraBackendOperations *operations, LutraError *error) {

@@ -28,9 +28,11 @@ typedef struct {
     uint32_t threads;           /* 1 .. 1024 */
     uint64_t maximum_key_bytes; /* refuse larger evaluation keys; 0 = no limit */
     bool without_keyswitch;     /* generate_keys makes none: only readers look anything up */
+    bool library_lookups;       /* look up with the library's own bootstrap, not with lutra's */
+    uint32_t cpu_flags;         /* LutraCpuFlag: what lutra's look-ups may use */
 } LutraBackendSettings;
 
-/** 1 thread, 8 GiB of keys, a keyswitch key. */
+/** 1 thread, 8 GiB of keys, a keyswitch key, lutra's look-ups with all instruction sets. */
 void lutra_backend_settings_default(LutraBackendSettings *settings);
 
 /** Words of one look-up batch: (table_count, 2^table_bits), outputs as they stand on the torus. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The backend over tfhe-rs: translates lutra's statuses, errors and progress to those of the Rust
- * library, and nothing else. The only C file that knows bridge/tfhe/lutra_tfhe.h.
+ * library. Keys, encryption, decryption and positions are tfhe-rs's; look-ups are made by lookup.h
+ * with the keys that tfhe-rs made, or by tfhe-rs if the settings say so. The only C file that knows
+ * bridge/tfhe/lutra_tfhe.h.
  */
 #include "bridge/backend.h"
 
@@ -14,17 +16,25 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "bridge/lookup.h"
 #include "bridge/tfhe/lutra_tfhe.h"
 
 typedef struct {
     LutraTfheContext *inner;
     uint64_t key_bytes;
     bool with_keyswitch;
+    uint32_t threads;
+    LutraBootstrapKey own_key;    /* of a set whose look-ups lutra makes; filled with the keys */
+    const LutraBootstrapKey *key; /* own_key, or that of a reader's consumer; NULL: tfhe-rs's */
 } Context;
 
 typedef struct {
     const LutraProgress *progress;
     const char *stage;
+    LutraBootstrapKey *key; /* being made, may be NULL */
+    uint32_t threads;
+    LutraStatus status; /* of the making */
+    LutraError *error;
 } Listener;
 
 static LutraStatus translate(int32_t status, LutraError *error) {
@@ -47,6 +57,15 @@ static LutraStatus translate(int32_t status, LutraError *error) {
 static int32_t tell(void *user, uint64_t done, uint64_t total) {
     const Listener *listener = user;
     return lutra_progress_tick(listener->progress, listener->stage, done, total, NAN) ? 1 : 0;
+}
+
+static int32_t take_part(void *user, uint64_t first_bit, uint64_t bit_count,
+                         const uint64_t *words) {
+    Listener *listener = user;
+    listener->status =
+        lutra_bootstrap_key_fill(listener->key, (size_t)first_bit, (size_t)bit_count, words,
+                                 listener->threads, listener->error);
+    return listener->status == LUTRA_OK ? 0 : 1;
 }
 
 static const char *name(void) {
@@ -86,11 +105,19 @@ static LutraStatus create(void **context, const LutraCryptoParameters *parameter
                                       settings->maximum_key_bytes, settings->threads),
             error);
     }
+    created->with_keyswitch = !settings->without_keyswitch;
+    created->threads = settings->threads;
+    if (status == LUTRA_OK && !settings->library_lookups &&
+        lutra_bootstrap_key_supports(parameters)) {
+        status = lutra_bootstrap_key_init(&created->own_key, parameters, settings->cpu_flags,
+                                          error);
+        created->key = &created->own_key;
+    }
     if (status != LUTRA_OK) {
+        lutra_tfhe_context_destroy(created->inner);
         lutra_free(&created);
         return status;
     }
-    created->with_keyswitch = !settings->without_keyswitch;
     *context = created;
     return LUTRA_OK;
 }
@@ -98,6 +125,7 @@ static LutraStatus create(void **context, const LutraCryptoParameters *parameter
 static void destroy(void **context) {
     Context *ending = *context;
     lutra_tfhe_context_destroy(ending->inner);
+    lutra_bootstrap_key_deinit(&ending->own_key);
     lutra_free(&ending);
     *context = NULL;
 }
@@ -112,17 +140,25 @@ static uint64_t key_bytes(const void *context) {
 
 static LutraStatus generate_keys(void *context, const uint8_t *test_seed,
                                  const LutraProgress *progress, LutraError *error) {
-    Listener listener = {progress, "generating keys"};
-    const Context *const own = context;
-    return translate(lutra_tfhe_generate_keys(own->inner, test_seed, own->with_keyswitch ? 1 : 0,
-                                              tell, &listener),
-                     error);
+    Context *const own = context;
+    const bool ours = own->key != NULL;
+    Listener listener = {.progress = progress,
+                         .stage = "generating keys",
+                         .key = &own->own_key,
+                         .threads = own->threads,
+                         .status = LUTRA_OK,
+                         .error = error};
+    const LutraStatus status =
+        translate(lutra_tfhe_generate_keys(own->inner, test_seed, own->with_keyswitch ? 1 : 0,
+                                           ours ? take_part : NULL, tell, &listener),
+                  listener.status == LUTRA_OK ? error : NULL);
+    return listener.status == LUTRA_OK ? status : listener.status;
 }
 
 static LutraStatus create_reader(void **reader, const void *consumer, const void *producer,
                                  const uint8_t *test_seed, const LutraProgress *progress,
                                  LutraError *error) {
-    Listener listener = {progress, "generating keyswitch keys"};
+    Listener listener = {.progress = progress, .stage = "generating keyswitch keys"};
     Context *created = NULL;
     *reader = NULL;
     LUTRA_TRY(lutra_alloc(&created, 1, sizeof *created, error));
@@ -135,6 +171,8 @@ static LutraStatus create_reader(void **reader, const void *consumer, const void
         lutra_free(&created);
         return status;
     }
+    created->key = ((const Context *)consumer)->key;
+    created->threads = ((const Context *)consumer)->threads;
     *reader = created;
     return LUTRA_OK;
 }
@@ -169,9 +207,19 @@ static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *i
                              size_t count, const LutraBackendTables *tables,
                              const uint32_t *table_of_ciphertext, const LutraProgress *progress,
                              LutraError *error) {
-    Listener listener = {progress, "look-ups"};
+    const Context *const own = context;
+    if (own->key != NULL) {
+        LutraKeyswitchKey keyswitch = {NULL, 0};
+        uint64_t input_words = 0;
+        LUTRA_TRY(translate(lutra_tfhe_keyswitch_key(own->inner, &keyswitch.words, &input_words),
+                            error));
+        keyswitch.input_words = (size_t)input_words;
+        return lutra_lookup_run(outputs, own->key, &keyswitch, inputs, count, tables,
+                                table_of_ciphertext, own->threads, progress, error);
+    }
+    Listener listener = {.progress = progress, .stage = "look-ups"};
     return translate(
-        lutra_tfhe_bootstrap(((Context *)context)->inner, outputs, inputs, count, tables->words,
+        lutra_tfhe_bootstrap(own->inner, outputs, inputs, count, tables->words,
                              tables->table_count, tables->table_bits, table_of_ciphertext, tell,
                              &listener),
         error);

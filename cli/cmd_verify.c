@@ -20,7 +20,7 @@
 
 static const char *const COMMAND = "verify";
 
-enum { KEY_DATA = 1, KEY_SPLIT, KEY_SAMPLES, KEY_FIRST, KEY_KEY_LIMIT, KEY_TEST_KEYS };
+enum { KEY_DATA = 1, KEY_SPLIT, KEY_SAMPLES, KEY_FIRST, KEY_KEY_LIMIT, KEY_TEST_KEYS, KEY_LOOKUPS };
 
 typedef struct {
     CliCommon common;
@@ -32,6 +32,7 @@ typedef struct {
     uint64_t first;
     uint64_t key_limit_gib;
     bool test_keys;
+    bool library_lookups;
 } Options;
 
 static const struct argp_option option_table[] = {
@@ -44,6 +45,8 @@ static const struct argp_option option_table[] = {
     {"key-limit", KEY_KEY_LIMIT, "GIB", 0, "refuse larger evaluation keys (default 8)", 2},
     {"insecure-test-keys", KEY_TEST_KEYS, NULL, 0,
      "keys from --seed instead of the system's entropy: they protect nothing", 2},
+    {"lookups", KEY_LOOKUPS, "WHOSE", 0,
+     "lutra (default): blind rotation by lutra's own kernels; or tfhe-rs: by the library", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"output", 'o', "DIR", 0, "write samples.csv and layers.csv there", 3},
     {0}};
@@ -64,6 +67,14 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             options->key_limit_gib = cli_parse_u64(state, "--key-limit", argument, 1, 1 << 20);
             return 0;
         case KEY_TEST_KEYS: options->test_keys = true; return 0;
+        case KEY_LOOKUPS:
+            options->library_lookups = strcmp(argument, "tfhe-rs") == 0;
+            if (!options->library_lookups && strcmp(argument, "lutra") != 0) {
+                argp_failure(state, CLI_EXIT_USAGE, 0,
+                             "invalid value '%s' for '--lookups'; should be lutra or tfhe-rs",
+                             argument);
+            }
+            return 0;
         case 'o': options->folder = argument; return 0;
         case ARGP_KEY_ARG:
             if (options->circuit_path != NULL) {
@@ -247,6 +258,7 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_text(json, "split", lutra_split_name(options->split));
     lutra_json_set_i64(json, "first", (int64_t)options->first);
     lutra_json_set_text(json, "backend", lutra_backend_tfhe()->name());
+    lutra_json_set_text(json, "lookups", options->library_lookups ? "tfhe-rs" : "lutra");
     lutra_json_set_bool(json, "test_keys", options->test_keys);
     lutra_json_set_i64(json, "threads", options->common.threads);
     lutra_json_set_i64(json, "samples", (int64_t)result->sample_count);
@@ -305,7 +317,8 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
         result->lookups == 0
             ? 0.0
             : 1e3 * result->run_seconds * options->common.threads / (double)result->lookups;
-    printf("circuit     %s, %s\n", options->circuit_path, lutra_backend_tfhe()->name());
+    printf("circuit     %s, %s, look-ups by %s\n", options->circuit_path,
+           lutra_backend_tfhe()->name(), options->library_lookups ? "tfhe-rs" : "lutra");
     printf("data        %s, %s split, %" PRIu64 " sample%s from %" PRIu64 "\n", dataset->name,
            lutra_split_name(options->split), result->sample_count,
            result->sample_count == 1 ? "" : "s", options->first);
@@ -396,6 +409,8 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     lutra_verify_default(&settings);
     settings.backend_settings.threads = options->common.threads;
     settings.backend_settings.maximum_key_bytes = options->key_limit_gib << 30;
+    settings.backend_settings.library_lookups = options->library_lookups;
+    settings.backend_settings.cpu_flags = options->common.cpu_flags;
     settings.test_seed = options->test_keys ? seed : NULL;
     CliProgress progress;
     cli_progress_start(&progress, &options->common);

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct, a number or a function below changes its meaning. */
-#define LUTRA_TFHE_ABI_VERSION 2u
+#define LUTRA_TFHE_ABI_VERSION 3u
 
 /* Pinned numbers. */
 typedef enum {
@@ -61,6 +61,18 @@ typedef struct LutraTfheContext LutraTfheContext;
 
 /** Called on the caller's thread between pieces of work; nonzero asks to stop. Must return. */
 typedef int32_t (*LutraTfheProgress)(void *user, uint64_t done, uint64_t total);
+
+/**
+ * Takes the encryptions of bits first_bit .. first_bit + bit_count - 1 of the small key, on the
+ * caller's thread.
+ *
+ * @param words  (bit_count, bootstrap_level, k+1, k+1, N), valid during the call: level l first; in
+ *               a level a row for each mask polynomial and one for the body; in a row the masks,
+ *               then the body
+ * @return nonzero asks to stop
+ */
+typedef int32_t (*LutraTfheBootstrapPart)(void *user, uint64_t first_bit, uint64_t bit_count,
+                                          const uint64_t *words);
 
 /** LUTRA_TFHE_ABI_VERSION of the compiled library. */
 uint32_t lutra_tfhe_abi_version(void);
@@ -105,11 +117,25 @@ void lutra_tfhe_context_destroy(LutraTfheContext *context);
  * @param test_seed       NULL: entropy of the operating system. Otherwise 16 bytes that decide keys
  *                        and encryption noise completely: for tests only, they protect nothing.
  * @param with_keyswitch  0: no keyswitch key; look-ups are then refused with LUTRA_TFHE_NO_KEY
+ * @param bootstrap_part  NULL: the context keeps the bootstrap key for lutra_tfhe_bootstrap.
+ *                        Otherwise the key is given away in parts, and that function refuses work
  * @param progress        may be NULL; done and total count bits of the small key
+ * @param user            of bootstrap_part and progress
  * @errors LUTRA_TFHE_CANCELLED leaves the context without keys
  */
 int32_t lutra_tfhe_generate_keys(LutraTfheContext *context, const uint8_t *test_seed,
-                                 int32_t with_keyswitch, LutraTfheProgress progress, void *user);
+                                 int32_t with_keyswitch, LutraTfheBootstrapPart bootstrap_part,
+                                 LutraTfheProgress progress, void *user);
+
+/**
+ * The keyswitch key as it stands in the context, until that is destroyed or gets new keys.
+ *
+ * @param[out] words        (*input_words - 1, keyswitch_level, lwe_dimension + 1), level l first
+ * @param[out] input_words  of the ciphertexts that it reads
+ * @errors LUTRA_TFHE_NO_KEY
+ */
+int32_t lutra_tfhe_keyswitch_key(const LutraTfheContext *context, const uint64_t **words,
+                                 uint64_t *input_words);
 
 /**
  * A context that looks up ciphertexts of `producer` with the keys of `consumer`: it shares those

@@ -561,7 +561,7 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(lutra_tfhe_decrypt(c, w, x, 1), LUTRA_TFHE_NO_KEY);
     assert_int_equal(lutra_tfhe_bootstrap(c, y, x, 1, table, 1, 2, NULL, NULL, NULL),
                      LUTRA_TFHE_NO_KEY);
-    assert_int_equal(lutra_tfhe_generate_keys(c, seed_one, 1, NULL, NULL), LUTRA_TFHE_OK);
+    assert_int_equal(lutra_tfhe_generate_keys(c, seed_one, 1, NULL, NULL, NULL), LUTRA_TFHE_OK);
     assert_int_equal(lutra_tfhe_encrypt(c, x, w, 2), LUTRA_TFHE_OK);
 
     const uint32_t bad_choice[2] = {0, 1};

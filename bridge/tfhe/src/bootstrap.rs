@@ -195,7 +195,7 @@ pub fn fill_accumulator(body: &mut [u64], table: &[u64]) {
 #[allow(clippy::too_many_arguments)]
 pub fn bootstrap_group(
     parameters: &Parameters,
-    keys: &SetKeys,
+    bootstrap: &FourierLweBootstrapKeyOwned,
     keyswitch: &Keyswitch,
     fft: &Fft,
     inputs: Option<&[u64]>,
@@ -234,7 +234,7 @@ pub fn bootstrap_group(
         polynomial_size,
         CiphertextModulus::<u64>::new_native(),
     );
-    keys.bootstrap.as_view().batch_blind_rotate_assign(
+    bootstrap.as_view().batch_blind_rotate_assign(
         list.as_mut_view(),
         &switched,
         fft.as_view(),

@@ -48,7 +48,8 @@ impl Drop for RingSecret {
 pub struct SetKeys {
     pub big: Secret,
     pub small: Secret,
-    pub bootstrap: FourierLweBootstrapKeyOwned,
+    /// None: whoever asked for the key has it, in a form of its own
+    pub bootstrap: Option<FourierLweBootstrapKeyOwned>,
     pub encryption: Mutex<Generator>,
 }
 
@@ -67,6 +68,10 @@ pub fn noise(standard_deviation: f64) -> Noise {
 /// A progress report: done, total; true asks to stop.
 pub type Report<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
+/// Takes the encryptions of some bits of the small key: index of the first, number, words of their
+/// GGSW ciphertexts; true asks to stop.
+pub type Part<'a> = &'a mut dyn FnMut(u64, u64, &[u64]) -> bool;
+
 impl Keys {
     pub fn generate(
         parameters: &Parameters,
@@ -74,6 +79,7 @@ impl Keys {
         fft: &Fft,
         test_seed: Option<[u8; 16]>,
         with_keyswitch: bool,
+        part: Option<Part>,
         report: Report,
     ) -> Result<Keys, Failure> {
         let mut seeder = seeds(test_seed);
@@ -101,6 +107,7 @@ impl Keys {
             &small,
             &ring,
             &mut generator,
+            part,
             &mut |done| report(done, total),
         )?;
         let keyswitch = if with_keyswitch {
@@ -157,8 +164,9 @@ fn cancelled<T>() -> Result<T, Failure> {
     fail(Status::Cancelled, "key generation was cancelled")
 }
 
-/// Encrypts the small key piece by piece and keeps only the Fourier form of each piece, so that
-/// the key never exists twice as a whole.
+/// Encrypts the small key piece by piece. Either `part` gets the pieces, or the Fourier form of
+/// each is kept: the key never exists twice as a whole.
+#[allow(clippy::too_many_arguments)]
 fn generate_bootstrap_key(
     parameters: &Parameters,
     pool: &rayon::ThreadPool,
@@ -166,11 +174,12 @@ fn generate_bootstrap_key(
     small: &Secret,
     ring: &RingSecret,
     generator: &mut Generator,
+    mut part: Option<Part>,
     report: &mut dyn FnMut(u64) -> bool,
-) -> Result<FourierLweBootstrapKeyOwned, Failure> {
+) -> Result<Option<FourierLweBootstrapKeyOwned>, Failure> {
     let small_bits: &[u64] = small.0.as_ref();
     let mut fourier = FourierLweBootstrapKeyOwned::new(
-        LweDimension(small_bits.len()),
+        LweDimension(if part.is_some() { 0 } else { small_bits.len() }),
         parameters.glwe_size(),
         parameters.polynomial_size(),
         parameters.bootstrap_base_log(),
@@ -180,49 +189,54 @@ fn generate_bootstrap_key(
     let scratch_bytes =
         convert_standard_lwe_bootstrap_key_to_fourier_mem_optimized_requirement(fft.as_view())
             .unaligned_bytes_required();
-    {
-        let mut targets: Vec<_> = fourier.as_mut_view().into_ggsw_iter().map(Some).collect();
-        for (index, (bits, piece_targets)) in small_bits
-            .chunks(KEY_BITS_AT_ONCE)
-            .zip(targets.chunks_mut(KEY_BITS_AT_ONCE))
-            .enumerate()
-        {
-            if report((index * KEY_BITS_AT_ONCE) as u64) {
+    let mut targets: Vec<_> = fourier.as_mut_view().into_ggsw_iter().map(Some).collect();
+    for (index, bits) in small_bits.chunks(KEY_BITS_AT_ONCE).enumerate() {
+        let first = index * KEY_BITS_AT_ONCE;
+        if report(first as u64) {
+            return cancelled();
+        }
+        let mut piece = LweBootstrapKeyOwned::new(
+            0u64,
+            parameters.glwe_size(),
+            parameters.polynomial_size(),
+            parameters.bootstrap_base_log(),
+            parameters.bootstrap_level(),
+            LweDimension(bits.len()),
+            CiphertextModulus::new_native(),
+        );
+        pool.install(|| {
+            par_generate_lwe_bootstrap_key(
+                &LweSecretKey::from_container(bits),
+                &ring.0,
+                &mut piece,
+                distribution,
+                generator,
+            );
+        });
+        if let Some(part) = part.as_mut() {
+            if part(first as u64, bits.len() as u64, piece.as_ref()) {
                 return cancelled();
             }
-            pool.install(|| {
-                let mut piece = LweBootstrapKeyOwned::new(
-                    0u64,
-                    parameters.glwe_size(),
-                    parameters.polynomial_size(),
-                    parameters.bootstrap_base_log(),
-                    parameters.bootstrap_level(),
-                    LweDimension(bits.len()),
-                    CiphertextModulus::new_native(),
-                );
-                par_generate_lwe_bootstrap_key(
-                    &LweSecretKey::from_container(bits),
-                    &ring.0,
-                    &mut piece,
-                    distribution,
-                    generator,
-                );
-                piece_targets.par_iter_mut().zip(piece.par_iter()).for_each_init(
-                    || {
-                        let mut buffers = ComputationBuffers::new();
-                        buffers.resize(scratch_bytes);
-                        buffers
-                    },
-                    |buffers, (target, ggsw)| {
-                        if let Some(target) = target.take() {
-                            target.fill_with_forward_fourier(ggsw, fft.as_view(), buffers.stack());
-                        }
-                    },
-                );
-            });
+            continue;
         }
+        let piece_targets = &mut targets[first..first + bits.len()];
+        pool.install(|| {
+            piece_targets.par_iter_mut().zip(piece.par_iter()).for_each_init(
+                || {
+                    let mut buffers = ComputationBuffers::new();
+                    buffers.resize(scratch_bytes);
+                    buffers
+                },
+                |buffers, (target, ggsw)| {
+                    if let Some(target) = target.take() {
+                        target.fill_with_forward_fourier(ggsw, fft.as_view(), buffers.stack());
+                    }
+                },
+            );
+        });
     }
-    Ok(fourier)
+    drop(targets);
+    Ok(if part.is_some() { None } else { Some(fourier) })
 }
 
 /// Encrypts pieces of the big key under the small key, each with a generator seeded in order: the

@@ -20,13 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use tfhe::core_crypto::prelude::*;
 
-const ABI_VERSION: u32 = 2;
+const ABI_VERSION: u32 = 3;
 
 /// Groups per thread between two calls of the progress function: rare enough that threads seldom
 /// wait for each other, often enough for a bar that moves and a prompt stop.
 const GROUPS_PER_THREAD_AT_ONCE: usize = 2;
 
 pub type Progress = Option<extern "C" fn(*mut c_void, u64, u64) -> i32>;
+
+/// LutraTfheBootstrapPart.
+pub type BootstrapPart = Option<extern "C" fn(*mut c_void, u64, u64, *const u64) -> i32>;
 
 /// LutraTfheContext.
 pub struct Context {
@@ -182,13 +185,10 @@ impl Context {
         let threads = self.pool.current_num_threads();
         let group = even_group(results.len(), threads, largest_group(parameters));
         self.pool.install(|| {
-            results
-                .par_chunks_mut(group)
-                .zip(ciphertexts.par_chunks(group * size))
-                .for_each_init(
-                    || Scratch::new(parameters, &self.fft, group),
-                    |scratch, (results, inputs)| work(results, inputs, scratch),
-                );
+            results.par_chunks_mut(group).zip(ciphertexts.par_chunks(group * size)).for_each_init(
+                || Scratch::new(parameters, &self.fft, group),
+                |scratch, (results, inputs)| work(results, inputs, scratch),
+            );
         });
     }
 }
@@ -235,7 +235,7 @@ pub extern "C" fn lutra_tfhe_abi_version() -> u32 {
 
 #[no_mangle]
 pub extern "C" fn lutra_tfhe_version_text() -> *const c_char {
-    c"tfhe-rs 1.7.0 (f64 FFT, instruction set chosen at run time)".as_ptr()
+    c"tfhe-rs 1.7.0".as_ptr()
 }
 
 #[no_mangle]
@@ -329,6 +329,7 @@ pub unsafe extern "C" fn lutra_tfhe_generate_keys(
     context: *mut Context,
     test_seed: *const u8,
     with_keyswitch: i32,
+    bootstrap_part: BootstrapPart,
     progress: Progress,
     user: *mut c_void,
 ) -> i32 {
@@ -340,12 +341,23 @@ pub unsafe extern "C" fn lutra_tfhe_generate_keys(
                 return fail(Status::Panic, "an earlier key generation failed inside");
             };
             *keys = None;
+            let mut give;
+            let part: Option<keys::Part> = match bootstrap_part {
+                None => None,
+                Some(take) => {
+                    give = move |first: u64, count: u64, words: &[u64]| {
+                        take(user, first, count, words.as_ptr()) != 0
+                    };
+                    Some(&mut give)
+                }
+            };
             *keys = Some(Keys::generate(
                 &context.parameters,
                 &context.pool,
                 &context.fft,
                 seed,
                 with_keyswitch != 0,
+                part,
                 &mut |done, total| progress.is_some_and(|tell| tell(user, done, total) != 0),
             )?);
             Ok(())
@@ -413,6 +425,21 @@ pub unsafe extern "C" fn lutra_tfhe_reader_create(
 #[no_mangle]
 pub unsafe extern "C" fn lutra_tfhe_ciphertext_words(context: *const Context) -> u64 {
     context.as_ref().map_or(0, |context| context.parameters.ciphertext_words() as u64)
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_keyswitch_key(
+    context: *const Context,
+    words: *mut *const u64,
+    input_words: *mut u64,
+) -> i32 {
+    guard_lookup(context, |_, _, keyswitch| {
+        slice_mut("words", words, 1, 1)?[0] = keyswitch.as_ref().as_ptr();
+        slice_mut("input_words", input_words, 1, 1)?[0] = bootstrap::input_words(keyswitch) as u64;
+        Ok(())
+    })
 }
 
 /// # Safety
@@ -541,6 +568,9 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
         let parameters = &context.parameters;
         let size = parameters.ciphertext_words();
         let input_size = input_words(keyswitch);
+        let Some(bootstrap) = keys.bootstrap.as_ref() else {
+            return fail(Status::NoKey, "the bootstrap key was given away when it was made");
+        };
         if table_bits > parameters.log2_polynomial || table_count == 0 {
             return invalid(format!(
                 "{table_count} tables of {table_bits} bits; should be at least 1 of at most {}",
@@ -589,7 +619,7 @@ pub unsafe extern "C" fn lutra_tfhe_bootstrap(
                         let members = first..first + outputs.len() / size;
                         bootstrap_group(
                             parameters,
-                            keys,
+                            bootstrap,
                             keyswitch,
                             &context.fft,
                             inputs.map(|all| {

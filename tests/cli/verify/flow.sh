@@ -44,3 +44,9 @@ grep -q "'v/samples.csv' exists; give --force" again.err
 "$LUTRA" verify c.h5 --data d.h5 --first 1 --insecure-test-keys --no-progress --force -o v
 sed 1d v/samples.csv | cut -d, -f1,2,12,14 > later.csv
 sed -n 2p simulated.csv | cmp - later.csv
+# the library's own bootstrap gives the same answers
+"$LUTRA" verify c.h5 --data d.h5 --samples 2 --lookups tfhe-rs -q --json -o w > w.json
+[ "$(key lookups v.json)" = '"lutra"' ]
+[ "$(key lookups w.json)" = '"tfhe-rs"' ]
+[ "$(key mismatches w.json)" = 0 ]
+sed 1d w/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv

@@ -32,5 +32,6 @@ refused 2 "cannot take 1 from 8" c.h5 --data d.h5 --first 8 -o v
 refused 2 "'--samples'" c.h5 --data d.h5 --samples 0 -o v
 refused 2 "'--split'" c.h5 --data d.h5 --split both -o v
 refused 2 "'--key-limit'" c.h5 --data d.h5 --key-limit 0 -o v
+refused 2 "'--lookups'; should be lutra or tfhe-rs" c.h5 --data d.h5 --lookups mine -o v
 refused 2 'needs --data' c.h5 -o v
 refused 2 'needs a circuit' --data d.h5 -o v
