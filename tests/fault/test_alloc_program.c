@@ -16,6 +16,7 @@
 #include "sim/circuit_parameters.h"
 #include "sim/circuit_round.h"
 #include "sim/cost_model.h"
+#include "sim/key_layout.h"
 #include "sim/parameters.h"
 #include "sim/random_circuit.h"
 #include "sim/simulate_many.h"
@@ -345,6 +346,56 @@ static LutraStatus choose_parameters(LutraError *error) {
     assert_int_equal(circuit.parameter_count, status == LUTRA_OK);
     if (status == LUTRA_OK) {
         lutra_parameters_choice_deinit(&choice);
+    }
+    lutra_circuit_deinit(&circuit);
+    return status;
+}
+
+/* Two widths, and so two classes of tables; the circuit has neither set nor wrong indexes after a
+ * failure. */
+static void make_two_widths(LutraCircuit *circuit) {
+    CircuitBuilder builder;
+    const uint64_t count = allocfail_countdown;
+    (void)allocfail_stop();
+    builder_start(&builder, check_key(5), CIRCUIT_TERNARY);
+    uint32_t at = builder_input(&builder, (LutraShape){1, 4, 4}, (LutraEncoding){3, true}, -1, 1);
+    at = builder_table(&builder, at, (LutraEncoding){6, true}, -1, 1, true);
+    at = builder_conv(&builder, at, 2, 3, 1, 0);
+    at = builder_table(&builder, at, (LutraEncoding){6, true}, -1, 1, true);
+    (void)builder_output(&builder, builder_linear(&builder, at, 2), 0);
+    builder_finish(&builder, circuit);
+    allocfail_after(count);
+}
+
+static LutraStatus choose_partition(LutraError *error) {
+    LutraParametersTarget target;
+    LutraParametersChoice choice;
+    LutraCircuit circuit;
+    make_two_widths(&circuit);
+    fill(&choice, sizeof choice);
+    lutra_parameters_target_default(&target);
+    target.p_error = 1e-3;
+    target.partition = LUTRA_PARTITION_WIDTH;
+    const LutraStatus status =
+        lutra_circuit_choose_parameters(&choice, &circuit, &target, error);
+    check_untouched(status, &choice, sizeof choice);
+    assert_int_equal(circuit.parameter_count, status == LUTRA_OK ? 2 : 0);
+    assert_int_equal(circuit.operations[3].u.table.parameter_index, status == LUTRA_OK);
+    if (status == LUTRA_OK) {
+        LutraCircuitCost cost;
+        LutraKeyLayout layout;
+        lutra_parameters_choice_deinit(&choice);
+        fill(&cost, sizeof cost);
+        const LutraStatus cost_status =
+            lutra_circuit_cost(&cost, &circuit, lutra_machine_profile_builtin(), 1, error);
+        check_untouched(cost_status, &cost, sizeof cost);
+        const LutraStatus layout_status = lutra_key_layout_init(&layout, &circuit, error);
+        if (cost_status == LUTRA_OK) {
+            lutra_circuit_cost_deinit(&cost);
+        }
+        lutra_key_layout_deinit(&layout);
+        lutra_circuit_deinit(&circuit);
+        return cost_status != LUTRA_OK ? cost_status : layout_status;
     }
     lutra_circuit_deinit(&circuit);
     return status;
@@ -721,6 +772,7 @@ static void circuits(void **state) {
     allocfail_each(find_parameters);
     allocfail_each(round_circuit);
     allocfail_each(choose_parameters);
+    allocfail_each(choose_partition);
 }
 
 static void simulation(void **state) {
