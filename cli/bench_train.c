@@ -292,8 +292,10 @@ static LutraStatus prepare(Work *work, LutraError *error) {
     lutra_network_deinit(&network);
     LUTRA_TRY(status);
     const uint32_t layers = work->model.network.layer_count;
-    const LutraExecutionSettings settings = {BATCH, common->threads, common->cpu_flags,
-                                             LUTRA_RUN_TRAINING, 0, 0.0};
+    const LutraExecutionSettings settings = {.most_images = BATCH,
+                                             .threads = common->threads,
+                                             .cpu_flags = common->cpu_flags,
+                                             .mode = LUTRA_RUN_TRAINING};
     const LutraOptimizerSettings adam = {.kind = LUTRA_OPTIMIZER_ADAM,
                                          .first_decay = 0.9,
                                          .second_decay = 0.999,

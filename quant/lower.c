@@ -101,14 +101,32 @@ static LutraStatus check_finite(const LutraLowering *builder, const LutraLayer *
     return LUTRA_OK;
 }
 
-static LutraStatus add_input(LutraLowering *builder, const LutraLayer *layer) {
+/* Every weight and code is quantized, with a known step. */
+static LutraStatus check_quantized(const LutraLowering *builder, const LutraLayer *layer,
+                                   const LutraLayerParameters *parameters) {
+    if (lutra_layer_is_float(layer)) {
+        return lutra_error_set(builder->error, LUTRA_EDATA, "layer '%s' is not quantized, so there "
+                               "is no circuit: train a network with codes in place of 'float' from "
+                               "this model (lutra train --init)", layer->name);
+    }
+    if (lutra_layer_is_unmeasured(layer, parameters)) {
+        return lutra_error_set(builder->error, LUTRA_EDATA, "the step of layer '%s' is learned, "
+                               "but not measured yet: train the model", layer->name);
+    }
+    return check_finite(builder, layer, parameters->threshold, 1);
+}
+
+static LutraStatus add_input(LutraLowering *builder, const LutraLayer *layer,
+                             const LutraLayerParameters *parameters) {
+    const LutraQuantizer quantizer = lutra_layer_quantizer(layer, parameters);
     LutraOperation *input = append(builder, LUTRA_OPERATION_INPUT, layer->name, layer->shape);
     LutraInputOperation *client = &input->u.input;
-    client->scale = layer->u.input.quantizer.step;
+    client->scale = quantizer.step;
     LUTRA_TRY(lutra_alloc(&client->code_of_pixel, (size_t)layer->shape.channels * 256,
                           sizeof *client->code_of_pixel, builder->error));
     for (uint32_t c = 0; c < layer->shape.channels; c++) {
-        lutra_pixel_codes(client->code_of_pixel + ((size_t)c * 256), &layer->u.input);
+        lutra_pixel_codes(client->code_of_pixel + ((size_t)c * 256), &layer->u.input, &quantizer,
+                          c);
     }
     prove_range(builder, input);
     restart_scale(builder, client->scale, 1.0f);
@@ -217,18 +235,21 @@ static LutraStatus add_table(LutraLowering *builder, const LutraLayer *layer,
     prove_range(builder, table);
     builder->group_start = builder->circuit.operation_count - 1;
     builder->tables++;
+    const float step = quantizer->step;
     builder->pending = (LutraPending){0};
-    restart_scale(builder, quantizer->step, 1.0f);
+    restart_scale(builder, step, 1.0f);
 done:
     lutra_free(&border.offsets);
     return status;
 }
 
-static LutraStatus add_activation(LutraLowering *builder, const LutraLayer *layer, bool is_last) {
+static LutraStatus add_activation(LutraLowering *builder, const LutraLayer *layer,
+                                  const LutraLayerParameters *parameters, bool is_last) {
+    const LutraQuantizer quantizer = lutra_layer_quantizer(layer, parameters);
     if (!is_last && layer[1].kind == LUTRA_LAYER_MAX_POOL) {
         builder->pending.writes_window = layer[1].u.pool.kernel * layer[1].u.pool.kernel;
     }
-    return add_table(builder, layer, &layer->u.activation);
+    return add_table(builder, layer, &quantizer);
 }
 
 static LutraStatus add_max_pool(LutraLowering *builder, const LutraLayer *layer) {
@@ -239,7 +260,9 @@ static LutraStatus add_max_pool(LutraLowering *builder, const LutraLayer *layer)
     pool->u.sum_pool = (LutraSumPoolOperation){kernel, layer->u.pool.stride};
     prove_range(builder, pool);
     builder->pending = (LutraPending){.reads_window = kernel * kernel};
-    return add_table(builder, layer, &layer->u.pool.codes);
+    LutraQuantizer quantizer = layer->u.pool.codes;
+    quantizer.step = builder->step; /* of the activation, which may be learned */
+    return add_table(builder, layer, &quantizer);
 }
 
 /* ---- the client's end ---- */
@@ -305,9 +328,10 @@ static LutraStatus check_norm(const LutraLowering *builder, const LutraLayer *la
 static LutraStatus add_layer(LutraLowering *builder, uint32_t index) {
     const LutraLayer *layer = &builder->model->network.layers[index];
     const LutraLayerParameters *parameters = &builder->model->layers[index];
+    LUTRA_TRY(check_quantized(builder, layer, parameters));
     switch (layer->kind) {
     case LUTRA_LAYER_INPUT:
-        return add_input(builder, layer);
+        return add_input(builder, layer, parameters);
     case LUTRA_LAYER_CONV:
     case LUTRA_LAYER_LINEAR:
         return add_weighted(builder, layer, parameters);
@@ -319,7 +343,7 @@ static LutraStatus add_layer(LutraLowering *builder, uint32_t index) {
         builder->pending.epsilon = layer->u.norm.epsilon;
         return LUTRA_OK;
     case LUTRA_LAYER_ACTIVATION:
-        return add_activation(builder, layer,
+        return add_activation(builder, layer, parameters,
                               index + 1 == builder->model->network.layer_count);
     case LUTRA_LAYER_MAX_POOL:
         return add_max_pool(builder, layer);

@@ -16,6 +16,8 @@ void lutra_model_deinit(LutraModel *model) {
             lutra_free(&layer->beta);
             lutra_free(&layer->running_mean);
             lutra_free(&layer->running_variance);
+            lutra_free(&layer->threshold);
+            lutra_free(&layer->threshold_batches);
         }
     }
     lutra_free(&model->layers);
@@ -34,6 +36,20 @@ size_t lutra_layer_norm_count(const LutraLayer *layer) {
     default:
         return 0;
     }
+}
+
+LutraQuantizer lutra_layer_quantizer(const LutraLayer *layer,
+                                     const LutraLayerParameters *parameters) {
+    LutraQuantizer quantizer = layer->kind == LUTRA_LAYER_INPUT ? layer->u.input.quantizer
+                                                                : layer->u.activation;
+    if (layer->coding.learned) {
+        quantizer.step = parameters->threshold[0] / layer->coding.divisor;
+    }
+    return quantizer;
+}
+
+bool lutra_layer_is_unmeasured(const LutraLayer *layer, const LutraLayerParameters *parameters) {
+    return layer->coding.learned && !(parameters->threshold[0] > 0.0f);
 }
 
 static void fill(float *values, size_t count, float value) {
@@ -75,6 +91,10 @@ static LutraStatus create_layer(LutraLayerParameters *parameters, const LutraLay
         LUTRA_TRY(lutra_alloc(&parameters->running_variance, norms, sizeof(float), error));
         fill(parameters->gamma, norms, 1.0f);
         fill(parameters->running_variance, norms, 1.0f);
+    }
+    if (layer->coding.learned) {
+        LUTRA_TRY(lutra_alloc(&parameters->threshold, 1, sizeof(float), error));
+        LUTRA_TRY(lutra_alloc(&parameters->threshold_batches, 1, sizeof(float), error));
     }
     return LUTRA_OK;
 }

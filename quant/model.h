@@ -14,6 +14,8 @@ typedef struct {
     float *beta;             /* same shape as gamma */
     float *running_mean;     /* same shape as gamma */
     float *running_variance; /* same shape as gamma, unbiased */
+    float *threshold;        /* (1) input and activation with a learned step; 0: not measured yet */
+    float *threshold_batches; /* (1) training batches that were measured for it; a whole number */
 } LutraLayerParameters;
 
 /** Figures of one epoch. NAN where not measured. */
@@ -40,12 +42,21 @@ void lutra_model_deinit(LutraModel *model);
 /**
  * Allocates a model for a network and initialises it: latent weights U(-1, 1) for weight_scale
  * fixed, U(-b, b) with b = sqrt(6 / fan_in) for weight_scale max; bias 0, gamma 1, beta 0,
- * running mean 0, running variance 1. A pure function of `seed`.
+ * running mean 0, running variance 1, thresholds not measured. A pure function of `seed`. Weights
+ * that are not quantized begin as those of weight_scale max.
  *
  * @param[in] network  taken: moved into the model on success, untouched on error
  */
 LUTRA_MUST_CHECK LutraStatus lutra_model_create(LutraModel *model, LutraNetwork *network,
                                                 uint64_t seed, LutraError *error);
+
+/** The quantizer of an input or activation layer, with the step that its threshold gives if that is
+ * learned (0 if not measured yet). Without a quantizer (float) every value passes. */
+LutraQuantizer lutra_layer_quantizer(const LutraLayer *layer,
+                                     const LutraLayerParameters *parameters);
+
+/** Whether the step of the layer is learned and its threshold not measured yet. */
+bool lutra_layer_is_unmeasured(const LutraLayer *layer, const LutraLayerParameters *parameters);
 
 /** Floats in gamma, beta and the running statistics of a layer: C, 1, or 0 for other kinds. */
 size_t lutra_layer_norm_count(const LutraLayer *layer);

@@ -4,7 +4,8 @@
  *
  *   attributes of the root   format = "lutra.model/1", network = the INI text, provenance = JSON
  *   layers/NN_NAME/...       weights (O,I,K,K) or (O,I), bias (O), gamma, beta, running_mean,
- *                            running_variance (C) or (1); f32; NN counts all layers from 00
+ *                            running_variance (C) or (1), threshold and threshold_batches (1);
+ *                            f32; NN counts all layers from 00
  *                            in place of weights: weight_codes i8 of the same shape, and with
  *                            weight_scale max weight_largest f32 (1); see weight_packing.h
  *   history/...              epoch u32, learning_rate, train_loss, train_top1, validation_loss,
@@ -36,7 +37,7 @@ typedef struct {
     float **values;
     LutraH5Shape shape;
     size_t count;
-    bool variance; /* may not be negative */
+    bool negative; /* values may be below 0 */
 } LayerArray;
 
 static void add_array(LayerArray *arrays, size_t *used, const char *group, const char *name,
@@ -50,7 +51,8 @@ static void add_array(LayerArray *arrays, size_t *used, const char *group, const
         array->shape.dims[i] = dims[i];
         array->count *= (size_t)dims[i];
     }
-    array->variance = strcmp(name, "running_variance") == 0;
+    array->negative = strcmp(name, "running_variance") != 0 &&
+                      strncmp(name, "threshold", strlen("threshold")) != 0;
 }
 
 /* Which arrays a layer has, with their shapes; `parameters` may hold NULLs. */
@@ -67,7 +69,9 @@ static size_t list_arrays(LayerArray arrays[LAYER_ARRAYS], const LutraLayer *lay
                   layer->kind == LUTRA_LAYER_CONV ? 4 : 2);
         snprintf(arrays[0].codes_path, PATH_BYTES, "%s/weight_codes", group);
         snprintf(arrays[0].largest_path, PATH_BYTES, "%s/weight_largest", group);
-        arrays[0].quantizer = &weighted->quantizer;
+        if (!lutra_layer_is_float(layer)) {
+            arrays[0].quantizer = &weighted->quantizer;
+        }
         if (weighted->bias) {
             add_array(arrays, &used, group, "bias", &parameters->bias, dims, 1);
         }
@@ -78,6 +82,12 @@ static size_t list_arrays(LayerArray arrays[LAYER_ARRAYS], const LutraLayer *lay
         add_array(arrays, &used, group, "beta", &parameters->beta, dims, 1);
         add_array(arrays, &used, group, "running_mean", &parameters->running_mean, dims, 1);
         add_array(arrays, &used, group, "running_variance", &parameters->running_variance, dims,
+                  1);
+    }
+    if (layer->coding.learned) {
+        const uint64_t dims[1] = {1};
+        add_array(arrays, &used, group, "threshold", &parameters->threshold, dims, 1);
+        add_array(arrays, &used, group, "threshold_batches", &parameters->threshold_batches, dims,
                   1);
     }
     return used;
@@ -290,10 +300,10 @@ static LutraStatus read_array(const LayerArray *array, LutraH5 *file, LutraError
     LUTRA_TRY(lutra_h5_read(file, array->path, values, LUTRA_H5_F32, array->shape.rank,
                             array->shape.dims, error));
     for (size_t i = 0; i < array->count; i++) {
-        if (!isfinite(values[i]) || (array->variance && values[i] < 0.0f)) {
+        if (!isfinite(values[i]) || (!array->negative && values[i] < 0.0f)) {
             return lutra_error_set(error, LUTRA_EDATA, "'%s': array '%s' holds %s at index %zu",
                                    lutra_h5_path(file), array->path,
-                                   isfinite(values[i]) ? "a negative variance"
+                                   isfinite(values[i]) ? "a negative value"
                                                        : "a value that is not finite", i);
         }
     }

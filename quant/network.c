@@ -27,6 +27,9 @@ typedef enum {
     FIELD_SCALE,
     FIELD_STEP,
     FIELD_RANGE, /* into a LutraInputLayer */
+    FIELD_MEAN,  /* the same */
+    FIELD_DEVIATION, /* the same */
+    FIELD_FUNCTION, /* relu */
     FIELD_SHAPE
 } FieldKind;
 
@@ -48,7 +51,7 @@ typedef struct {
 #define WEIGHT_FIELDS                                                              \
     {"bias", FIELD_YES_NO, true, AT(u.weighted.bias), 0, 0},                       \
     {"weight_codes", FIELD_WEIGHT_CODES, false, AT(u.weighted.quantizer), 0, 0},   \
-    {"weight_scale", FIELD_SCALE, false, AT(u.weighted.quantizer.scale), 0, 0}
+    {"weight_scale", FIELD_SCALE, true, AT(u.weighted.quantizer.scale), 0, 0}
 #define NORM_FIELDS                                                   \
     {"epsilon", FIELD_POSITIVE, true, AT(u.norm.epsilon), 0, 0},      \
     {"momentum", FIELD_POSITIVE, true, AT(u.norm.momentum), 0, 0}
@@ -58,8 +61,10 @@ static const LayerSyntax SYNTAX[LAYER_KINDS] = {
     [LUTRA_LAYER_INPUT] = {"input",
                            {{"shape", FIELD_SHAPE, false, AT(shape), 1, LUTRA_MAX_EXTENT},
                             {"range", FIELD_RANGE, false, AT(u.input), 0, 0},
+                            {"mean", FIELD_MEAN, true, AT(u.input), 0, 0},
+                            {"deviation", FIELD_DEVIATION, true, AT(u.input), 0, 0},
                             {"codes", FIELD_CODES, false, AT(u.input.quantizer), 0, 0},
-                            {"step", FIELD_STEP, false, AT(u.input.quantizer.step), 0, 0}}},
+                            {"step", FIELD_STEP, true, AT(u.input.quantizer.step), 0, 0}}},
     [LUTRA_LAYER_CONV] = {"conv",
                           {{"channels", FIELD_UNSIGNED, false, AT(u.weighted.out_channels), 1,
                             LUTRA_MAX_CHANNELS},
@@ -87,7 +92,8 @@ static const LayerSyntax SYNTAX[LAYER_KINDS] = {
     [LUTRA_LAYER_BATCH_NORM] = {"batch_norm", {NORM_FIELDS}},
     [LUTRA_LAYER_ACTIVATION] = {"activation",
                                 {{"codes", FIELD_CODES, false, AT(u.activation), 0, 0},
-                                 {"step", FIELD_STEP, false, AT(u.activation.step), 0, 0}}},
+                                 {"step", FIELD_STEP, true, AT(u.activation.step), 0, 0},
+                                 {"function", FIELD_FUNCTION, true, AT(coding.relu), 0, 0}}},
     [LUTRA_LAYER_TENSOR_NORM] = {"tensor_norm", {NORM_FIELDS}},
 };
 
@@ -135,27 +141,42 @@ static void describe_field(char text[96], const Field *field) {
         words = "yes or no";
         break;
     case FIELD_CODES:
-        words = "A..B with A <= 0 < B, inside -128..127 or 0..255";
+        words = "A..B with A <= 0 < B, inside -128..127 or 0..255, or float";
         break;
     case FIELD_WEIGHT_CODES:
-        words = "A..B with -B <= A < 0 < B <= 127, such as -1..1";
+        words = "A..B with -B <= A < 0 < B <= 127, such as -1..1, or float";
         break;
     case FIELD_SCALE:
         words = "fixed or max";
         break;
     case FIELD_STEP:
-        words = "a positive number such as 1/128 or 0.25";
+        words = "a positive number such as 1/128 or 0.25, or learned";
         break;
     case FIELD_RANGE:
         words = "A..B with A < B, the real values of pixels 0 and 255, such as -1..1";
+        break;
+    case FIELD_MEAN:
+        words = "a number, or one for each channel with commas between";
+        break;
+    case FIELD_DEVIATION:
+        words = "a positive number, or one for each channel with commas between";
+        break;
+    case FIELD_FUNCTION:
+        words = "none or relu";
         break;
     }
     snprintf(text, 96, "%s", words);
 }
 
-static bool read_codes(LutraQuantizer *quantizer, const char *text) {
+/* Without a quantizer everything passes; see lutra_layer_is_float. */
+static bool read_codes(LutraQuantizer *quantizer, LutraCoding *coding, const char *text) {
     int32_t min = 0;
     int32_t max = 0;
+    if (strcmp(text, "float") == 0) {
+        *quantizer = (LutraQuantizer){INT32_MIN, INT32_MAX, 1.0f};
+        coding->is_float = true;
+        return true;
+    }
     if (!lutra_value_codes(&min, &max, text)) {
         return false;
     }
@@ -172,6 +193,10 @@ static bool read_codes(LutraQuantizer *quantizer, const char *text) {
 static bool read_weight_codes(LutraWeightQuantizer *quantizer, const char *text) {
     int32_t min = 0;
     int32_t max = 0;
+    if (strcmp(text, "float") == 0) {
+        *quantizer = (LutraWeightQuantizer){0, 0, LUTRA_WEIGHT_SCALE_NONE};
+        return true;
+    }
     if (!lutra_value_codes(&min, &max, text) || min >= 0 || max <= 0 || max > INT8_MAX ||
         min < -max) {
         return false;
@@ -190,8 +215,32 @@ static bool read_scale(LutraWeightScale *scale, const char *text) {
     return true;
 }
 
-/* Reads one value into its place; `place` points at the member that field->offset names. */
-static bool read_field(void *place, const Field *field, const char *text) {
+static bool read_step(float *step, LutraCoding *coding, const char *text) {
+    coding->learned = strcmp(text, "learned") == 0;
+    return coding->learned || lutra_value_step(step, text);
+}
+
+static bool read_function(bool *relu, const char *text) {
+    *relu = strcmp(text, "relu") == 0;
+    return *relu || strcmp(text, "none") == 0;
+}
+
+static bool read_deviation(LutraInputLayer *input, const char *text) {
+    if (!lutra_value_list(input->deviation, &input->deviation_count, text,
+                          LUTRA_MAX_INPUT_STATISTICS)) {
+        return false;
+    }
+    for (uint32_t c = 0; c < input->deviation_count; c++) {
+        if (!(input->deviation[c] > 0.0f)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads one value into its place. */
+static bool read_field(LutraLayer *layer, const Field *field, const char *text) {
+    void *const place = (unsigned char *)layer + field->offset;
     switch (field->kind) {
     case FIELD_UNSIGNED:
         return lutra_value_unsigned(place, text, field->min, field->max);
@@ -206,17 +255,25 @@ static bool read_field(void *place, const Field *field, const char *text) {
     case FIELD_YES_NO:
         return lutra_value_yes_no(place, text);
     case FIELD_CODES:
-        return read_codes(place, text);
+        return read_codes(place, &layer->coding, text);
     case FIELD_WEIGHT_CODES:
         return read_weight_codes(place, text);
     case FIELD_SCALE:
         return read_scale(place, text);
     case FIELD_STEP:
-        return lutra_value_step(place, text);
+        return read_step(place, &layer->coding, text);
     case FIELD_RANGE: {
         LutraInputLayer *input = place;
         return lutra_value_range(&input->range_min, &input->range_max, text);
     }
+    case FIELD_MEAN: {
+        LutraInputLayer *input = place;
+        return lutra_value_list(input->mean, &input->mean_count, text, LUTRA_MAX_INPUT_STATISTICS);
+    }
+    case FIELD_DEVIATION:
+        return read_deviation(place, text);
+    case FIELD_FUNCTION:
+        return read_function(place, text);
     case FIELD_SHAPE:
         return lutra_value_shape(place, text, field->max);
     }
@@ -334,6 +391,54 @@ static void set_defaults(LutraLayer *layer) {
     }
 }
 
+bool lutra_layer_is_float(const LutraLayer *layer) {
+    if (layer->kind == LUTRA_LAYER_CONV || layer->kind == LUTRA_LAYER_LINEAR) {
+        return layer->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_NONE;
+    }
+    return layer->coding.is_float;
+}
+
+/* A quantizer has a step or scale; without one there is none. */
+static LutraStatus check_scaled(const LutraLayer *layer, const Section *section,
+                                LutraError *error) {
+    const bool weighted = layer->kind == LUTRA_LAYER_CONV || layer->kind == LUTRA_LAYER_LINEAR;
+    const bool coded = layer->kind == LUTRA_LAYER_INPUT || layer->kind == LUTRA_LAYER_ACTIVATION;
+    if (!weighted && !coded) {
+        return LUTRA_OK;
+    }
+    const char *const codes = weighted ? "weight_codes" : "codes";
+    const char *const key = weighted ? "weight_scale" : "step";
+    const LutraIniEntry *entry = find_entry(section, key);
+    const bool is_float = strcmp(find_entry(section, codes)->value, "float") == 0;
+    if (is_float && entry != NULL) {
+        return lutra_network_fail(error, section->file, entry->line, "layer '%s' has %s = float "
+                                  "and so no '%s'; leave it out", layer->name, codes, key);
+    }
+    if (!is_float && entry == NULL) {
+        return lutra_network_fail(error, section->file, section->entries->line, "layer '%s' of "
+                                  "type '%s' has no '%s'; it should be %s", layer->name,
+                                  SYNTAX[layer->kind].type, key,
+                                  weighted ? "fixed or max"
+                                           : "a positive number such as 1/128 or 0.25, or learned");
+    }
+    return LUTRA_OK;
+}
+
+/* What a threshold is divided by follows from the codes as written; relu then leaves none below
+ * 0. */
+static void finish_coding(LutraLayer *layer) {
+    LutraQuantizer *quantizer = layer->kind == LUTRA_LAYER_INPUT        ? &layer->u.input.quantizer
+                                : layer->kind == LUTRA_LAYER_ACTIVATION ? &layer->u.activation
+                                                                        : NULL;
+    if (quantizer == NULL || layer->coding.is_float) {
+        return;
+    }
+    layer->coding.divisor = lutra_threshold_divisor(quantizer->code_min, quantizer->code_max);
+    if (layer->coding.relu) {
+        quantizer->code_min = 0;
+    }
+}
+
 static LutraStatus read_layer(LutraLayer *layer, const Section *section, LutraError *error) {
     const LutraIniEntry *first = section->entries;
     const char *keys[MAX_FIELDS + 1] = {"type"};
@@ -361,13 +466,14 @@ static LutraStatus read_layer(LutraLayer *layer, const Section *section, LutraEr
                                       "has no '%s'; it should be %s", layer->name,
                                       SYNTAX[layer->kind].type, field->key, allowed);
         }
-        void *place = (unsigned char *)layer + field->offset;
-        if (!read_field(place, field, entry->value)) {
+        if (!read_field(layer, field, entry->value)) {
             return lutra_network_fail(error, section->file, entry->line, "value '%.60s' of '%s' in "
                                       "layer '%s' should be %s", entry->value, field->key,
                                       layer->name, allowed);
         }
     }
+    LUTRA_TRY(check_scaled(layer, section, error));
+    finish_coding(layer);
     return LUTRA_OK;
 }
 

@@ -7,8 +7,23 @@ static bool same_quantizer(const LutraQuantizer *a, const LutraQuantizer *b) {
     return a->code_min == b->code_min && a->code_max == b->code_max && a->step == b->step;
 }
 
+static bool same_coding(const LutraCoding *a, const LutraCoding *b) {
+    return a->is_float == b->is_float && a->learned == b->learned && a->relu == b->relu &&
+           a->divisor == b->divisor;
+}
+
+static bool same_statistics(const float *a, uint32_t a_count, const float *b, uint32_t b_count) {
+    bool same = a_count == b_count;
+    for (uint32_t i = 0; same && i < a_count; i++) {
+        same = a[i] == b[i];
+    }
+    return same;
+}
+
 static bool same_input(const LutraInputLayer *a, const LutraInputLayer *b) {
     return a->range_min == b->range_min && a->range_max == b->range_max &&
+           same_statistics(a->mean, a->mean_count, b->mean, b->mean_count) &&
+           same_statistics(a->deviation, a->deviation_count, b->deviation, b->deviation_count) &&
            same_quantizer(&a->quantizer, &b->quantizer);
 }
 
@@ -22,7 +37,7 @@ static bool same_weighted(const LutraWeightLayer *a, const LutraWeightLayer *b) 
 
 static bool same_layer(const LutraLayer *a, const LutraLayer *b) {
     if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
-        !lutra_shape_equal(a->shape, b->shape)) {
+        !lutra_shape_equal(a->shape, b->shape) || !same_coding(&a->coding, &b->coding)) {
         return false;
     }
     switch (a->kind) {

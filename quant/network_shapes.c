@@ -141,11 +141,24 @@ static LutraStatus set_windows(LutraLayer *layer, LutraShape in, uint32_t kernel
     return LUTRA_OK;
 }
 
+static LutraStatus check_statistics(const LutraLayer *layer, uint32_t count, const char *key,
+                                    const char *name, LutraError *error) {
+    if (count <= 1 || count == layer->shape.channels) {
+        return LUTRA_OK;
+    }
+    return lutra_network_fail(error, name, layer->line, "'%s' of layer '%s' has %u numbers; it "
+                              "should have 1 or one for each of the %u channels", key, layer->name,
+                              count, layer->shape.channels);
+}
+
 static LutraStatus set_shape(LutraLayer *layer, LutraShape in, const char *name,
                              LutraError *error) {
     const uint64_t features = (uint64_t)in.channels * in.height * in.width;
     switch (layer->kind) {
     case LUTRA_LAYER_INPUT:
+        LUTRA_TRY(check_statistics(layer, layer->u.input.mean_count, "mean", name, error));
+        LUTRA_TRY(check_statistics(layer, layer->u.input.deviation_count, "deviation", name,
+                                   error));
         break;
     case LUTRA_LAYER_CONV:
         layer->u.weighted.in_channels = in.channels;
@@ -190,6 +203,11 @@ static LutraStatus set_shape(LutraLayer *layer, LutraShape in, const char *name,
 /* A max_pool takes over the codes of the activation before it; see window_codes.h. */
 static LutraStatus set_pool_codes(LutraLayer *layer, const LutraLayer *activation,
                                   const char *name, LutraError *error) {
+    if (activation->coding.is_float) {
+        return lutra_network_fail(error, name, layer->line, "layer '%s' cannot take the maximum of "
+                                  "what is not quantized; use average_pool, or give codes in '%s'",
+                                  layer->name, activation->name);
+    }
     const LutraQuantizer codes = activation->u.activation;
     const uint32_t highest = (uint32_t)(codes.code_max - codes.code_min);
     const uint32_t elements = layer->u.pool.kernel * layer->u.pool.kernel;

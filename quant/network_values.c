@@ -136,6 +136,31 @@ bool lutra_value_step(float *value, const char *text) {
     return true;
 }
 
+bool lutra_value_list(float *values, uint32_t *count, const char *text, uint32_t most) {
+    float read[64];
+    uint32_t used = 0;
+    for (;;) {
+        const size_t blanks = strspn(text, " \t");
+        const size_t length = strcspn(text + blanks, ",");
+        size_t trimmed = length;
+        while (trimmed > 0 && strchr(" \t", text[blanks + trimmed - 1]) != NULL) {
+            trimmed--;
+        }
+        if (used == most || used == 64 || !real_of_span(&read[used], text + blanks, trimmed)) {
+            return false;
+        }
+        used++;
+        text += blanks + length;
+        if (*text == '\0') {
+            break;
+        }
+        text++;
+    }
+    memcpy(values, read, used * sizeof *values);
+    *count = used;
+    return true;
+}
+
 bool lutra_value_shape(LutraShape *shape, const char *text, uint32_t max) {
     uint32_t extents[3] = {0, 0, 0};
     for (int i = 0; i < 3; i++) {

@@ -30,6 +30,9 @@ bool lutra_value_range(float *min, float *max, const char *text);
  * precision. */
 bool lutra_value_step(float *value, const char *text);
 
+/** "A, B, ...": 1 .. most finite decimal numbers with commas between. */
+bool lutra_value_list(float *values, uint32_t *count, const char *text, uint32_t most);
+
 /** "CxHxW", each extent in [1, max]. */
 bool lutra_value_shape(LutraShape *shape, const char *text, uint32_t max);
 

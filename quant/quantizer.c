@@ -4,7 +4,7 @@
 
 float lutra_weight_scale(const LutraWeightQuantizer *quantizer, const float *weights,
                          size_t count) {
-    if (quantizer->scale == LUTRA_WEIGHT_SCALE_FIXED) {
+    if (quantizer->scale != LUTRA_WEIGHT_SCALE_MAX) {
         return 1.0f;
     }
     float largest = 0.0f;

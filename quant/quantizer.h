@@ -5,13 +5,17 @@
  * Activations and pixels (uniform):   code = clamp(rint(x / step), code_min, code_max)
  * Weights, fixed scale:               code = clamp(rint(w), code_min, code_max), scale 1
  * Weights, scale from the maximum:    scale = max|w| / code_max, code = clamp(rint(w / scale), ...)
+ * A learned step:                     step = threshold / -code_min, or threshold / code_max if no
+ *                                     code is negative; the threshold is a trained number
  *
  * rint rounds half to even and comes before the clamp. Single precision throughout. The value that
  * the network computes with is code * step (or code * scale).
  *
  * Straight-through gradients: an activation passes its gradient where
  * code_min <= rint(x / step) <= code_max (for step 1 and codes -1..1 that is |x| < 1.5) and gives 0
- * elsewhere; a weight always passes it.
+ * elsewhere; a weight always passes it. The scale from the maximum is a function of the weights and
+ * a learned step one of its threshold: what code * step loses by rounding and clamping,
+ * code - x / step where the gradient passes and code elsewhere, is their gradient per unit of it.
  *
  * @source the quantizers of Brevitas
  */
@@ -33,9 +37,14 @@ typedef struct {
     float step;
 } LutraQuantizer;
 
-typedef enum { LUTRA_WEIGHT_SCALE_FIXED = 0, LUTRA_WEIGHT_SCALE_MAX = 1 } LutraWeightScale;
+typedef enum {
+    LUTRA_WEIGHT_SCALE_FIXED = 0,
+    LUTRA_WEIGHT_SCALE_MAX = 1,
+    LUTRA_WEIGHT_SCALE_NONE = 2 /* weights are not quantized */
+} LutraWeightScale;
 
-/** Quantizer of one weight tensor. -code_max <= code_min < 0 < code_max <= 127. */
+/** Quantizer of one weight tensor. -code_max <= code_min < 0 < code_max <= 127; both 0 for
+ * LUTRA_WEIGHT_SCALE_NONE. */
 typedef struct {
     int32_t code_min;
     int32_t code_max;
@@ -60,6 +69,14 @@ static inline int32_t lutra_quantizer_code(const LutraQuantizer *quantizer, floa
 static inline bool lutra_quantizer_passes(const LutraQuantizer *quantizer, float x) {
     const float code = lutra_quantizer_unclamped(quantizer, x);
     return code >= (float)quantizer->code_min && code <= (float)quantizer->code_max;
+}
+
+/** Smallest value of a trained threshold. */
+#define LUTRA_LEAST_THRESHOLD 1e-10f
+
+/** What a threshold is divided by to give the step. */
+static inline float lutra_threshold_divisor(int32_t code_min, int32_t code_max) {
+    return code_min < 0 ? -(float)code_min : (float)code_max;
 }
 
 /** Scale of a weight tensor: 1, or max|w| / code_max (1 if all weights are 0). */

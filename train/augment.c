@@ -27,8 +27,7 @@ LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_
 }
 
 typedef struct {
-    uint8_t *bytes;
-    const uint8_t *byte_of_pixel;
+    uint8_t *pixels;
     const LutraImageView *images;
     const uint32_t *order;
     size_t count;
@@ -38,13 +37,12 @@ typedef struct {
 static void fill_plane(uint8_t *to, const Job *job, const uint8_t *plane, LutraImageMove move) {
     const int32_t height = (int32_t)job->images->height;
     const int32_t width = (int32_t)job->images->width;
-    const uint8_t outside = job->byte_of_pixel[0];
     for (int32_t r = 0; r < height; r++) {
         const int32_t row = r + move.down;
         for (int32_t c = 0; c < width; c++) {
             const int32_t column = (move.flipped ? width - 1 - c : c) + move.right;
             const int inside = row >= 0 && row < height && column >= 0 && column < width;
-            *to++ = inside ? job->byte_of_pixel[plane[(row * width) + column]] : outside;
+            *to++ = inside ? plane[(row * width) + column] : 0;
         }
     }
 }
@@ -56,15 +54,14 @@ static void image_unit(void *user, size_t index, uint32_t worker) {
     const LutraImageMove move = lutra_augment_move(job->augmentation, image);
     (void)worker;
     for (size_t c = 0; c < job->images->channels; c++) {
-        fill_plane(job->bytes + (((c * job->count) + index) * plane), job,
+        fill_plane(job->pixels + (((c * job->count) + index) * plane), job,
                    job->images->images + (((image * (size_t)job->images->channels) + c) * plane),
                    move);
     }
 }
 
-void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256],
-                      const LutraImageView *images, const uint32_t *order, size_t count,
-                      const LutraAugmentation *augmentation, uint32_t threads) {
-    Job job = {bytes, byte_of_pixel, images, order, count, augmentation};
+void lutra_batch_fill(uint8_t *pixels, const LutraImageView *images, const uint32_t *order,
+                      size_t count, const LutraAugmentation *augmentation, uint32_t threads) {
+    Job job = {pixels, images, order, count, augmentation};
     lutra_parallel_for(threads, count, image_unit, &job);
 }

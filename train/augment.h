@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From stored images to a batch of input codes: random shifts and flips on pixels, then the input
- * quantizer. What happens to an image depends on seed, epoch and its number alone.
+ * From stored images to a batch: random shifts and flips on pixels. What happens to an image
+ * depends on seed, epoch and its number alone.
  */
 #ifndef LUTRA_TRAIN_AUGMENT_H
 #define LUTRA_TRAIN_AUGMENT_H
@@ -40,13 +40,11 @@ LutraImageMove lutra_augment_move(const LutraAugmentation *augmentation, uint32_
 /**
  * Fills a batch. Pixels from outside an image are 0.
  *
- * @param[out] bytes          (C, count, H, W)
- * @param      byte_of_pixel  (256)
+ * @param[out] pixels         (C, count, H, W)
  * @param      order          (count) which images
  * @param      augmentation   NULL: images as they are
  */
-void lutra_batch_fill(uint8_t *bytes, const uint8_t byte_of_pixel[256],
-                      const LutraImageView *images, const uint32_t *order, size_t count,
-                      const LutraAugmentation *augmentation, uint32_t threads);
+void lutra_batch_fill(uint8_t *pixels, const LutraImageView *images, const uint32_t *order,
+                      size_t count, const LutraAugmentation *augmentation, uint32_t threads);
 
 #endif

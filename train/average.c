@@ -74,6 +74,7 @@ void lutra_average_step(LutraAverage *average, const LutraModel *model, double k
         step_array(mean->bias, values->bias, layer->shape.channels, keep, first, threads);
         step_array(mean->gamma, values->gamma, norms, keep, first, threads);
         step_array(mean->beta, values->beta, norms, keep, first, threads);
+        step_array(mean->threshold, values->threshold, 1, keep, first, threads);
     }
     average->steps++;
 }
@@ -90,5 +91,6 @@ void lutra_average_exchange(LutraAverage *average, LutraModel *model) {
         exchange(&average->values[i].bias, &model->layers[i].bias);
         exchange(&average->values[i].gamma, &model->layers[i].gamma);
         exchange(&average->values[i].beta, &model->layers[i].beta);
+        exchange(&average->values[i].threshold, &model->layers[i].threshold);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A running average of all trained numbers: latent weights, biases, gamma and beta.
+ * A running average of all trained numbers: latent weights, biases, gamma, beta and
+ * thresholds.
  *
  * The first step copies; each later one does average = keep * average + (1 - keep) * value in
  * single precision. Running statistics are not averaged: those that belong to averaged weights are

@@ -8,7 +8,7 @@
 #include "base/hdf5_file.h"
 #include "base/memory.h"
 
-enum { PATH_BYTES = 192, ARRAYS = 4 };
+enum { PATH_BYTES = 192, ARRAYS = 5 };
 
 /* One array of a layer's moments. */
 typedef struct {
@@ -24,6 +24,7 @@ static void list_arrays(Array arrays[ARRAYS], const LutraLayer *layer,
     arrays[1] = (Array){"bias", moments->bias, layer->shape.channels};
     arrays[2] = (Array){"gamma", moments->gamma, norms};
     arrays[3] = (Array){"beta", moments->beta, norms};
+    arrays[4] = (Array){"threshold", moments->threshold, 1};
 }
 
 /* Writes the arrays of one group of moments, or reads them into the memory that is there. */

@@ -5,7 +5,7 @@
  *
  *   training               attributes: recipe (text), seed, train_images, data_checksum, epoch,
  *                          step, seen, right, loss_sum, seconds, optimizer_steps
- *   training/first/LAYER   weights, bias, gamma, beta f32: Adam's m, or the momentum
+ *   training/first/LAYER   weights, bias, gamma, beta, threshold f32: Adam's m, or the momentum
  *   training/second/LAYER  the same: Adam's v; absent for sgd
  *   training               with a teacher: teacher_checksum; with an average: average_steps,
  *                          finished, averaged, last_top1, averaged_top1

@@ -50,11 +50,9 @@ LutraStatus lutra_evaluate_images(LutraEvaluation *result, float *logits,
                                   const LutraProgress *progress, LutraError *error) {
     const size_t classes = model->network.class_count;
     LutraEvaluation total = {0};
-    uint8_t byte_of_pixel[256];
     uint16_t *batch_labels = NULL;
     uint32_t *ranks = NULL;
     LutraStatus status = LUTRA_OK;
-    lutra_input_bytes(byte_of_pixel, &model->network.layers[0].u.input);
     LUTRA_TRY_GOTO(status, lutra_alloc(&batch_labels, settings->batch, sizeof *batch_labels,
                                        error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&ranks, settings->batch, sizeof *ranks, error));
@@ -67,8 +65,8 @@ LutraStatus lutra_evaluate_images(LutraEvaluation *result, float *logits,
             status = lutra_error_set(error, LUTRA_ECANCELLED, "stopped while evaluating");
             goto done;
         }
-        lutra_batch_fill(lutra_execution_input(execution), byte_of_pixel, images, order + first,
-                         now, NULL, settings->threads);
+        lutra_batch_fill(lutra_execution_input(execution), images, order + first, now, NULL,
+                         settings->threads);
         LUTRA_TRY_GOTO(status, lutra_execution_forward(execution, (uint32_t)now,
                                                        LUTRA_RUN_INFERENCE, error));
         for (size_t n = 0; n < now; n++) {
@@ -94,9 +92,10 @@ LutraStatus lutra_evaluate(LutraEvaluation *result, float *logits, LutraModel *m
                            LutraError *error) {
     const LutraSplit *data = &dataset->splits[split];
     const LutraImageView images = lutra_split_images(dataset, split);
-    const LutraExecutionSettings execution_settings = {settings->batch, settings->threads,
-                                                       settings->cpu_flags, LUTRA_RUN_INFERENCE,
-                                                       0, 0.0};
+    const LutraExecutionSettings execution_settings = {.most_images = settings->batch,
+                                                       .threads = settings->threads,
+                                                       .cpu_flags = settings->cpu_flags,
+                                                       .mode = LUTRA_RUN_INFERENCE};
     LutraExecution *execution = NULL;
     uint32_t *order = NULL;
     LutraStatus status = LUTRA_OK;

@@ -2,17 +2,8 @@
 /* Memory and bookkeeping of an execution; the passes stand in execution_forward.c and
  * execution_backward.c. */
 #include "base/memory.h"
-#include "quant/input_codes.h"
 #include "train/execution_priv.h"
 #include "train/gemm.h"
-
-void lutra_input_bytes(uint8_t bytes[256], const LutraInputLayer *input) {
-    int16_t codes[256];
-    lutra_pixel_codes(codes, input);
-    for (size_t pixel = 0; pixel < 256; pixel++) {
-        bytes[pixel] = (uint8_t)(codes[pixel] - input->quantizer.code_min);
-    }
-}
 
 LutraConvShape lutra_execution_conv_shape(const LutraExecution *execution, uint32_t layer,
                                           uint32_t images) {
@@ -59,14 +50,27 @@ LutraConvInput lutra_execution_source(const LutraExecution *execution, uint32_t 
     const uint32_t source = execution->layers[layer].source;
     const LutraLayer *described = &execution->model->network.layers[source];
     const LutraLayerState *state = &execution->layers[source];
-    const int32_t code_min = described->kind == LUTRA_LAYER_INPUT
+    const int32_t code_min = state->bytes == NULL ? 0
+                             : described->kind == LUTRA_LAYER_INPUT
                                  ? described->u.input.quantizer.code_min
                              : described->kind == LUTRA_LAYER_ACTIVATION
                                  ? described->u.activation.code_min
-                             : described->kind == LUTRA_LAYER_MAX_POOL
-                                 ? described->u.pool.codes.code_min
-                                 : 0;
+                                 : described->u.pool.codes.code_min;
     return (LutraConvInput){state->bytes, state->sums, code_min};
+}
+
+const float *lutra_execution_weights(const LutraExecution *execution, uint32_t layer) {
+    return lutra_layer_is_float(&execution->model->network.layers[layer])
+               ? execution->model->layers[layer].weights
+               : execution->layers[layer].weight_codes;
+}
+
+bool lutra_execution_goes_back(const LutraExecution *execution, uint32_t layer) {
+    if (layer == 0) {
+        return execution->model->network.layers[0].coding.learned &&
+               execution->settings.first_trained == 0;
+    }
+    return layer >= execution->settings.first_trained;
 }
 
 LutraChannelBatch lutra_execution_channels(const LutraExecution *execution, uint32_t layer) {
@@ -96,6 +100,7 @@ LutraStatus lutra_layer_gradients_init(LutraLayerGradients *gradients, const Lut
                          error));
     LUTRA_TRY(alloc_like(&gradients->bias, values->bias, described->shape.channels, error));
     LUTRA_TRY(alloc_like(&gradients->gamma, values->gamma, norms, error));
+    LUTRA_TRY(alloc_like(&gradients->threshold, values->threshold, 1, error));
     return alloc_like(&gradients->beta, values->beta, norms, error);
 }
 
@@ -104,6 +109,7 @@ void lutra_layer_gradients_deinit(LutraLayerGradients *gradients) {
     lutra_free(&gradients->bias);
     lutra_free(&gradients->gamma);
     lutra_free(&gradients->beta);
+    lutra_free(&gradients->threshold);
 }
 
 static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratch_floats,
@@ -118,10 +124,25 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
                                (size_t)INT32_MAX / lutra_shape_elements(described->shape));
     }
     const size_t norms = lutra_layer_norm_count(described);
-    if (described->kind == LUTRA_LAYER_INPUT || described->kind == LUTRA_LAYER_MAX_POOL) {
+    const bool coded = described->kind == LUTRA_LAYER_INPUT ||
+                       described->kind == LUTRA_LAYER_ACTIVATION ||
+                       described->kind == LUTRA_LAYER_MAX_POOL;
+    if (coded && described->coding.is_float) {
+        LUTRA_TRY(lutra_alloc(&state->sums, elements, sizeof(float), error));
+    } else if (coded) {
         LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));
+    }
+    if (described->coding.learned && x->settings.mode == LUTRA_RUN_TRAINING) {
+        LUTRA_TRY(lutra_alloc(&state->step_gradients, described->shape.channels, sizeof(double),
+                              error));
+        if (x->counters == NULL) {
+            LUTRA_TRY(lutra_alloc(&x->counters, lutra_percentile_counters(x->settings.threads),
+                                  sizeof *x->counters, error));
+        }
+    }
+    if (described->kind == LUTRA_LAYER_INPUT) {
+        LUTRA_TRY(lutra_alloc(&state->pixels, elements, 1, error));
     } else if (described->kind == LUTRA_LAYER_ACTIVATION) {
-        LUTRA_TRY(lutra_alloc(&state->bytes, elements, 1, error));
         LUTRA_TRY(lutra_alloc(&state->functions, described->shape.channels,
                               sizeof *state->functions, error));
     } else if (norms == 0) {
@@ -132,9 +153,18 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
     }
     const size_t weights = lutra_layer_weight_count(described);
     if (weights > 0) {
-        LUTRA_TRY(lutra_alloc(&state->weight_codes, weights, sizeof(float), error));
-        LUTRA_TRY(lutra_alloc(&state->row_sums, described->shape.channels, sizeof(double), error));
-        if (x->layers[state->source].bytes != NULL) {
+        const bool quantized = !lutra_layer_is_float(described);
+        if (quantized) {
+            LUTRA_TRY(lutra_alloc(&state->weight_codes, weights, sizeof(float), error));
+            LUTRA_TRY(lutra_alloc(&state->row_sums, described->shape.channels, sizeof(double),
+                                  error));
+        }
+        if (described->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_MAX &&
+            x->settings.mode == LUTRA_RUN_TRAINING) {
+            LUTRA_TRY(lutra_alloc(&state->row_pulls, described->shape.channels, sizeof(double),
+                                  error));
+        }
+        if (quantized && x->layers[state->source].bytes != NULL) {
             const LutraConvShape shape =
                 lutra_execution_conv_shape(x, layer, x->settings.most_images);
             LUTRA_TRY(lutra_byte_weights_init(&state->packed, &shape, error));
@@ -152,7 +182,7 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
             }
         }
     }
-    if (described->kind != LUTRA_LAYER_INPUT) {
+    if (described->kind != LUTRA_LAYER_INPUT || described->coding.learned) {
         *back_floats = elements > *back_floats ? elements : *back_floats;
     }
     return LUTRA_OK;
@@ -201,10 +231,24 @@ static LutraStatus alloc_all(LutraExecution *x, LutraError *error) {
     return LUTRA_OK;
 }
 
+/* Sums before an activation are rounded as integers. */
+static LutraStatus check_rounding(const LutraModel *model, const LutraExecutionSettings *settings,
+                                  LutraError *error) {
+    for (uint32_t i = 0; settings->rounding > 0 && i < model->network.layer_count; i++) {
+        if (lutra_layer_is_float(&model->network.layers[i])) {
+            return lutra_error_set(error, LUTRA_EINVAL, "layer '%s' is not quantized, so its "
+                                   "results cannot be rounded to %u bits; leave out 'rounding'",
+                                   model->network.layers[i].name, settings->rounding);
+        }
+    }
+    return LUTRA_OK;
+}
+
 LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model,
                                    const LutraExecutionSettings *settings, LutraError *error) {
     *execution = NULL;
     LUTRA_ASSERT(settings->most_images > 0 && settings->threads > 0);
+    LUTRA_TRY(check_rounding(model, settings, error));
     LutraExecution *x = NULL;
     LUTRA_TRY(lutra_alloc(&x, 1, sizeof *x, error));
     x->model = model;
@@ -223,10 +267,13 @@ LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model
 }
 
 static void free_layer(LutraLayerState *state) {
+    lutra_free(&state->pixels);
     lutra_free(&state->bytes);
     lutra_free(&state->sums);
     lutra_free(&state->weight_codes);
     lutra_free(&state->row_sums);
+    lutra_free(&state->row_pulls);
+    lutra_free(&state->step_gradients);
     lutra_byte_weights_deinit(&state->packed);
     lutra_free(&state->functions);
     lutra_free(&state->mean);
@@ -248,6 +295,7 @@ void lutra_execution_destroy(LutraExecution **execution) {
     lutra_free(&x->layers);
     lutra_free(&x->gradients);
     lutra_free(&x->scratch);
+    lutra_free(&x->counters);
     lutra_free(&x->back[0]);
     lutra_free(&x->back[1]);
     lutra_free(&x->values);
@@ -257,7 +305,7 @@ void lutra_execution_destroy(LutraExecution **execution) {
 }
 
 uint8_t *lutra_execution_input(LutraExecution *execution) {
-    return execution->layers[0].bytes;
+    return execution->layers[0].pixels;
 }
 
 void lutra_execution_set_draws(LutraExecution *execution, uint64_t seed, uint64_t step) {

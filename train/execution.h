@@ -7,8 +7,16 @@
  * sums, exactly as the tables of a lowered circuit are built; in inference mode every code and
  * logit is therefore the one that the circuit gives. All batches are channel-major, (C,N,H,W).
  *
- * @differs weight_scale max: the gradient does not flow through the maximum; every weight passes
- * its gradient straight through.
+ * The gradient of a scale that is the maximum of the weights goes to the largest of them (in equal
+ * shares if there are several), that of a learned step to its threshold. For the first batches of a
+ * training a threshold is the average of a percentile of |x| over the batches so far and has no
+ * gradient.
+ *
+ * Layers that are not quantized (float) give real numbers in place of integers, with scale 1; what
+ * is said about exact integers does not hold for what follows them up to the next quantizer.
+ *
+ * @differs while its reference still measures thresholds, it uses each batch's own percentile in
+ * place of the average so far, and lets the gradient reach the one value that is the percentile.
  */
 #ifndef LUTRA_TRAIN_EXECUTION_H
 #define LUTRA_TRAIN_EXECUTION_H
@@ -27,6 +35,9 @@ typedef struct {
                              (rounding.h), with the gradient of no rounding; 0: all */
     double noise;         /* in training mode, deviation of the noise on sums before an activation,
                              in cells of the rounding (sum_noise.h); 0: none */
+    uint32_t threshold_batches;  /* training forwards for which thresholds are averages */
+    double threshold_percentile; /* of |x|, 0 .. 100 */
+    uint32_t first_trained; /* first layer whose numbers are trained: the way back ends there */
 } LutraExecutionSettings;
 
 /** Gradients of one layer's trained numbers; NULL where the layer has none. */
@@ -35,6 +46,7 @@ typedef struct {
     float *bias;
     float *gamma;
     float *beta;
+    float *threshold; /* (1) */
 } LutraLayerGradients;
 
 /** Allocates zeros beside what one layer of the model has; `gradients` must be zeroed before. */
@@ -48,30 +60,24 @@ typedef struct LutraExecution LutraExecution;
 /**
  * @param model  borrowed; a training execution reads it at every forward and updates its running
  *               statistics, an inference execution reads its weights at the first forward only
- * @errors LUTRA_ENOMEM; LUTRA_EINVAL if a batch would be too large
+ * @errors LUTRA_ENOMEM; LUTRA_EINVAL if a batch would be too large, or sums are to be rounded that
+ *         are no integers
  */
 LUTRA_MUST_CHECK LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model,
                                                     const LutraExecutionSettings *settings,
                                                     LutraError *error);
 void lutra_execution_destroy(LutraExecution **execution);
 
-/** Where the caller puts the next batch: (C,N,H,W) bytes, input code - code_min. */
+/** Where the caller puts the next batch: (C,N,H,W) pixels. */
 uint8_t *lutra_execution_input(LutraExecution *execution);
-
-/**
- * Codes of the input layer for pixels 0 .. 255, minus code_min.
- *
- * @param[out] bytes  (256)
- */
-void lutra_input_bytes(uint8_t bytes[256], const LutraInputLayer *input);
 
 /**
  * Runs the batch that stands in the input.
  *
  * @param images  1 .. most_images
  * @param mode    training only if the execution was made for it
- * @errors LUTRA_EINVAL if the sums of a layer could pass 2^24 and so would not be exact; it names
- *         the layer; LUTRA_ENOMEM
+ * @errors LUTRA_EINVAL if the sums of a layer could pass 2^24 and so would not be exact, or a
+ *         learned step is not measured yet; it names the layer; LUTRA_ENOMEM
  */
 LUTRA_MUST_CHECK LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
                                                      LutraRunMode mode, LutraError *error);
@@ -96,7 +102,8 @@ LutraLayerGradients *lutra_execution_gradients(LutraExecution *execution);
 int64_t lutra_execution_first_bad_layer(const LutraExecution *execution);
 
 /**
- * For tests: what one layer gave in the last forward, code - code_min; NULL if it gives no codes.
+ * For tests: what one layer gave in the last forward, code - code_min (code_min of
+ * lutra_layer_quantizer); NULL if it gives no codes.
  * Valid until the next forward.
  */
 const uint8_t *lutra_execution_layer_bytes(const LutraExecution *execution, uint32_t layer);

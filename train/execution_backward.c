@@ -3,8 +3,11 @@
  * The way back. `now` always holds the gradient by the real values of the integers that layer
  * `at` gives; each step turns it into that of the layer it reads.
  */
+#include <math.h>
 #include <string.h>
 
+#include "base/parallel.h"
+#include "quant/input_codes.h"
 #include "train/execution_priv.h"
 #include "train/loss.h"
 
@@ -27,12 +30,29 @@ static void backward_end(LutraExecution *x) {
     }
 }
 
+/* What the step gradients of all channels make of the threshold's. */
+static void set_threshold_gradient(LutraExecution *x, uint32_t layer) {
+    const LutraLayer *described = &x->model->network.layers[layer];
+    const LutraLayerState *state = &x->layers[layer];
+    double total = 0.0;
+    for (uint32_t c = 0; c < described->shape.channels; c++) {
+        total += state->step_gradients[c];
+    }
+    x->gradients[layer].threshold[0] =
+        state->measuring ? 0.0f : (float)(total / (double)described->coding.divisor);
+}
+
 /* In place: gradient of the activation's real values to that of what it reads. */
 static void backward_activation(LutraExecution *x, uint32_t layer, float *now) {
     const LutraLayerState *state = &x->layers[layer];
     const LutraChannelBatch batch = lutra_execution_channels(x, layer);
     const bool normed = x->model->network.layers[layer - 1].kind == LUTRA_LAYER_BATCH_NORM;
     LutraLayerGradients *norm = normed ? &x->gradients[layer - 1] : NULL;
+    if (state->step_gradients != NULL) {
+        lutra_activation_step_gradients(state->step_gradients, now, x->layers[state->source].sums,
+                                        state->functions, &batch);
+        set_threshold_gradient(x, layer);
+    }
     lutra_activation_backward(now, normed ? norm->gamma : NULL, normed ? norm->beta : NULL,
                               x->layers[state->source].sums, state->functions, &batch);
     float *bias = x->gradients[state->source].bias;
@@ -42,10 +62,98 @@ static void backward_activation(LutraExecution *x, uint32_t layer, float *now) {
     }
 }
 
+/* The gradient of one channel's input codes by the step. */
+typedef struct {
+    const LutraInputLayer *input;
+    const LutraLayerState *state;
+    const float *gradient;
+    size_t count;
+} InputJob;
+
+static void input_unit(void *user, size_t channel, uint32_t worker) {
+    const InputJob *job = user;
+    const LutraQuantizer *quantizer = &job->state->quantizer;
+    const uint8_t *pixels = job->state->pixels + (channel * job->count);
+    const float *gradient = job->gradient + (channel * job->count);
+    float lost[256];
+    double total = 0.0;
+    (void)worker;
+    for (uint32_t pixel = 0; pixel < 256; pixel++) {
+        const float x = lutra_pixel_value(job->input, (uint32_t)channel, pixel);
+        const float code = (float)lutra_quantizer_code(quantizer, x);
+        lost[pixel] = lutra_quantizer_passes(quantizer, x) ? code - (x / quantizer->step) : code;
+    }
+    for (size_t i = 0; i < job->count; i++) {
+        total += (double)(gradient[i] * lost[pixels[i]]);
+    }
+    job->state->step_gradients[channel] = total;
+}
+
+static void backward_input(LutraExecution *x, const float *now) {
+    const LutraChannelBatch batch = lutra_execution_channels(x, 0);
+    InputJob job = {&x->model->network.layers[0].u.input, &x->layers[0], now, batch.count};
+    lutra_parallel_for(batch.threads, batch.channels, input_unit, &job);
+    set_threshold_gradient(x, 0);
+}
+
+/* What one row of weights says about a scale that is the maximum of all. */
+typedef struct {
+    const float *gradient;
+    const float *weights;
+    const LutraLayerState *state;
+    size_t fan_in;
+} PullJob;
+
+static void pull_unit(void *user, size_t row, uint32_t worker) {
+    const PullJob *job = user;
+    const size_t first = row * job->fan_in;
+    double total = 0.0;
+    (void)worker;
+    for (size_t i = first; i < first + job->fan_in; i++) {
+        const float lost =
+            job->state->weight_codes[i] - (job->weights[i] / job->state->weight_scale);
+        total += (double)(job->gradient[i] * lost);
+    }
+    job->state->row_pulls[row] = total;
+}
+
+/* Adds the gradient of the scale to that of the largest weights, in equal shares. */
+static void pull_largest(LutraExecution *x, uint32_t layer) {
+    const LutraLayer *described = &x->model->network.layers[layer];
+    const float *weights = x->model->layers[layer].weights;
+    float *gradient = x->gradients[layer].weights;
+    const size_t count = lutra_layer_weight_count(described);
+    const size_t rows = described->shape.channels;
+    const LutraLayerState *state = &x->layers[layer];
+    PullJob job = {gradient, weights, state, count / rows};
+    float largest = 0.0f;
+    double total = 0.0;
+    size_t ties = 0;
+    lutra_parallel_for(x->settings.threads, rows, pull_unit, &job);
+    for (size_t r = 0; r < rows; r++) {
+        total += state->row_pulls[r];
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float magnitude = fabsf(weights[i]);
+        ties = magnitude > largest ? 1 : ties + (magnitude == largest ? 1 : 0);
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    if (!(largest > 0.0f)) {
+        return; /* the scale is 1 whatever the weights */
+    }
+    const double share =
+        total / (double)described->u.weighted.quantizer.code_max / (double)ties;
+    for (size_t i = 0; i < count; i++) {
+        if (fabsf(weights[i]) == largest) {
+            gradient[i] += (float)(weights[i] > 0.0f ? share : -share);
+        }
+    }
+}
+
 /* Weights always fit there; what the layer reads should, too. */
 static bool runs_on_halves(const LutraExecution *x, const LutraLayerState *state) {
     const LutraLayerState *source = &x->layers[state->source];
-    return x->halves.fast && source->bytes != NULL &&
+    return x->halves.fast && source->bytes != NULL && state->weight_codes != NULL &&
            source->bound <= (double)LUTRA_HALF_LARGEST;
 }
 
@@ -53,22 +161,28 @@ static void backward_weighted(LutraExecution *x, uint32_t layer, const float *no
     const LutraLayerState *state = &x->layers[layer];
     const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
     const LutraConvWorkspace workspace = lutra_execution_workspace(x);
-    if (runs_on_halves(x, state)) {
-        lutra_half_weight_gradient(x->gradients[layer].weights, &shape,
-                                   lutra_execution_source(x, layer), now, state->pending.step,
-                                   &x->halves, &workspace);
-        if (state->source > 0) {
-            lutra_half_input_gradient(next, &shape, state->weight_codes, now,
-                                      state->pending.weight_scale, &x->halves, &workspace);
-        }
+    const LutraConvInput input = lutra_execution_source(x, layer);
+    const float *weights = lutra_execution_weights(x, layer);
+    float *gradient = x->gradients[layer].weights;
+    const bool halves = runs_on_halves(x, state);
+    if (halves) {
+        lutra_half_weight_gradient(gradient, &shape, input, now, state->pending.step, &x->halves,
+                                   &workspace);
+    } else {
+        lutra_conv_weight_gradient(gradient, &shape, input, now, state->pending.step, &workspace);
+    }
+    if (state->row_pulls != NULL) {
+        pull_largest(x, layer);
+    }
+    if (!lutra_execution_goes_back(x, state->source)) {
         return;
     }
-    lutra_conv_weight_gradient(x->gradients[layer].weights, &shape,
-                               lutra_execution_source(x, layer), now, state->pending.step,
-                               &workspace);
-    if (state->source > 0) {
-        lutra_conv_input_gradient(next, &shape, state->weight_codes, now,
-                                  state->pending.weight_scale, &workspace);
+    if (halves) {
+        lutra_half_input_gradient(next, &shape, weights, now, state->pending.weight_scale,
+                                  &x->halves, &workspace);
+    } else {
+        lutra_conv_input_gradient(next, &shape, weights, now, state->pending.weight_scale,
+                                  &workspace);
     }
 }
 
@@ -76,7 +190,8 @@ void lutra_execution_backward(LutraExecution *execution) {
     LUTRA_ASSERT(execution->mode == LUTRA_RUN_TRAINING && execution->images > 0);
     backward_end(execution);
     int now = 0;
-    for (uint32_t i = execution->last_weighted; i > 0; i = execution->layers[i].source) {
+    uint32_t i = execution->last_weighted;
+    for (; i > 0 && lutra_execution_goes_back(execution, i); i = execution->layers[i].source) {
         float *here = execution->back[now];
         float *next = execution->back[1 - now];
         switch (execution->model->network.layers[i].kind) {
@@ -89,7 +204,7 @@ void lutra_execution_backward(LutraExecution *execution) {
             now = 1 - now;
             break;
         case LUTRA_LAYER_AVERAGE_POOL:
-            if (execution->layers[i].source > 0) {
+            if (lutra_execution_goes_back(execution, execution->layers[i].source)) {
                 const LutraPoolShape shape =
                     lutra_execution_pool_shape(execution, i, execution->images);
                 lutra_pool_backward(next, &shape, here);
@@ -109,6 +224,9 @@ void lutra_execution_backward(LutraExecution *execution) {
         case LUTRA_LAYER_TENSOR_NORM:
             break;
         }
+    }
+    if (i == 0 && lutra_execution_goes_back(execution, 0)) {
+        backward_input(execution, execution->back[now]);
     }
 }
 
@@ -135,7 +253,8 @@ int64_t lutra_execution_first_bad_layer(const LutraExecution *execution) {
         if (!all_finite(values->weights, weights) || !all_finite(gradients->weights, weights) ||
             !all_finite(values->bias, channels) || !all_finite(gradients->bias, channels) ||
             !all_finite(values->gamma, norms) || !all_finite(gradients->gamma, norms) ||
-            !all_finite(values->beta, norms) || !all_finite(gradients->beta, norms)) {
+            !all_finite(values->beta, norms) || !all_finite(gradients->beta, norms) ||
+            !all_finite(values->threshold, 1) || !all_finite(gradients->threshold, 1)) {
             return (int64_t)i;
         }
     }

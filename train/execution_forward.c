@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "quant/input_codes.h"
 #include "train/execution_priv.h"
 #include "train/rounding.h"
 #include "train/loss.h"
@@ -29,6 +30,11 @@ static void quantize_weights(LutraExecution *x, uint32_t layer) {
     const LutraLayer *described = &x->model->network.layers[layer];
     LutraLayerState *state = &x->layers[layer];
     const size_t rows = described->shape.channels;
+    if (lutra_layer_is_float(described)) {
+        state->weight_scale = 1.0f;
+        state->largest_row = 0.0; /* no bound: real numbers */
+        return;
+    }
     RowsJob job = {.execution = x,
                    .quantizer = &described->u.weighted.quantizer,
                    .weights = x->model->layers[layer].weights,
@@ -85,7 +91,8 @@ static LutraStatus forward_weighted(LutraExecution *x, uint32_t layer, LutraErro
     if (state->on_bytes) {
         lutra_byte_forward(state->sums, &shape, input, &state->packed, &workspace);
     } else {
-        lutra_conv_forward(state->sums, &shape, input, state->weight_codes, &workspace);
+        lutra_conv_forward(state->sums, &shape, input, lutra_execution_weights(x, layer),
+                           &workspace);
     }
     return LUTRA_OK;
 }
@@ -104,7 +111,14 @@ static LutraStatus forward_pool(LutraExecution *x, uint32_t layer, LutraError *e
     return LUTRA_OK;
 }
 
-static void set_code_state(LutraLayerState *state, const LutraQuantizer *quantizer) {
+static void set_code_state(LutraLayerState *state, const LutraLayer *layer) {
+    const LutraQuantizer *quantizer = &state->quantizer;
+    if (layer->coding.is_float) {
+        state->pending = (LutraPendingScale){1.0f, 1.0f, 1};
+        state->scale = 1.0f;
+        state->bound = 0.0;
+        return;
+    }
     const int32_t low = -quantizer->code_min;
     state->pending = (LutraPendingScale){quantizer->step, 1.0f, 1};
     state->scale = quantizer->step;
@@ -116,7 +130,87 @@ static void forward_max_pool(LutraExecution *x, uint32_t layer) {
     LutraLayerState *state = &x->layers[layer];
     const LutraPoolShape shape = lutra_execution_pool_shape(x, layer, x->images);
     lutra_max_pool_forward(state->bytes, &shape, x->layers[state->source].bytes);
-    set_code_state(state, &x->model->network.layers[layer].u.pool.codes);
+    state->quantizer = x->layers[state->source].quantizer;
+    set_code_state(state, &x->model->network.layers[layer]);
+}
+
+/* Whether this forward measures the threshold of a learned step; an unmeasured one is refused. */
+static LutraStatus begin_quantizer(LutraExecution *x, uint32_t layer, LutraError *error) {
+    const LutraLayer *described = &x->model->network.layers[layer];
+    const LutraLayerParameters *parameters = &x->model->layers[layer];
+    LutraLayerState *state = &x->layers[layer];
+    state->measuring =
+        described->coding.learned && x->mode == LUTRA_RUN_TRAINING &&
+        (double)parameters->threshold_batches[0] < (double)x->settings.threshold_batches;
+    if (!state->measuring && lutra_layer_is_unmeasured(described, parameters)) {
+        return lutra_error_set(error, LUTRA_EINVAL, "the step of layer '%s' is learned, but not "
+                               "measured yet: train the model for at least one step",
+                               described->name);
+    }
+    return LUTRA_OK;
+}
+
+/* Puts one more batch into the average, and the step into the state. */
+static void end_quantizer(LutraExecution *x, uint32_t layer, float percentile) {
+    LutraLayerParameters *parameters = &x->model->layers[layer];
+    LutraLayerState *state = &x->layers[layer];
+    if (state->measuring) {
+        float *threshold = &parameters->threshold[0];
+        parameters->threshold_batches[0] += 1.0f;
+        *threshold += (percentile - *threshold) / parameters->threshold_batches[0];
+        *threshold = *threshold < LUTRA_LEAST_THRESHOLD ? LUTRA_LEAST_THRESHOLD : *threshold;
+    }
+    state->quantizer = lutra_layer_quantizer(&x->model->network.layers[layer], parameters);
+}
+
+typedef struct {
+    const LutraLayer *layer;
+    LutraLayerState *state;
+    size_t count; /* of one channel */
+} InputJob;
+
+static void input_unit(void *user, size_t channel, uint32_t worker) {
+    const InputJob *job = user;
+    const LutraInputLayer *input = &job->layer->u.input;
+    const uint8_t *pixels = job->state->pixels + (channel * job->count);
+    (void)worker;
+    if (job->layer->coding.is_float) {
+        float values[256];
+        float *to = job->state->sums + (channel * job->count);
+        for (uint32_t pixel = 0; pixel < 256; pixel++) {
+            values[pixel] = lutra_pixel_value(input, (uint32_t)channel, pixel);
+        }
+        for (size_t i = 0; i < job->count; i++) {
+            to[i] = values[pixels[i]];
+        }
+        return;
+    }
+    int16_t codes[256];
+    uint8_t bytes[256];
+    uint8_t *to = job->state->bytes + (channel * job->count);
+    lutra_pixel_codes(codes, input, &job->state->quantizer, (uint32_t)channel);
+    for (size_t pixel = 0; pixel < 256; pixel++) {
+        bytes[pixel] = (uint8_t)(codes[pixel] - job->state->quantizer.code_min);
+    }
+    for (size_t i = 0; i < job->count; i++) {
+        to[i] = bytes[pixels[i]];
+    }
+}
+
+static LutraStatus forward_input(LutraExecution *x, LutraError *error) {
+    const LutraLayer *layer = &x->model->network.layers[0];
+    const LutraChannelBatch batch = lutra_execution_channels(x, 0);
+    InputJob job = {layer, &x->layers[0], batch.count};
+    LUTRA_TRY(begin_quantizer(x, 0, error));
+    const float percentile =
+        job.state->measuring
+            ? lutra_pixel_percentile(job.state->pixels, &layer->u.input, batch.channels,
+                                     batch.count, x->settings.threshold_percentile)
+            : 0.0f;
+    end_quantizer(x, 0, percentile);
+    lutra_parallel_for(x->settings.threads, batch.channels, input_unit, &job);
+    set_code_state(job.state, layer);
+    return LUTRA_OK;
 }
 
 /* Statistics of a batch_norm and its part of the activation's channel functions. */
@@ -163,21 +257,35 @@ static LutraStatus disturb(LutraExecution *x, uint32_t layer, const LutraChannel
 }
 
 static LutraStatus forward_activation(LutraExecution *x, uint32_t layer, LutraError *error) {
-    const LutraQuantizer *quantizer = &x->model->network.layers[layer].u.activation;
+    const LutraLayer *described = &x->model->network.layers[layer];
     LutraLayerState *state = &x->layers[layer];
     const LutraLayerState *source = &x->layers[state->source];
     const LutraChannelBatch batch = lutra_execution_channels(x, layer);
     const float *bias = lutra_execution_bias(x, layer);
+    LUTRA_TRY(begin_quantizer(x, layer, error));
     for (uint32_t c = 0; c < batch.channels; c++) {
-        state->functions[c] = (LutraChannelFunction){
-            .scale = source->scale, .bias = bias == NULL ? 0.0f : bias[c], .quantizer = *quantizer};
+        state->functions[c] = (LutraChannelFunction){.scale = source->scale,
+                                                     .bias = bias == NULL ? 0.0f : bias[c],
+                                                     .relu = described->coding.relu};
     }
     LUTRA_TRY(disturb(x, layer, &batch, error));
     if (x->model->network.layers[layer - 1].kind == LUTRA_LAYER_BATCH_NORM) {
         forward_batch_norm(x, layer - 1, state->functions, source->sums);
     }
-    lutra_activation_forward(state->bytes, source->sums, state->functions, &batch);
-    set_code_state(state, quantizer);
+    const float percentile =
+        state->measuring ? lutra_channel_percentile(source->sums, state->functions, &batch,
+                                                    x->settings.threshold_percentile, x->counters)
+                         : 0.0f;
+    end_quantizer(x, layer, percentile);
+    for (uint32_t c = 0; c < batch.channels; c++) {
+        state->functions[c].quantizer = state->quantizer;
+    }
+    if (described->coding.is_float) {
+        lutra_activation_values(state->sums, source->sums, state->functions, &batch);
+    } else {
+        lutra_activation_forward(state->bytes, source->sums, state->functions, &batch);
+    }
+    set_code_state(state, described);
     return LUTRA_OK;
 }
 
@@ -230,7 +338,7 @@ LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
         const LutraLayer *layer = &execution->model->network.layers[i];
         switch (layer->kind) {
         case LUTRA_LAYER_INPUT:
-            set_code_state(&execution->layers[i], &layer->u.input.quantizer);
+            LUTRA_TRY(forward_input(execution, error));
             break;
         case LUTRA_LAYER_CONV:
         case LUTRA_LAYER_LINEAR:

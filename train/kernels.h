@@ -32,7 +32,8 @@ typedef struct {
 
 /**
  * What a channel does to a sum before and in its activation:
- * z = sum * scale + bias; y = lutra_affine_value(z, ...) if normed, else z; code of y.
+ * z = sum * scale + bias; y = lutra_affine_value(z, ...) if normed, else z; code of y, or of
+ * max(y, 0) if relu: then the quantizer has no codes below 0, and gradients pass only where y > 0.
  */
 typedef struct {
     float scale; /* real value of one unit of the sums */
@@ -43,6 +44,7 @@ typedef struct {
     float weight;
     float shift;
     LutraQuantizer quantizer;
+    bool relu;
 } LutraChannelFunction;
 
 /** Exact sums over a channel; every addend is an integer and every partial sum is below 2^53. */
@@ -92,6 +94,14 @@ typedef struct {
     /** Replaces each gradient by that of z; `line` is not read if the channel is not normed. */
     void (*gradient_apply)(float *gradient, const float *sums, size_t count,
                            const LutraChannelFunction *function, LutraGradientLine line);
+
+    /**
+     * What the gradient of a quantizer's real values says about its step:
+     * sum of g * (code - x / step) where the activation passes g, of g * code elsewhere; x is what
+     * the quantizer reads.
+     */
+    double (*step_gradient)(const float *gradient, const float *sums, size_t count,
+                            const LutraChannelFunction *function);
 
     /**
      * Codes of weights as floats, as lutra_weight_codes gives them.

@@ -16,6 +16,7 @@ typedef struct {
     __m256 step;
     __m256 code_min;
     __m256 code_max;
+    __m256 above; /* gradients pass where y is larger */
 } Spread;
 
 static inline Spread spread(const LutraChannelFunction *function) {
@@ -29,6 +30,7 @@ static inline Spread spread(const LutraChannelFunction *function) {
         .step = _mm256_set1_ps(function->quantizer.step),
         .code_min = _mm256_set1_ps((float)function->quantizer.code_min),
         .code_max = _mm256_set1_ps((float)function->quantizer.code_max),
+        .above = _mm256_set1_ps(function->relu ? 0.0f : -HUGE_VALF),
     };
 }
 
@@ -40,21 +42,20 @@ static inline __m256 x_of(const Spread *f, __m256 z) {
     return _mm256_mul_ps(_mm256_sub_ps(z, f->mean), f->inverse_deviation);
 }
 
-/* rint(y / step), not clamped. */
-static inline __m256 unclamped(const Spread *f, __m256 z, bool normed, bool divide) {
-    __m256 y = z;
-    if (normed) {
-        y = _mm256_add_ps(_mm256_mul_ps(x_of(f, z), f->weight), f->shift);
-    }
-    if (divide) {
-        y = _mm256_div_ps(y, f->step);
-    }
-    return _mm256_round_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+static inline __m256 y_of(const Spread *f, __m256 z, bool normed) {
+    return normed ? _mm256_add_ps(_mm256_mul_ps(x_of(f, z), f->weight), f->shift) : z;
 }
 
-static inline __m256 pass_mask(const Spread *f, __m256 code) {
-    return _mm256_and_ps(_mm256_cmp_ps(code, f->code_min, _CMP_GE_OQ),
-                         _mm256_cmp_ps(code, f->code_max, _CMP_LE_OQ));
+/* rint(y / step), not clamped. */
+static inline __m256 unclamped(const Spread *f, __m256 y, bool divide) {
+    const __m256 ratio = divide ? _mm256_div_ps(y, f->step) : y;
+    return _mm256_round_ps(ratio, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+static inline __m256 pass_mask(const Spread *f, __m256 y, __m256 code) {
+    const __m256 inside = _mm256_and_ps(_mm256_cmp_ps(code, f->code_min, _CMP_GE_OQ),
+                                        _mm256_cmp_ps(code, f->code_max, _CMP_LE_OQ));
+    return _mm256_and_ps(inside, _mm256_cmp_ps(y, f->above, _CMP_GT_OQ));
 }
 
 static void moments_avx2(LutraMoments *moments, const float *sums, size_t count) {
@@ -84,7 +85,8 @@ static void moments_avx2(LutraMoments *moments, const float *sums, size_t count)
 }
 
 static inline __m256i codes_of(const Spread *f, const float *sums, bool normed, bool divide) {
-    const __m256 code = unclamped(f, z_of(f, _mm256_loadu_ps(sums)), normed, divide);
+    const __m256 y = y_of(f, z_of(f, _mm256_loadu_ps(sums)), normed);
+    const __m256 code = unclamped(f, y, divide);
     /* max takes its second operand where the first is NaN */
     const __m256 clamped = _mm256_min_ps(_mm256_max_ps(code, f->code_min), f->code_max);
     return _mm256_cvtps_epi32(_mm256_sub_ps(clamped, f->code_min));
@@ -129,7 +131,8 @@ static void gradient_sums_avx2(LutraGradientSums *result, const float *gradient,
     const size_t whole = count - (count % 8);
     for (size_t i = 0; i < whole; i += 8) {
         const __m256 z = z_of(&f, _mm256_loadu_ps(sums + i));
-        const __m256 mask = pass_mask(&f, unclamped(&f, z, function->normed, divide));
+        const __m256 y = y_of(&f, z, function->normed);
+        const __m256 mask = pass_mask(&f, y, unclamped(&f, y, divide));
         const __m256 inner = _mm256_loadu_ps(gradient + i);
         const __m256 g = _mm256_and_ps(inner, mask);
         const __m256 gx = _mm256_and_ps(_mm256_mul_ps(inner, x_of(&f, z)), mask);
@@ -146,7 +149,7 @@ static void gradient_sums_avx2(LutraGradientSums *result, const float *gradient,
     _mm256_storeu_pd(weighted + 4, weighted_high);
     for (size_t i = whole; i < count; i++) {
         const float z = lutra_channel_z(function, sums[i]);
-        if (lutra_quantizer_passes(&function->quantizer, lutra_channel_y(function, z))) {
+        if (lutra_channel_passes(function, lutra_channel_y(function, z))) {
             const float x = (z - function->mean) * function->inverse_deviation;
             plain[i % LUTRA_TRAIN_LANES] += (double)gradient[i];
             weighted[i % LUTRA_TRAIN_LANES] += (double)(gradient[i] * x);
@@ -166,7 +169,8 @@ static void gradient_apply_avx2(float *gradient, const float *sums, size_t count
     const size_t whole = count - (count % 8);
     for (size_t i = 0; i < whole; i += 8) {
         const __m256 z = z_of(&f, _mm256_loadu_ps(sums + i));
-        const __m256 mask = pass_mask(&f, unclamped(&f, z, function->normed, divide));
+        const __m256 y = y_of(&f, z, function->normed);
+        const __m256 mask = pass_mask(&f, y, unclamped(&f, y, divide));
         __m256 g = _mm256_and_ps(_mm256_loadu_ps(gradient + i), mask);
         if (function->normed) {
             g = _mm256_sub_ps(_mm256_sub_ps(_mm256_mul_ps(g, slope), constant),
@@ -175,6 +179,32 @@ static void gradient_apply_avx2(float *gradient, const float *sums, size_t count
         _mm256_storeu_ps(gradient + i, g);
     }
     lutra_train_gradient_apply_ref(gradient + whole, sums + whole, count - whole, function, line);
+}
+
+static double step_gradient_avx2(const float *gradient, const float *sums, size_t count,
+                                 const LutraChannelFunction *function) {
+    const Spread f = spread(function);
+    __m256d low = _mm256_setzero_pd();
+    __m256d high = _mm256_setzero_pd();
+    const size_t whole = count - (count % 8);
+    for (size_t i = 0; i < whole; i += 8) {
+        const __m256 y = y_of(&f, z_of(&f, _mm256_loadu_ps(sums + i)), function->normed);
+        const __m256 ratio = _mm256_div_ps(y, f.step);
+        const __m256 code = _mm256_round_ps(ratio, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        const __m256 clamped = _mm256_min_ps(_mm256_max_ps(code, f.code_min), f.code_max);
+        const __m256 passed = _mm256_and_ps(ratio, pass_mask(&f, y, code));
+        const __m256 part =
+            _mm256_mul_ps(_mm256_loadu_ps(gradient + i), _mm256_sub_ps(clamped, passed));
+        low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(part)));
+        high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(part, 1)));
+    }
+    double lanes[LUTRA_TRAIN_LANES];
+    _mm256_storeu_pd(lanes, low);
+    _mm256_storeu_pd(lanes + 4, high);
+    for (size_t i = whole; i < count; i++) {
+        lanes[i % LUTRA_TRAIN_LANES] += lutra_step_part(function, gradient[i], sums[i]);
+    }
+    return lutra_lanes_total(lanes);
 }
 
 static double weight_codes_avx2(float *codes, const float *weights, size_t count,
@@ -320,6 +350,7 @@ void lutra_train_kernels_avx2(LutraTrainKernels *kernels) {
     kernels->quantize = quantize_avx2;
     kernels->gradient_sums = gradient_sums_avx2;
     kernels->gradient_apply = gradient_apply_avx2;
+    kernels->step_gradient = step_gradient_avx2;
     kernels->weight_codes = weight_codes_avx2;
     kernels->adam = adam_avx2;
     kernels->byte_products = byte_products_avx2;

@@ -28,6 +28,21 @@ static inline float lutra_channel_y(const LutraChannelFunction *function, float 
                             : z;
 }
 
+/* Whether the gradient passes where the quantizer meets y. */
+static inline bool lutra_channel_passes(const LutraChannelFunction *function, float y) {
+    return lutra_quantizer_passes(&function->quantizer, y) && (!function->relu || y > 0.0f);
+}
+
+/* The addend of step_gradient. */
+static inline double lutra_step_part(const LutraChannelFunction *function, float gradient,
+                                     float sum) {
+    const float y = lutra_channel_y(function, lutra_channel_z(function, sum));
+    const float code = (float)lutra_quantizer_code(&function->quantizer, y);
+    const float lost =
+        lutra_channel_passes(function, y) ? code - (y / function->quantizer.step) : code;
+    return (double)(gradient * lost);
+}
+
 /* First and one-past-last result column (or row) whose tap lies inside an axis. */
 static inline void lutra_tap_span(size_t *first, size_t *end, size_t tap, size_t in_extent,
                                   size_t out_extent, size_t stride, size_t padding) {
@@ -117,6 +132,8 @@ void lutra_train_gradient_sums_ref(LutraGradientSums *result, const float *gradi
                                    const LutraChannelFunction *function);
 void lutra_train_gradient_apply_ref(float *gradient, const float *sums, size_t count,
                                     const LutraChannelFunction *function, LutraGradientLine line);
+double lutra_train_step_gradient_ref(const float *gradient, const float *sums, size_t count,
+                                     const LutraChannelFunction *function);
 double lutra_train_weight_codes_ref(float *codes, const float *weights, size_t count,
                                     const LutraWeightQuantizer *quantizer, float scale);
 void lutra_train_adam_ref(float *values, float *first, float *second, const float *gradient,

@@ -29,7 +29,7 @@ void lutra_train_gradient_sums_ref(LutraGradientSums *result, const float *gradi
     double weighted[LUTRA_TRAIN_LANES] = {0.0};
     for (size_t i = 0; i < count; i++) {
         const float z = lutra_channel_z(function, sums[i]);
-        if (lutra_quantizer_passes(&function->quantizer, lutra_channel_y(function, z))) {
+        if (lutra_channel_passes(function, lutra_channel_y(function, z))) {
             const float x = (z - function->mean) * function->inverse_deviation;
             plain[i % LUTRA_TRAIN_LANES] += (double)gradient[i];
             weighted[i % LUTRA_TRAIN_LANES] += (double)(gradient[i] * x);
@@ -43,8 +43,7 @@ void lutra_train_gradient_apply_ref(float *gradient, const float *sums, size_t c
                                     const LutraChannelFunction *function, LutraGradientLine line) {
     for (size_t i = 0; i < count; i++) {
         const float z = lutra_channel_z(function, sums[i]);
-        const bool passes =
-            lutra_quantizer_passes(&function->quantizer, lutra_channel_y(function, z));
+        const bool passes = lutra_channel_passes(function, lutra_channel_y(function, z));
         const float inner = passes ? gradient[i] : 0.0f;
         if (function->normed) {
             const float x = (z - function->mean) * function->inverse_deviation;
@@ -53,6 +52,15 @@ void lutra_train_gradient_apply_ref(float *gradient, const float *sums, size_t c
             gradient[i] = inner;
         }
     }
+}
+
+double lutra_train_step_gradient_ref(const float *gradient, const float *sums, size_t count,
+                                     const LutraChannelFunction *function) {
+    double lanes[LUTRA_TRAIN_LANES] = {0.0};
+    for (size_t i = 0; i < count; i++) {
+        lanes[i % LUTRA_TRAIN_LANES] += lutra_step_part(function, gradient[i], sums[i]);
+    }
+    return lutra_lanes_total(lanes);
 }
 
 double lutra_train_weight_codes_ref(float *codes, const float *weights, size_t count,
@@ -118,6 +126,7 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
         .quantize = lutra_train_quantize_ref,
         .gradient_sums = lutra_train_gradient_sums_ref,
         .gradient_apply = lutra_train_gradient_apply_ref,
+        .step_gradient = lutra_train_step_gradient_ref,
         .weight_codes = lutra_train_weight_codes_ref,
         .adam = lutra_train_adam_ref,
         .byte_products = lutra_train_byte_products_ref,

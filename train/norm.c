@@ -2,6 +2,7 @@
 #include "train/norm.h"
 
 #include "base/parallel.h"
+#include "train/kernels_priv.h"
 
 enum { UNIT_ELEMENTS = 16384 }; /* least work worth handing to a thread */
 
@@ -13,6 +14,7 @@ typedef struct {
     float *gradient;
     float *first;  /* mean, weight gradient or total */
     float *second; /* variance or shift gradient */
+    double *totals;
     uint8_t *bytes;
     void (*channel)(void *job, size_t index);
     size_t unit_channels;
@@ -79,6 +81,41 @@ void lutra_activation_forward(uint8_t *bytes, const float *sums,
                               const LutraChannelBatch *batch) {
     Job job = {.batch = batch, .functions = functions, .sums = sums, .bytes = bytes,
                .channel = forward_channel};
+    run(&job);
+}
+
+static void values_channel(void *user, size_t index) {
+    Job *job = user;
+    const LutraChannelFunction function = job->functions[index];
+    const size_t count = job->batch->count;
+    const float *sums = job->sums + (index * count);
+    float *values = job->gradient + (index * count);
+    for (size_t i = 0; i < count; i++) {
+        const float y = lutra_channel_y(&function, lutra_channel_z(&function, sums[i]));
+        values[i] = function.relu && y <= 0.0f ? 0.0f : y; /* a NaN stays visible */
+    }
+}
+
+void lutra_activation_values(float *values, const float *sums,
+                             const LutraChannelFunction *functions,
+                             const LutraChannelBatch *batch) {
+    Job job = {.batch = batch, .functions = functions, .sums = sums, .gradient = values,
+               .channel = values_channel};
+    run(&job);
+}
+
+static void step_channel(void *user, size_t index) {
+    Job *job = user;
+    const size_t count = job->batch->count;
+    job->totals[index] = job->batch->kernels->step_gradient(
+        job->values + (index * count), job->sums + (index * count), count, &job->functions[index]);
+}
+
+void lutra_activation_step_gradients(double *totals, const float *gradient, const float *sums,
+                                     const LutraChannelFunction *functions,
+                                     const LutraChannelBatch *batch) {
+    Job job = {.batch = batch, .functions = functions, .sums = sums, .values = gradient,
+               .totals = totals, .channel = step_channel};
     run(&job);
 }
 

@@ -36,6 +36,21 @@ void lutra_activation_forward(uint8_t *bytes, const float *sums,
                               const LutraChannelFunction *functions,
                               const LutraChannelBatch *batch);
 
+/** The values that a layer without quantizer gives in place of codes. */
+void lutra_activation_values(float *values, const float *sums,
+                             const LutraChannelFunction *functions,
+                             const LutraChannelBatch *batch);
+
+/**
+ * Gradients by the step of a quantizer, channel by channel (LutraTrainKernels.step_gradient).
+ *
+ * @param[out] totals    (channels)
+ * @param      gradient  of the activation's real values
+ */
+void lutra_activation_step_gradients(double *totals, const float *gradient, const float *sums,
+                                     const LutraChannelFunction *functions,
+                                     const LutraChannelBatch *batch);
+
 /**
  * Turns the gradient of the activation's real value into the gradient of z, in place. For normed
  * channels the statistics are those of this batch and the gradient goes through them.

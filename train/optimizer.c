@@ -78,7 +78,7 @@ static void unit(void *user, size_t index, uint32_t worker) {
 
 static void update(Job job, float *values, const float *gradient, float *first, float *second,
                    size_t count, uint32_t threads) {
-    if (values == NULL || gradient == NULL) {
+    if (values == NULL || gradient == NULL || !(job.step.rate > 0.0f)) {
         return;
     }
     job.values = values;
@@ -133,6 +133,12 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
                layer->shape.channels, threads);
         update(job, values->gamma, gradients[i].gamma, first->gamma, second->gamma, norms, threads);
         update(job, values->beta, gradients[i].beta, first->beta, second->beta, norms, threads);
+        update(job, values->threshold, gradients[i].threshold, first->threshold,
+               second->threshold, 1, threads);
+        if (values->threshold != NULL && layer_steps[i].others > 0.0 &&
+            values->threshold[0] < LUTRA_LEAST_THRESHOLD) { /* a NaN stays visible */
+            values->threshold[0] = LUTRA_LEAST_THRESHOLD;
+        }
     }
 }
 

@@ -6,7 +6,8 @@
  *   value -= rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
  * Descent:  m = momentum m + g,  value -= rate * m.
  * Weight decay adds decay * value to g, for weights only. Latent weights of a fixed scale are
- * clamped to [-1, 1] afterwards.
+ * clamped to [-1, 1] afterwards, thresholds to at least LUTRA_LEAST_THRESHOLD. A step size of 0
+ * leaves the numbers and their moments as they are.
  */
 #ifndef LUTRA_TRAIN_OPTIMIZER_H
 #define LUTRA_TRAIN_OPTIMIZER_H
@@ -29,7 +30,7 @@ typedef struct {
 /** Step sizes of one layer's arrays, as factors of the learning rate. */
 typedef struct {
     double weights;
-    double others; /* bias, gamma, beta */
+    double others; /* bias, gamma, beta, threshold */
 } LutraLayerSteps;
 
 /** The optimizer's memory. Arrays stand beside the model's, entry by entry. */

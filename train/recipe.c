@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/nearest_word.h"
 
-typedef enum { FIELD_COUNT, FIELD_REAL, FIELD_WORD } FieldKind;
+typedef enum { FIELD_COUNT, FIELD_REAL, FIELD_WORD, FIELD_LAYERS } FieldKind;
 
 /* One key: where its value stands and what is allowed. */
 typedef struct {
@@ -67,6 +67,10 @@ static const Field fields[] = {
     REAL(average_from, 0, 1, false),
     WORD(average_choice, choice_words),
     COUNT(average_images, 1, 100000000),
+    {"train_layers", FIELD_LAYERS, offsetof(LutraRecipe, train_layers), 0, 0, false, NULL},
+    COUNT(threshold_batches, 1, 1000000),
+    REAL(threshold_percentile, 0, 100, true),
+    REAL(threshold_steps, 0, 1000, false),
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -94,6 +98,10 @@ void lutra_recipe_default(LutraRecipe *recipe) {
         .average_from = 0.7,
         .average_choice = LUTRA_AVERAGE_BY_VALIDATION,
         .average_images = 10000,
+        .train_layers = "all",
+        .threshold_batches = 300,
+        .threshold_percentile = 99.999,
+        .threshold_steps = 1.0,
     };
 }
 
@@ -163,6 +171,32 @@ static LutraStatus set_real(LutraRecipe *recipe, const Field *field, const char 
     return LUTRA_OK;
 }
 
+/* One name after another; returns where the next begins, or NULL at the end. */
+static const char *next_layer(char name[LUTRA_NAME_BYTES], const char *text) {
+    text += strspn(text, " \t,");
+    const size_t length = strcspn(text, " \t,");
+    if (length == 0) {
+        return NULL;
+    }
+    snprintf(name, LUTRA_NAME_BYTES, "%.*s",
+             length < LUTRA_NAME_BYTES ? (int)length : LUTRA_NAME_BYTES - 1, text);
+    return text + length;
+}
+
+static LutraStatus set_layers(LutraRecipe *recipe, const Field *field, const char *value,
+                              LutraError *error) {
+    char name[LUTRA_NAME_BYTES];
+    const size_t length = strlen(value);
+    if (next_layer(name, value) == NULL || length >= LUTRA_TRAIN_LAYERS_BYTES ||
+        strpbrk(value, "\n\r#;") != NULL) {
+        return lutra_error_set(error, LUTRA_EINVAL, "invalid value '%.60s' for '%s'; should be "
+                               "all, or names of layers with blanks between, up to %d letters",
+                               value, field->key, LUTRA_TRAIN_LAYERS_BYTES - 1);
+    }
+    memcpy((char *)recipe + field->offset, value, length + 1);
+    return LUTRA_OK;
+}
+
 static LutraStatus unknown_key(const char *key, LutraError *error) {
     const char *keys[FIELDS];
     char all[LUTRA_ERROR_BYTES / 2] = "";
@@ -191,6 +225,8 @@ LutraStatus lutra_recipe_set(LutraRecipe *recipe, const char *key, const char *v
                 return set_count(recipe, &fields[i], value, error);
             case FIELD_REAL:
                 return set_real(recipe, &fields[i], value, error);
+            case FIELD_LAYERS:
+                return set_layers(recipe, &fields[i], value, error);
             }
         }
     }
@@ -236,16 +272,21 @@ LutraStatus lutra_recipe_check(const LutraRecipe *recipe, LutraError *error) {
     return LUTRA_OK;
 }
 
-static void value_text(char text[64], const LutraRecipe *recipe, const Field *field) {
+enum { VALUE_BYTES = LUTRA_TRAIN_LAYERS_BYTES };
+
+static void value_text(char text[VALUE_BYTES], const LutraRecipe *recipe, const Field *field) {
     switch (field->kind) {
     case FIELD_WORD:
-        snprintf(text, 64, "%s", field->words[load_u32(recipe, field->offset)]);
+        snprintf(text, VALUE_BYTES, "%s", field->words[load_u32(recipe, field->offset)]);
         break;
     case FIELD_COUNT:
-        snprintf(text, 64, "%u", load_u32(recipe, field->offset));
+        snprintf(text, VALUE_BYTES, "%u", load_u32(recipe, field->offset));
         break;
     case FIELD_REAL:
-        snprintf(text, 64, "%.17g", load_f64(recipe, field->offset));
+        snprintf(text, VALUE_BYTES, "%.17g", load_f64(recipe, field->offset));
+        break;
+    case FIELD_LAYERS:
+        snprintf(text, VALUE_BYTES, "%s", (const char *)recipe + field->offset);
         break;
     }
 }
@@ -254,7 +295,7 @@ void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *re
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < FIELDS && used < LUTRA_RECIPE_TEXT_BYTES; i++) {
-        char value[64];
+        char value[VALUE_BYTES];
         value_text(value, recipe, &fields[i]);
         const int wrote = snprintf(text + used, LUTRA_RECIPE_TEXT_BYTES - used, "%s = %s\n",
                                    fields[i].key, value);
@@ -265,8 +306,8 @@ void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *re
 
 const char *lutra_recipe_difference(const LutraRecipe *a, const LutraRecipe *b) {
     for (size_t i = 0; i < FIELDS; i++) {
-        char one[64];
-        char other[64];
+        char one[VALUE_BYTES];
+        char other[VALUE_BYTES];
         value_text(one, a, &fields[i]);
         value_text(other, b, &fields[i]);
         if (strcmp(one, other) != 0) {
@@ -276,19 +317,57 @@ const char *lutra_recipe_difference(const LutraRecipe *a, const LutraRecipe *b) 
     return NULL;
 }
 
+bool lutra_recipe_trains(const LutraRecipe *recipe, const LutraLayer *layer) {
+    char name[LUTRA_NAME_BYTES];
+    if (strcmp(recipe->train_layers, "all") == 0) {
+        return true;
+    }
+    const char *rest = next_layer(name, recipe->train_layers);
+    while (rest != NULL && strcmp(name, layer->name) != 0) {
+        rest = next_layer(name, rest);
+    }
+    return rest != NULL;
+}
+
+LutraStatus lutra_recipe_check_layers(const LutraRecipe *recipe, const LutraNetwork *network,
+                                      LutraError *error) {
+    char name[LUTRA_NAME_BYTES];
+    if (strcmp(recipe->train_layers, "all") == 0) {
+        return LUTRA_OK;
+    }
+    for (const char *rest = next_layer(name, recipe->train_layers); rest != NULL;
+         rest = next_layer(name, rest)) {
+        uint32_t i = 0;
+        while (i < network->layer_count && strcmp(network->layers[i].name, name) != 0) {
+            i++;
+        }
+        if (i == network->layer_count) {
+            return lutra_error_set(error, LUTRA_EINVAL, "'train_layers' names '%s', but network "
+                                   "'%s' has no such layer; the last one is '%s'", name,
+                                   network->name, network->layers[i - 1].name);
+        }
+    }
+    return LUTRA_OK;
+}
+
 void lutra_recipe_layer_steps(LutraLayerSteps *steps, const LutraRecipe *recipe,
                               const LutraNetwork *network) {
     for (uint32_t i = 0; i < network->layer_count; i++) {
         const LutraLayer *layer = &network->layers[i];
         const bool weighted = lutra_layer_weight_count(layer) > 0;
         const bool scaled =
-            weighted && layer->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_MAX;
+            weighted && layer->u.weighted.quantizer.scale != LUTRA_WEIGHT_SCALE_FIXED;
         steps[i].weights = scaled ? recipe->scaled_weight_steps : 1.0;
         if (recipe->layer_steps == LUTRA_LAYER_STEPS_GLOROT) {
             steps[i].weights *= lutra_glorot_factor(network, i);
         }
         steps[i].others =
-            layer->kind == LUTRA_LAYER_TENSOR_NORM ? recipe->logit_steps : recipe->norm_steps;
+            layer->kind == LUTRA_LAYER_TENSOR_NORM ? recipe->logit_steps
+            : layer->coding.learned                ? recipe->threshold_steps
+                                                   : recipe->norm_steps;
+        if (!lutra_recipe_trains(recipe, layer)) {
+            steps[i] = (LutraLayerSteps){0.0, 0.0};
+        }
     }
 }
 

@@ -21,9 +21,15 @@
  *   weight_decay = 0          of weights
  *   momentum = 0.9            sgd
  *   layer_steps = glorot      equal | glorot: step sizes of weight layers (see optimizer.h)
- *   scaled_weight_steps = 0.05   step size of layers with weight_scale max
+ *   scaled_weight_steps = 0.05   step size of weights with weight_scale max or codes float
  *   norm_steps = 1            step size of bias, gamma and beta
  *   logit_steps = 1           step size of the numbers of tensor_norm
+ *   train_layers = all        all | names of layers with blanks between, such as "fc": only their
+ *                             numbers are trained (running statistics and thresholds that are
+ *                             still measured go on everywhere)
+ *   threshold_batches = 300   batches over which thresholds of learned steps are averages of
+ *   threshold_percentile = 99.999   this percentile of |x|; then they are trained
+ *   threshold_steps = 1       step size of thresholds
  *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
  *                             (rounding.h); 0: all. Validation is without rounding
  *   noise = 0                 deviation of Gaussian noise on sums before every activation while
@@ -62,6 +68,8 @@ typedef enum {
 } LutraAverageChoice;
 typedef enum { LUTRA_LAYER_STEPS_EQUAL = 0, LUTRA_LAYER_STEPS_GLOROT = 1 } LutraLayerStepsKind;
 
+enum { LUTRA_TRAIN_LAYERS_BYTES = 512 };
+
 typedef struct {
     uint32_t epochs;
     uint32_t batch;
@@ -93,6 +101,10 @@ typedef struct {
     double average_from;
     LutraAverageChoice average_choice;
     uint32_t average_images;
+    char train_layers[LUTRA_TRAIN_LAYERS_BYTES];
+    uint32_t threshold_batches;
+    double threshold_percentile;
+    double threshold_steps;
 } LutraRecipe;
 
 enum { LUTRA_RECIPE_TEXT_BYTES = 2048 };
@@ -131,7 +143,15 @@ void lutra_recipe_text(char text[LUTRA_RECIPE_TEXT_BYTES], const LutraRecipe *re
 /** First key whose value differs, or NULL if the recipes are equal. */
 const char *lutra_recipe_difference(const LutraRecipe *a, const LutraRecipe *b);
 
-/** Step sizes of every layer, (layers). */
+/** Whether the numbers of a layer are trained. */
+bool lutra_recipe_trains(const LutraRecipe *recipe, const LutraLayer *layer);
+
+/** LUTRA_EINVAL unless every name in train_layers is that of a layer. */
+LUTRA_MUST_CHECK LutraStatus lutra_recipe_check_layers(const LutraRecipe *recipe,
+                                                       const LutraNetwork *network,
+                                                       LutraError *error);
+
+/** Step sizes of every layer, (layers); 0 for those that are not trained. */
 void lutra_recipe_layer_steps(LutraLayerSteps *steps, const LutraRecipe *recipe,
                               const LutraNetwork *network);
 

@@ -11,7 +11,6 @@ struct LutraTeacher {
     LutraModel *model; /* borrowed */
     LutraTeacherSettings settings;
     LutraExecution *execution;
-    uint8_t byte_of_pixel[256];
     uint32_t *missing; /* (most_images) places in `order` whose logits must be computed */
     uint32_t *ordered; /* (most_images) the images at those places */
     float *kept;       /* (views, all_images, classes); NULL without views */
@@ -38,14 +37,17 @@ void lutra_teacher_checksum(char checksum[LUTRA_CHECKSUM_BYTES], const LutraMode
         hash = mix_bytes(hash, values->beta, norms);
         hash = mix_bytes(hash, values->running_mean, norms);
         hash = mix_bytes(hash, values->running_variance, norms);
+        hash = mix_bytes(hash, values->threshold, sizeof(float));
     }
     (void)snprintf(checksum, LUTRA_CHECKSUM_BYTES, "%016" PRIx64, hash);
 }
 
 static LutraStatus alloc_all(LutraTeacher *teacher, LutraError *error) {
     const LutraTeacherSettings *settings = &teacher->settings;
-    const LutraExecutionSettings execution = {settings->most_images, settings->threads,
-                                              settings->cpu_flags, LUTRA_RUN_INFERENCE, 0, 0.0};
+    const LutraExecutionSettings execution = {.most_images = settings->most_images,
+                                              .threads = settings->threads,
+                                              .cpu_flags = settings->cpu_flags,
+                                              .mode = LUTRA_RUN_INFERENCE};
     LUTRA_TRY(lutra_execution_create(&teacher->execution, teacher->model, &execution, error));
     LUTRA_TRY(lutra_alloc(&teacher->missing, settings->most_images, sizeof *teacher->missing,
                           error));
@@ -68,7 +70,6 @@ LutraStatus lutra_teacher_create(LutraTeacher **teacher, LutraModel *model,
     LUTRA_TRY(lutra_alloc(&made, 1, sizeof *made, error));
     made->model = model;
     made->settings = *settings;
-    lutra_input_bytes(made->byte_of_pixel, &model->network.layers[0].u.input);
     const LutraStatus status = alloc_all(made, error);
     if (status != LUTRA_OK) {
         lutra_teacher_destroy(&made);
@@ -118,8 +119,8 @@ LutraStatus lutra_teacher_logits(float *logits, LutraTeacher *teacher,
                  (teacher->kept == NULL || (epoch > 0 && epoch <= teacher->settings.views)));
     const uint32_t missing = find_missing(teacher, order, count, epoch);
     if (missing > 0) {
-        lutra_batch_fill(lutra_execution_input(teacher->execution), teacher->byte_of_pixel, images,
-                         teacher->ordered, missing, augmentation, teacher->settings.threads);
+        lutra_batch_fill(lutra_execution_input(teacher->execution), images, teacher->ordered,
+                         missing, augmentation, teacher->settings.threads);
         LUTRA_TRY(lutra_execution_forward(teacher->execution, missing, LUTRA_RUN_INFERENCE,
                                           error));
     }

@@ -38,6 +38,7 @@ LutraStatus lutra_training_init(LutraTraining *training, const LutraModel *model
                                "'validation' should be smaller", recipe->validation,
                                (unsigned long long)made.train_images);
     }
+    LUTRA_TRY(lutra_recipe_check_layers(recipe, &model->network, error));
     memcpy(made.data_checksum, dataset->checksum, sizeof made.data_checksum);
     const LutraOptimizerSettings settings = lutra_recipe_optimizer(recipe);
     LUTRA_TRY(lutra_optimizer_init(&made.optimizer, model, &settings, error));
@@ -130,10 +131,21 @@ static LutraStatus start_run(LutraTrainingRun *run, LutraError *error) {
     const LutraTraining *training = run->training;
     const uint32_t batch = training->recipe.batch;
     const size_t trained = lutra_training_trained_images(training);
-    const LutraExecutionSettings settings = {step_images(training), run->settings->threads,
-                                             run->settings->cpu_flags, LUTRA_RUN_TRAINING,
-                                             training->recipe.rounding,
-                                             training->recipe.noise};
+    LutraExecutionSettings settings = {
+        .most_images = step_images(training),
+        .threads = run->settings->threads,
+        .cpu_flags = run->settings->cpu_flags,
+        .mode = LUTRA_RUN_TRAINING,
+        .rounding = training->recipe.rounding,
+        .noise = training->recipe.noise,
+        .threshold_batches = training->recipe.threshold_batches,
+        .threshold_percentile = training->recipe.threshold_percentile,
+    };
+    const LutraNetwork *network = &run->model->network;
+    while (settings.first_trained < network->layer_count &&
+           !lutra_recipe_trains(&training->recipe, &network->layers[settings.first_trained])) {
+        settings.first_trained++;
+    }
     LUTRA_TRY(lutra_alloc(&run->layer_steps, run->model->network.layer_count,
                           sizeof *run->layer_steps, error));
     LUTRA_TRY(lutra_alloc(&run->split, (size_t)training->train_images, sizeof *run->split, error));
@@ -145,7 +157,6 @@ static LutraStatus start_run(LutraTrainingRun *run, LutraError *error) {
     LUTRA_TRY(lutra_execution_create(&run->execution, run->model, &settings, error));
     lutra_train_kernels_init(&run->kernels, run->settings->cpu_flags);
     lutra_recipe_layer_steps(run->layer_steps, &training->recipe, &run->model->network);
-    lutra_input_bytes(run->byte_of_pixel, &run->model->network.layers[0].u.input);
     lutra_training_split(run->split, training);
     run->schedule =
         lutra_recipe_schedule(&training->recipe, lutra_training_steps_per_epoch(training));
@@ -194,8 +205,8 @@ void lutra_training_load(LutraTrainingRun *run, const uint32_t *order, uint32_t 
     for (uint32_t i = 0; i < count; i++) {
         run->batch_labels[i] = split->labels[order[i]];
     }
-    lutra_batch_fill(lutra_execution_input(run->execution), run->byte_of_pixel, &images, order,
-                     count, augmentation, run->settings->threads);
+    lutra_batch_fill(lutra_execution_input(run->execution), &images, order, count, augmentation,
+                     run->settings->threads);
 }
 
 /* The images of one step and what the teacher says of them; *count is how many. */

@@ -45,7 +45,8 @@ typedef struct {
  * A training that has not begun.
  *
  * @param dataset  its train split must be loaded
- * @errors LUTRA_EDATA it does not fit the network; LUTRA_EINVAL more held out than there are images
+ * @errors LUTRA_EDATA it does not fit the network; LUTRA_EINVAL more held out than there are
+ *         images, or train_layers names a layer that is not there
  */
 LUTRA_MUST_CHECK LutraStatus lutra_training_init(LutraTraining *training, const LutraModel *model,
                                                  const LutraRecipe *recipe, uint64_t seed,

@@ -23,7 +23,6 @@ typedef struct {
     uint32_t *batch_order;        /* (batch) */
     uint16_t *batch_labels;       /* (batch) */
     uint32_t *ranks;              /* (batch) */
-    uint8_t byte_of_pixel[256];
     LutraTeacher *teacher;        /* NULL: none */
     float *teacher_logits;        /* (classes, batch) */
     double clock;                 /* when seconds were last added */

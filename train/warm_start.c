@@ -71,6 +71,9 @@ LutraStatus lutra_warm_start(LutraModel *model, const LutraModel *from, uint32_t
         const uint32_t j = find_layer(&from->network, network->layers[i].name);
         if (has_numbers(&network->layers[i]) && j < from->network.layer_count) {
             copy_layer(&model->layers[i], &from->layers[j], &network->layers[i]);
+        } else if (j < from->network.layer_count) {
+            copy(model->layers[i].threshold, from->layers[j].threshold, 1);
+            copy(model->layers[i].threshold_batches, from->layers[j].threshold_batches, 1);
         }
     }
     if (copied != NULL) {

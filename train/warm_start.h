@@ -7,7 +7,8 @@
 
 /**
  * Copies trained numbers and running statistics into every layer of `model` for which `from` has
- * one of the same name, kind and sizes; other layers keep theirs. The history is not copied.
+ * one of the same name, kind and sizes, and thresholds of learned steps into those of the same
+ * name; other layers keep theirs. The history is not copied.
  *
  * @param[out] copied  layers with numbers that were copied; NULL if not wanted
  * @param[out] kept    layers with numbers that `from` does not have; NULL if not wanted

@@ -5,12 +5,18 @@
 usage: make_vgg9_golden.py [OUT_DIR]        (needs python3-torch and python3-h5py)
 
 Shares no code with lutra: the quantizers are torch.round and torch.clamp with straight-through
-gradients written here. Two networks:
+gradients written here; the gradients of scales and learned steps are then autograd's. A learned
+step is threshold / 16 (signed) or / 31 (unsigned). For the first MEASURED passes the threshold is
+the average over the passes so far of the MEASURED_PERCENT percentile of |x|, and has gradient 0.
+Networks:
 
   vgg9   the ternary VGG9 of experiments/networks/vgg9.ini, cross entropy on a TensorNorm
   mixed  everything VGG9 does not have: strides, padding, biases, weight scales from the maximum,
          seven levels with step 1/3, a pool before the norm, activations without a norm, an
          unsigned activation, no TensorNorm, squared hinge
+  signed, unsigned   a small VGG11: normalised pixels, weight scales from the maximum, ReLU, learned
+         steps everywhere (also of the input), pools 2/1, 2/2, 1/1 and over all that is left, each
+         with its quantizer, float biases; 5-bit codes -16..15 or 0..31
 
 Everything runs in double and in single precision. Values of the double run are stored; the
 distance between the two runs says how far a correct single-precision program may be off, and is
@@ -38,6 +44,8 @@ import torch.nn.functional as F
 MARGIN = 2e-6  # of a quantizer's step; single precision stays below
 STRIDE = 37    # stored slices of long arrays: every 37th element
 STEPS = 10
+MEASURED = 2
+MEASURED_PERCENT = 99.9
 
 
 def mix(x):
@@ -70,6 +78,18 @@ class RoundClamp(torch.autograd.Function):
         return gradient * inside.to(gradient.dtype), None, None
 
 
+class RoundPass(torch.autograd.Function):
+    """Codes of w; every gradient passes."""
+
+    @staticmethod
+    def forward(ctx, w, low, high):
+        return torch.clamp(torch.round(w), low, high)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None, None
+
+
 class Net:
     def __init__(self, layers, dtype):
         self.layers = layers
@@ -78,6 +98,7 @@ class Net:
         self.buffers = {}
         self.outputs = {}
         self.closest = 1.0
+        self.passes = 0
         array = 0
         for name, kind, s in layers:
             made = {}
@@ -95,6 +116,8 @@ class Net:
                 made["gamma"] = np.array([1.5])
                 made["beta"] = np.array([0.125])
                 self.buffers[name] = [np.zeros(1), np.ones(1)]
+            if s.get("step") == "learned":
+                made["threshold"] = np.zeros(1)
             for key, value in made.items():
                 value = value.astype(np.float32)  # what the test starts from
                 tensor = torch.tensor(value, dtype=dtype, requires_grad=True)
@@ -104,15 +127,31 @@ class Net:
 
     def weights(self, name, s):
         w = self.by_name[f"{name}/weights"]
-        scale = w.detach().abs().max() / s["codes"][1] if s["scale"] == "max" else torch.ones((), dtype=self.dtype)
-        q = torch.clamp(torch.round(w.detach() / scale), *s["codes"]) * scale
-        return w + (q - w).detach() if w.requires_grad else q
+        scale = w.abs().max() / s["codes"][1] if s["scale"] == "max" else torch.ones((), dtype=self.dtype)
+        if s["scale"] == "max":
+            self.note_margin(w / scale, False)
+        return RoundPass.apply(w / scale, *s["codes"]) * scale
 
     def note_margin(self, x, exact):
         if exact:
             return
         distance = (x.detach() - torch.floor(x.detach()) - 0.5).abs().min().item()
         self.closest = min(self.closest, distance)
+
+    def step(self, name, s, x):
+        """The step of a quantizer that reads x."""
+        if s["step"] != "learned":
+            return s["step"]
+        t = self.by_name[f"{name}/threshold"]
+        low, high = s["codes"]
+        divisor = -low if low < 0 else high
+        if self.passes <= MEASURED:
+            k = int(np.floor(MEASURED_PERCENT / 100.0 * x.numel() + 0.5))
+            here = x.detach().abs().flatten().kthvalue(k).values
+            with torch.no_grad():
+                t += (here - t) / self.passes
+            t = t.detach() + 0.0 * t
+        return t / divisor
 
     def norm(self, name, x, axes, s, training):
         mean = x.mean(axes, keepdim=True)
@@ -130,6 +169,7 @@ class Net:
 
     def forward(self, pixels):
         self.outputs = {}
+        self.passes += 1
         x = None
         step = 1.0
         fresh = False  # sums of codes whose scale is a power of two: ties are exact
@@ -137,7 +177,11 @@ class Net:
             if kind == "input":
                 low, high = s["range"]
                 x = torch.tensor(low + (high - low) * pixels.astype(np.float64) / 255.0).to(self.dtype)
-                step = s["step"]
+                if "mean" in s:
+                    mean, deviation = (torch.tensor(v, dtype=self.dtype).view(-1, 1, 1) for v in (s["mean"], s["deviation"]))
+                    x = (x - mean) / deviation
+                step = self.step(name, s, x)
+                self.note_margin(x / step, s["step"] != "learned")
                 codes = RoundClamp.apply(x / step, *s["codes"])
                 self.outputs[name] = codes.detach()
                 x = codes * step
@@ -154,8 +198,10 @@ class Net:
                 x = self.norm(name, x, (0, 2, 3) if x.dim() == 4 else (0,), s, True)
                 fresh = False
             elif kind == "activation":
-                step = s["step"]
-                self.note_margin(x / step, fresh)
+                if s.get("relu"):
+                    x = torch.relu(x)
+                step = self.step(name, s, x)
+                self.note_margin(x / step, fresh and s["step"] != "learned")
                 codes = RoundClamp.apply(x / step, *s["codes"])
                 self.outputs[name] = codes.detach()
                 x = codes * step
@@ -194,6 +240,8 @@ def run(layers, pixels, labels, loss_of, rate, epsilon, dtype):
         else:
             adam.zero_grad()
             loss.backward()
+            if step == MEASURED:  # the first pass in which learned steps have a gradient
+                record["later"] = {n: t.grad.double().numpy().copy() for n, t, _ in net.parameters}
         if step < STEPS:
             adam.step()
             with torch.no_grad():
@@ -210,14 +258,15 @@ def thin(array):
     return flat if flat.size <= 4096 else flat[::STRIDE]
 
 
-def write(path, layers, pixels, labels, loss_of, rate, epsilon):
+def write(path, layers, pixels, labels, loss_of, rate, epsilon, margin=MARGIN):
     double = run(layers, pixels, labels, loss_of, rate, epsilon, torch.float64)
     single = run(layers, pixels, labels, loss_of, rate, epsilon, torch.float32)
-    if double["closest"] < MARGIN:  # in any of the eleven passes
+    if double["closest"] < margin:  # in any of the eleven passes
         raise SystemExit(f"{path}: a value stands {double['closest']:.1e} steps from a threshold; change the pixels")
     with h5py.File(path + ".partial", "w", track_order=False) as f:
         def put(name, data):
-            f.create_dataset(name, data=data, compression="gzip", compression_opts=9, track_times=False)
+            packed = {"compression": "gzip", "compression_opts": 9} if np.size(data) > 512 else {}
+            f.create_dataset(name, data=data, track_times=False, **packed)
 
         put("pixels", pixels)
         put("labels", labels.astype(np.uint16))
@@ -230,13 +279,18 @@ def write(path, layers, pixels, labels, loss_of, rate, epsilon):
             differing += int((codes != single["codes"][name]).sum())
         print(f"{path}: closest to a threshold {double['closest']:.1e} steps; "
               f"codes that differ between single and double: {differing}")
-        for name, gradient in double["gradients"].items():
-            put(f"gradients/{name}", thin(gradient))
-            rows = gradient.reshape(gradient.shape[0], -1)
-            put(f"gradient_rows/{name}", rows.sum(1))
-            # distance of the two runs: root mean square of the difference and of the gradient
-            error = single["gradients"][name] - gradient
-            put(f"gradient_scale/{name}", np.array([np.sqrt((gradient**2).mean()), np.sqrt((error**2).mean()), np.abs(error).max()]))
+        def put_gradients(prefix, double_ones, single_ones):
+            for name, gradient in double_ones.items():
+                put(f"{prefix}gradients/{name}", thin(gradient))
+                rows = gradient.reshape(gradient.shape[0], -1)
+                put(f"{prefix}gradient_rows/{name}", rows.sum(1))
+                # distance of the two runs: root mean square of the difference and of the gradient
+                error = single_ones[name] - gradient
+                put(f"{prefix}gradient_scale/{name}", np.array([np.sqrt((gradient**2).mean()), np.sqrt((error**2).mean()), np.abs(error).max()]))
+
+        put_gradients("", double["gradients"], single["gradients"])
+        if any(name.endswith("/threshold") for name in double["later"]):
+            put_gradients("later/", double["later"], single["later"])
         for name, value in double["last"].items():
             put(f"last/{name}", thin(value))
             error = thin(single["last"][name] - value)
@@ -292,6 +346,21 @@ def mixed():
     ]
 
 
+def small_vgg11(codes):
+    layers = [("input", "input", {"range": (0.0, 1.0), "mean": (0.4914, 0.4822, 0.4465), "deviation": (0.247, 0.243, 0.261),
+                                  "codes": (-16, 15), "step": "learned"})]
+    channels = 3
+    pools = {1: (2, 1), 2: (2, 2), 3: (1, 1), 4: (3, 1)}
+    for number, out in enumerate((4, 6, 8, 8), 1):
+        layers.append((f"conv{number}", "conv", {"shape": (out, channels, 3, 3), "codes": (-15, 15), "scale": "max", "bias": True, "padding": 1}))
+        layers.append((f"relu{number}", "activation", {"codes": codes, "step": "learned", "relu": True}))
+        layers.append((f"pool{number}", "average_pool", {"kernel": pools[number][0], "stride": pools[number][1]}))
+        layers.append((f"pool{number}_act", "activation", {"codes": codes, "step": "learned"}))
+        channels = out
+    layers.append(("fc", "linear", {"shape": (5, 8), "codes": (-15, 15), "scale": "max", "bias": True}))
+    return layers
+
+
 def main(out_dir):
     os.makedirs(out_dir, exist_ok=True)
     torch.set_num_threads(1)
@@ -299,8 +368,11 @@ def main(out_dir):
     coarse = random.integers(0, 256, (8, 3, 8, 8))
     pixels = np.clip(np.kron(coarse, np.ones((1, 1, 4, 4))) * 0.7 + random.integers(0, 77, (8, 3, 32, 32)), 0, 255)
     write(os.path.join(out_dir, "vgg9.h5"), vgg9(), pixels.astype(np.uint8), np.arange(8) * 7 % 10, cross_entropy, 0.02, 1e-2)
-    pixels = random.integers(0, 256, (7, 2, 12, 12)).astype(np.uint8)
+    pixels = np.random.default_rng(5).integers(0, 256, (7, 2, 12, 12)).astype(np.uint8)
     write(os.path.join(out_dir, "mixed.h5"), mixed(), pixels, np.arange(7) % 5, squared_hinge, 0.01, 1e-8)
+    for name, codes, seed in (("signed", (-16, 15), 1), ("unsigned", (0, 31), 18)):
+        pixels = np.random.default_rng(seed).integers(0, 256, (4, 3, 8, 8)).astype(np.uint8)
+        write(os.path.join(out_dir, f"{name}.h5"), small_vgg11(codes), pixels, np.arange(4) % 5, cross_entropy, 0.01, 1e-3, 1e-5)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@
 #include "train/loss.h"
 #include "train/optimizer.h"
 
-enum { SLICE = 37, LONG_ARRAY = 4096, STEPS = 10 };
+enum { SLICE = 37, LONG_ARRAY = 4096, STEPS = 10, MEASURED = 2 };
 
 #define GRADIENT_TOLERANCE (512.0 * 0x1p-24)
 /* rounding to 2^-9 at each layer; sums over a channel, which a norm makes nearly cancel, feel it
@@ -44,6 +44,23 @@ static const char mixed_text[] =
     "weight_scale = max\n"
     "[act3]\ntype = activation\ncodes = -7..7\nstep = 0.5\n"
     "[fc4]\ntype = linear\nfeatures = 5\nbias = yes\nweight_codes = -15..15\nweight_scale = max\n";
+
+#define SMALL_QUANTIZER(codes) "type = activation\nstep = learned\ncodes = " codes "\n"
+#define SMALL_BLOCK(n, channels, codes, pool)                                                 \
+    "[conv" n "]\ntype = conv\nchannels = " channels "\nkernel = 3\npadding = 1\nbias = yes\n" \
+    "weight_codes = -15..15\nweight_scale = max\n"                                            \
+    "[relu" n "]\nfunction = relu\n" SMALL_QUANTIZER(codes)                                   \
+    "[pool" n "]\ntype = average_pool\n" pool                                                 \
+    "[pool" n "_act]\n" SMALL_QUANTIZER(codes)
+#define SMALL_VGG11(codes)                                                                    \
+    "[network]\nname = small\nclasses = 5\n"                                                 \
+    "[input]\ntype = input\nshape = 3x8x8\nrange = 0..1\nmean = 0.4914, 0.4822, 0.4465\n"    \
+    "deviation = 0.247, 0.243, 0.261\ncodes = -16..15\nstep = learned\n"                      \
+    SMALL_BLOCK("1", "4", codes, "kernel = 2\nstride = 1\n")                                 \
+    SMALL_BLOCK("2", "6", codes, "kernel = 2\n")                                             \
+    SMALL_BLOCK("3", "8", codes, "kernel = 1\n")                                             \
+    SMALL_BLOCK("4", "8", codes, "kernel = 3\nstride = 1\n")                                 \
+    "[fc]\ntype = linear\nfeatures = 5\nbias = yes\nweight_codes = -15..15\nweight_scale = max\n"
 
 typedef struct {
     LutraH5 *file;
@@ -129,8 +146,12 @@ static void open_golden(Golden *golden, const char *path, const char *text, bool
     golden->labels = read_array(golden->file, "labels", LUTRA_H5_U16, &count);
     golden->images = (uint32_t)count;
     golden->pixels = read_array(golden->file, "pixels", LUTRA_H5_U8, &count);
-    const LutraExecutionSettings settings = {golden->images, threads, cpu_flags,
-                                             LUTRA_RUN_TRAINING, 0, 0.0};
+    const LutraExecutionSettings settings = {.most_images = golden->images,
+                                             .threads = threads,
+                                             .cpu_flags = cpu_flags,
+                                             .mode = LUTRA_RUN_TRAINING,
+                                             .threshold_batches = MEASURED,
+                                             .threshold_percentile = 99.9};
     check_status(lutra_execution_create(&golden->execution, &golden->model, &settings, &error),
                  LUTRA_OK, &error);
     lutra_train_kernels_init(&golden->kernels, cpu_flags);
@@ -149,13 +170,11 @@ static double pass(Golden *golden) {
     LutraError error = {{0}};
     const LutraLayer *input = &golden->model.network.layers[0];
     const size_t plane = (size_t)input->shape.height * input->shape.width;
-    uint8_t bytes[256];
-    lutra_input_bytes(bytes, &input->u.input);
     uint8_t *to = lutra_execution_input(golden->execution);
     for (size_t c = 0; c < input->shape.channels; c++) {
         for (size_t n = 0; n < golden->images; n++) {
             for (size_t i = 0; i < plane; i++) {
-                *to++ = bytes[golden->pixels[(((n * input->shape.channels) + c) * plane) + i]];
+                *to++ = golden->pixels[(((n * input->shape.channels) + c) * plane) + i];
             }
         }
     }
@@ -171,9 +190,7 @@ static double pass(Golden *golden) {
 
 static void check_codes(const Golden *golden, uint32_t layer) {
     const LutraLayer *described = &golden->model.network.layers[layer];
-    const LutraQuantizer *quantizer = described->kind == LUTRA_LAYER_INPUT
-                                          ? &described->u.input.quantizer
-                                          : &described->u.activation;
+    const LutraQuantizer quantizer = lutra_layer_quantizer(described, &golden->model.layers[layer]);
     const uint8_t *bytes = lutra_execution_layer_bytes(golden->execution, layer);
     char name[128];
     size_t count = 0;
@@ -186,7 +203,7 @@ static void check_codes(const Golden *golden, uint32_t layer) {
         for (size_t c = 0; c < channels; c++) {
             for (size_t i = 0; i < plane; i++) {
                 const int ours =
-                    bytes[(((c * golden->images) + n) * plane) + i] + quantizer->code_min;
+                    bytes[(((c * golden->images) + n) * plane) + i] + quantizer.code_min;
                 const int theirs = expected[(((n * channels) + c) * plane) + i];
                 if (ours != theirs) {
                     fail_msg("%s image %zu channel %zu element %zu: code %d, expected %d",
@@ -214,16 +231,16 @@ static void check_logits(const Golden *golden) {
     lutra_free(&expected);
 }
 
-static void check_gradient(const Golden *golden, const char *layer, const char *kind,
-                           const float *gradient, size_t count, size_t rows) {
+static void check_gradient(const Golden *golden, const char *prefix, const char *layer,
+                           const char *kind, const float *gradient, size_t count, size_t rows) {
     if (gradient == NULL) {
         return;
     }
     char name[128];
     size_t stored = 0;
-    snprintf(name, sizeof name, "gradient_scale/%s/%s", layer, kind);
+    snprintf(name, sizeof name, "%sgradient_scale/%s/%s", prefix, layer, kind);
     double *scale = read_array(golden->file, name, LUTRA_H5_F64, &stored);
-    snprintf(name, sizeof name, "gradients/%s/%s", layer, kind);
+    snprintf(name, sizeof name, "%sgradients/%s/%s", prefix, layer, kind);
     double *expected = read_array(golden->file, name, LUTRA_H5_F64, &stored);
     const size_t step = count > LONG_ARRAY ? SLICE : 1;
     assert_int_equal(stored, (count + step - 1) / step);
@@ -236,7 +253,7 @@ static void check_gradient(const Golden *golden, const char *layer, const char *
         }
     }
     lutra_free(&expected);
-    snprintf(name, sizeof name, "gradient_rows/%s/%s", layer, kind);
+    snprintf(name, sizeof name, "%sgradient_rows/%s/%s", prefix, layer, kind);
     expected = read_array(golden->file, name, LUTRA_H5_F64, &stored);
     assert_int_equal(stored, rows);
     for (size_t r = 0; r < rows; r++) {
@@ -251,6 +268,19 @@ static void check_gradient(const Golden *golden, const char *layer, const char *
     }
     lutra_free(&expected);
     lutra_free(&scale);
+}
+
+static void check_gradients(const Golden *golden, const char *prefix, uint32_t index) {
+    const LutraLayer *layer = &golden->model.network.layers[index];
+    const LutraLayerGradients *ours = &lutra_execution_gradients(golden->execution)[index];
+    const size_t channels = layer->shape.channels;
+    const size_t norms = lutra_layer_norm_count(layer);
+    check_gradient(golden, prefix, layer->name, "weights", ours->weights,
+                   lutra_layer_weight_count(layer), channels);
+    check_gradient(golden, prefix, layer->name, "bias", ours->bias, channels, channels);
+    check_gradient(golden, prefix, layer->name, "gamma", ours->gamma, norms, norms);
+    check_gradient(golden, prefix, layer->name, "beta", ours->beta, norms, norms);
+    check_gradient(golden, prefix, layer->name, "threshold", ours->threshold, 1, 1);
 }
 
 static void check_running(const Golden *golden, const LutraLayer *layer, const float *values,
@@ -276,18 +306,12 @@ static void check_first_pass(Golden *golden) {
     assert_int_equal(lutra_execution_first_bad_layer(golden->execution), -1);
     for (uint32_t i = 0; i < golden->model.network.layer_count; i++) {
         const LutraLayer *layer = &golden->model.network.layers[i];
-        const LutraLayerGradients *gradients = &lutra_execution_gradients(golden->execution)[i];
         const LutraLayerParameters *values = &golden->model.layers[i];
-        const size_t channels = layer->shape.channels;
         const size_t norms = lutra_layer_norm_count(layer);
         if (lutra_execution_layer_bytes(golden->execution, i) != NULL) {
             check_codes(golden, i);
         }
-        check_gradient(golden, layer->name, "weights", gradients->weights,
-                       lutra_layer_weight_count(layer), channels);
-        check_gradient(golden, layer->name, "bias", gradients->bias, channels, channels);
-        check_gradient(golden, layer->name, "gamma", gradients->gamma, norms, norms);
-        check_gradient(golden, layer->name, "beta", gradients->beta, norms, norms);
+        check_gradients(golden, "", i);
         if (norms > 0) {
             check_running(golden, layer, values->running_mean, "running_mean");
             check_running(golden, layer, values->running_variance, "running_variance");
@@ -317,8 +341,9 @@ static void check_last(const Golden *golden, const char *layer, const char *kind
     lutra_free(&expected);
 }
 
-/* The steps after a first pass: the loss of each, and all numbers at the end. */
-static void check_steps(Golden *golden, double rate, double epsilon) {
+/* The steps after a first pass: the loss of each, the gradients once learned steps have some, and
+ * all numbers at the end. */
+static void check_steps(Golden *golden, double rate, double epsilon, bool later) {
     const LutraOptimizerSettings settings = {LUTRA_OPTIMIZER_ADAM, 0.0, 0.9, 0.999, epsilon, 0.0};
     LutraError error = {{0}};
     LutraOptimizer optimizer;
@@ -337,6 +362,11 @@ static void check_steps(Golden *golden, double rate, double epsilon) {
                              &golden->kernels, 1);
         const double loss = pass(golden);
         check_close(loss, losses[step], 2e-5);
+        if (step == MEASURED && later) {
+            for (uint32_t i = 0; i < golden->model.network.layer_count; i++) {
+                check_gradients(golden, "later/", i);
+            }
+        }
     }
     for (uint32_t i = 0; i < golden->model.network.layer_count; i++) {
         const LutraLayer *layer = &golden->model.network.layers[i];
@@ -347,6 +377,7 @@ static void check_steps(Golden *golden, double rate, double epsilon) {
         check_last(golden, layer->name, "bias", values->bias, layer->shape.channels);
         check_last(golden, layer->name, "gamma", values->gamma, norms);
         check_last(golden, layer->name, "beta", values->beta, norms);
+        check_last(golden, layer->name, "threshold", values->threshold, 1);
     }
     lutra_optimizer_deinit(&optimizer);
     lutra_free(&losses);
@@ -357,7 +388,7 @@ static void run_vgg9(uint32_t cpu_flags, uint32_t threads) {
     open_golden(&golden, "tests/golden/data/vgg9.h5", "experiments/networks/vgg9.ini", true,
                 LUTRA_LOSS_CROSS_ENTROPY, cpu_flags, threads);
     check_first_pass(&golden);
-    check_steps(&golden, 0.02, 1e-2);
+    check_steps(&golden, 0.02, 1e-2, false);
     close_golden(&golden);
 }
 
@@ -380,8 +411,28 @@ static void run_mixed(uint32_t cpu_flags, uint32_t threads) {
     open_golden(&golden, "tests/golden/data/mixed.h5", mixed_text, false,
                 LUTRA_LOSS_SQUARED_HINGE, cpu_flags, threads);
     check_first_pass(&golden);
-    check_steps(&golden, 0.01, 1e-8);
+    check_steps(&golden, 0.01, 1e-8, false);
     close_golden(&golden);
+}
+
+static void run_small(const char *path, const char *text, uint32_t cpu_flags, uint32_t threads) {
+    Golden golden;
+    open_golden(&golden, path, text, false, LUTRA_LOSS_CROSS_ENTROPY, cpu_flags, threads);
+    check_first_pass(&golden);
+    check_steps(&golden, 0.01, 1e-3, true);
+    close_golden(&golden);
+}
+
+static void test_learned_signed(void **state) {
+    (void)state;
+    run_small("tests/golden/data/signed.h5", SMALL_VGG11("-16..15"), exact_flags(), 2);
+    run_small("tests/golden/data/signed.h5", SMALL_VGG11("-16..15"), 0, 1);
+}
+
+static void test_learned_unsigned(void **state) {
+    (void)state;
+    run_small("tests/golden/data/unsigned.h5", SMALL_VGG11("0..31"), exact_flags(), 2);
+    run_small("tests/golden/data/unsigned.h5", SMALL_VGG11("0..31"), 0, 1);
 }
 
 static void test_vgg9(void **state) {
@@ -399,6 +450,8 @@ static void test_halves(void **state) {
     run_halves("tests/golden/data/vgg9.h5", "experiments/networks/vgg9.ini", true,
                LUTRA_LOSS_CROSS_ENTROPY);
     run_halves("tests/golden/data/mixed.h5", mixed_text, false, LUTRA_LOSS_SQUARED_HINGE);
+    run_halves("tests/golden/data/signed.h5", SMALL_VGG11("-16..15"), false,
+               LUTRA_LOSS_CROSS_ENTROPY);
 }
 
 static void test_mixed_ref(void **state) {
@@ -410,6 +463,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mixed_ref),
         cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_learned_signed),
+        cmocka_unit_test(test_learned_unsigned),
         cmocka_unit_test(test_vgg9),
         cmocka_unit_test(test_halves),
     };

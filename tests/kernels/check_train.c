@@ -53,29 +53,41 @@ static LutraChannelFunction function_of(int kind) {
         break;
     case 1:
         function = (LutraChannelFunction){1.0f / 128.0f, 0.0f, true, 0.37f, 0.11f, -1.3f, 0.2f,
-                                          {-1, 1, 1.0f}};
+                                          {-1, 1, 1.0f}, false};
         break;
     case 2:
         function = (LutraChannelFunction){0.01f, 0.5f, true, 1.5f, 0.2f, 0.9f, -0.1f,
-                                          {-3, 3, 1.0f / 3.0f}};
+                                          {-3, 3, 1.0f / 3.0f}, false};
         break;
     case 3:
-        function = (LutraChannelFunction){0.02f, -3.0f, false, 0, 0, 0, 0, {0, 255, 0.25f}};
+        function = (LutraChannelFunction){0.02f, -3.0f, false, 0, 0, 0, 0, {0, 255, 0.25f},
+                                          false};
         break;
     case 4:
         function = (LutraChannelFunction){0.001f, 0.0f, true, 0.0f, NAN, 1.0f, 0.0f,
-                                          {-128, 127, 0.01f}};
+                                          {-128, 127, 0.01f}, false};
         break;
     case 5:
         function = (LutraChannelFunction){1e30f, 0.0f, true, 0.0f, 1e30f, 1.0f, 0.0f,
-                                          {-2, 1, 0.5f}};
+                                          {-2, 1, 0.5f}, false};
+        break;
+    case 6: /* after relu, with sums of exactly 0 */
+        function = (LutraChannelFunction){0.01f, 0.0f, false, 0, 0, 0, 0, {0, 15, 1.0f}, true};
+        break;
+    case 7:
+        function = (LutraChannelFunction){0.01f, 0.5f, true, 1.5f, 0.2f, 0.9f, -0.1f,
+                                          {0, 31, 0.07f}, true};
+        break;
+    case 8: /* no quantizer */
+        function = (LutraChannelFunction){0.01f, 0.0f, false, 0, 0, 0, 0,
+                                          {INT32_MIN, INT32_MAX, 1.0f}, true};
         break;
     default:
         break;
     }
     return function;
 }
-enum { FUNCTIONS = 6 };
+enum { FUNCTIONS = 9, QUANTIZERS = 8 };
 
 /* Without a faster variant the comparisons below compare the reference with itself. */
 static void test_variant_is_there(void **state) {
@@ -109,7 +121,7 @@ static void test_quantize(void **state) {
     static uint8_t expected[MOST];
     for (size_t c = 0; c < COUNTS; c++) {
         fill_sums(sums, counts[c], (uint32_t)c);
-        for (int kind = 0; kind < FUNCTIONS; kind++) {
+        for (int kind = 0; kind < QUANTIZERS; kind++) {
             const LutraChannelFunction function = function_of(kind);
             CheckBuffer actual;
             check_buffer_init(&actual, counts[c], 1);
@@ -141,6 +153,11 @@ static void test_gradients(void **state) {
             pair.ref.gradient_sums(&from_ref, expected, sums, counts[c], &function);
             pair.fast.gradient_sums(&from_fast, gradient, sums, counts[c], &function);
             assert_memory_equal(&from_ref, &from_fast, sizeof from_ref);
+            const double step_ref =
+                pair.ref.step_gradient(expected, sums, counts[c], &function);
+            const double step_fast =
+                pair.fast.step_gradient(gradient, sums, counts[c], &function);
+            assert_true(step_ref == step_fast || (isnan(step_ref) && isnan(step_fast)));
             pair.ref.gradient_apply(expected, sums, counts[c], &function, line);
             pair.fast.gradient_apply(gradient, sums, counts[c], &function, line);
             for (size_t i = 0; i < counts[c]; i++) { /* the sign of a NaN is nobody's business */

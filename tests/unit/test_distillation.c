@@ -353,7 +353,8 @@ static void test_statistics(void **state) {
     double mean = 0.0;
     double variance = 0.0;
     setup_init(&setup, student_text, false);
-    const LutraExecutionSettings settings = {10, 1, 0, LUTRA_RUN_TRAINING, 0, 0.0};
+    const LutraExecutionSettings settings = {
+        .most_images = 10, .threads = 1, .mode = LUTRA_RUN_TRAINING};
     check_status(lutra_execution_create(&execution, &setup.model, &settings, &error), LUTRA_OK,
                  &error);
     LutraLayerParameters *norm = &setup.model.layers[2];

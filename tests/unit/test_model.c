@@ -182,7 +182,7 @@ static void damaged_files_are_refused(void **state) {
     static const char *const sentences[DAMAGE_COUNT] = {
         "is not a model: its format is 'lutra.circuit/1'", "section 'network' is empty",
         "layers/01_f/weights", "has not the shape", "holds a value that is not finite at index 3",
-        "holds a negative variance at index 2"};
+        "holds a negative value at index 2"};
     for (Damage damage = DAMAGE_FORMAT; damage < DAMAGE_COUNT; damage++) {
         const char *path = check_temporary("damaged.h5");
         LutraModel model = {0};

@@ -72,7 +72,11 @@ static void run_with(uint8_t *codes, size_t count, uint32_t rounding, double noi
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {4, 2, 0, LUTRA_RUN_TRAINING, rounding, noise};
+    const LutraExecutionSettings settings = {.most_images = 4,
+                                             .threads = 2,
+                                             .mode = LUTRA_RUN_TRAINING,
+                                             .rounding = rounding,
+                                             .noise = noise};
     check_status(lutra_network_parse(&network, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 7, &error), LUTRA_OK, &error);
     check_status(lutra_execution_create(&execution, &model, &settings, &error), LUTRA_OK, &error);

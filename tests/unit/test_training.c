@@ -59,7 +59,7 @@ static void setup_init(Setup *setup) {
     make_data(setup);
     check_status(lutra_network_parse(&network, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_recipe_parse(&setup->recipe, text, "small.ini", &error), LUTRA_OK, &error);
-    check_status(lutra_model_create(&setup->model, &network, 4, &error), LUTRA_OK, &error);
+    check_status(lutra_model_create(&setup->model, &network, 8, &error), LUTRA_OK, &error);
     check_status(lutra_training_init(&setup->training, &setup->model, &setup->recipe, 4,
                                      &setup->data, &error),
                  LUTRA_OK, &error);
@@ -361,7 +361,7 @@ static void test_inexact_sums(void **state) {
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {1, 1, 0, LUTRA_RUN_INFERENCE, 0, 0.0};
+    const LutraExecutionSettings settings = {.most_images = 1, .threads = 1};
     check_status(lutra_network_parse(&network, wide, "wide.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
     check_status(lutra_execution_create(&execution, &model, &settings, &error), LUTRA_OK, &error);
@@ -377,14 +377,14 @@ static void test_wide_sums(void **state) {
     (void)state;
     static const char wide[] =
         "[network]\nname = wide\nclasses = 2\n"
-        "[input]\ntype = input\nshape = 1x20x20\nrange = -1..1\ncodes = -128..127\nstep = 1\n"
+        "[input]\ntype = input\nshape = 1x20x20\nrange = -128..127\ncodes = -128..127\nstep = 1\n"
         "[fc]\ntype = linear\nfeatures = 2\nweight_codes = -1..1\nweight_scale = fixed\n";
     LutraError error = {""};
     LutraNetwork network;
     LutraModel model;
     LutraExecution *execution = NULL;
-    const LutraExecutionSettings settings = {1, 1, lutra_cpu_detect(), LUTRA_RUN_INFERENCE, 0,
-                                             0.0};
+    const LutraExecutionSettings settings = {
+        .most_images = 1, .threads = 1, .cpu_flags = lutra_cpu_detect()};
     check_status(lutra_network_parse(&network, wide, "wide.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
     for (int i = 0; i < 800; i++) {
