@@ -13,6 +13,8 @@
 #include "cli/cost_report.h"
 #include "cli/crypto_report.h"
 #include "cli/setting_options.h"
+#include "experiments/calibration_run.h"
+#include "sim/circuit_border.h"
 
 enum {
     MAX_ROUNDINGS = 1024,
@@ -273,16 +275,16 @@ static LutraStatus compile(Compilation *work, const Options *options, const Lutr
     LUTRA_TRY(lutra_dataset_read(&work->data, options->data, 1u << LUTRA_SPLIT_TRAIN,
                                  options->calibration, error));
     LUTRA_TRY(check_data(&work->model, &work->data, options, error));
-    CompileImages images = {&work->data.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
+    LutraCalibrationRun images = {&work->data.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
                             options->common.cpu_flags, progress};
-    const LutraObserver observer = compile_observer(&images);
+    const LutraObserver observer = lutra_calibration_observer(&images);
     LUTRA_TRY(lutra_calibrate(&work->calibration, &work->model, kinds[options->lower.offsets],
                               &observer, error));
     LUTRA_TRY(
         lutra_lower(&work->circuit, &work->model, &work->calibration, &options->lower, error));
     if (options->clear_from[0] != '\0') {
         LUTRA_TRY(
-            compile_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
+            lutra_circuit_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
     }
     LUTRA_TRY(
         lutra_circuit_choose_parameters(&work->choice, &work->circuit, &options->target, error));

@@ -1,81 +1,129 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lutra experiment: published questions, each answered by one command. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "bridge/backend.h"
-#include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/run_stamp.h"
-#include "experiments/experiment.h"
-
-#ifndef LUTRA_VERSION
-#define LUTRA_VERSION "unknown"
-#endif
+#include "cli/experiment.h"
 
 static const char *const COMMAND = "experiment";
-static const char *const CONFIGURATION = "configuration.ini";
-static const char *const RECORD = "run.json";
 
-enum { KEY_QUICK = 1, KEY_FULL, KEY_SETTINGS, PATH_BYTES = 4096, MOST_SETTINGS = 1 << 20 };
-
-typedef struct {
-    CliCommon common;
-    const char *action;
-    const char *name;
-    const char *settings_path;
-    const char *folder;
-    bool full;
-} Options;
+enum { KEY_QUICK = 1, KEY_FULL, KEY_SETTINGS, KEY_INPUT, KEY_INPUTS, KEY_RESUME, KEY_EXPECTED };
 
 static const struct argp_option option_table[] = {
     {NULL, 0, NULL, 0, "How much:", 1},
-    {"quick", KEY_QUICK, NULL, 0, "few samples: minutes (default)", 1},
+    {"quick", KEY_QUICK, NULL, 0, "few samples, a stand-in for what is missing: minutes (default)",
+     1},
     {"full", KEY_FULL, NULL, 0, "the samples that published figures rest on", 1},
     {"settings", KEY_SETTINGS, "FILE", 0,
      "read this instead of the NAME.ini that comes with the program", 1},
-    {NULL, 0, NULL, 0, "Output:", 2},
-    {"output", 'o', "DIR", 0, "folder for configuration, record, tables and charts (required)", 2},
+    {NULL, 0, NULL, 0, "What it is done on:", 2},
+    {"input", KEY_INPUT, "NAME=FILE", 0,
+     "a dataset or model that an experiment asks for by name, such as cifar10=cifar10.h5", 2},
+    {"inputs", KEY_INPUTS, "DIR", 0, "look for NAME.h5 in this folder", 2},
+    {NULL, 0, NULL, 0, "Comparing:", 3},
+    {"expected", KEY_EXPECTED, "FILE", 0,
+     "figures to compare with instead of those that come with the program", 3},
+    {NULL, 0, NULL, 0, "Output:", 4},
+    {"output", 'o', "PATH", 0,
+     "run: folder for record, figures and charts; report: the page (required for both)", 4},
+    {"resume", KEY_RESUME, NULL, 0, "keep what is in the folder and do the rest", 4},
     {0}};
 
-static void check_complete(const Options *options, struct argp_state *state) {
-    const bool runs = options->action != NULL && strcmp(options->action, "run") == 0;
-    if (options->action == NULL || (!runs && strcmp(options->action, "list") != 0)) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "should be 'list' or 'run NAME'");
+typedef struct {
+    const char *name;
+    const char *usage; /* what has to follow */
+    bool needs_words;
+    bool takes_many;
+    bool needs_output;
+    int (*run)(const ExperimentOptions *options);
+} Action;
+
+static int list(const ExperimentOptions *options);
+
+static const Action actions[] = {{"list", "nothing", false, false, false, list},
+                                 {"run", "one name, or 'all'", true, false, true, experiment_run},
+                                 {"compare", "folders of runs", true, true, false,
+                                  experiment_compare},
+                                 {"report", "folders of runs", true, true, true,
+                                  experiment_report}};
+
+static const Action *find_action(const char *name) {
+    for (size_t i = 0; name != NULL && i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, name) == 0) {
+            return &actions[i];
+        }
     }
-    if (!runs && options->name != NULL) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "'list' takes no name, but found '%s'",
-                     options->name);
+    return NULL;
+}
+
+static void check_complete(const ExperimentOptions *options, struct argp_state *state) {
+    const Action *const action = find_action(options->action);
+    if (action == NULL) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "should be 'list', 'run NAME', 'compare DIR...' or 'report DIR...'");
+        return;
     }
-    if (runs && options->name == NULL) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "'run' needs a name; 'list' shows them");
+    if (!action->needs_words && options->word_count > 0) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "'%s' takes no name, but found '%s'", action->name,
+                     options->words[0]);
     }
-    if (runs && options->folder == NULL) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "needs -o DIR");
+    if (action->needs_words && options->word_count == 0) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "'%s' needs %s; 'list' shows names", action->name,
+                     action->usage);
+    }
+    if (!action->takes_many && options->word_count > 1) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "one experiment at a time, or 'all', but found '%s'", options->words[1]);
+    }
+    if (action->needs_output && options->output == NULL) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "needs -o %s",
+                     action->run == experiment_run ? "DIR" : "FILE.html");
+    }
+    if (options->resume && options->common.force) {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "--resume keeps what --force would overwrite; give one of them");
+    }
+    if (action->run == experiment_run && options->settings_path != NULL &&
+        strcmp(options->words[0], "all") == 0) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "--settings is for one experiment, not for 'all'");
     }
 }
 
+static void add_input(ExperimentOptions *options, char *text, struct argp_state *state) {
+    char *const equals = strchr(text, '=');
+    if (equals == NULL || equals == text || equals[1] == '\0') {
+        argp_failure(state, CLI_EXIT_USAGE, 0,
+                     "invalid value '%s' for '--input'; should be NAME=FILE", text);
+        return;
+    }
+    if (options->input_count == EXPERIMENT_MOST_WORDS) {
+        argp_failure(state, CLI_EXIT_USAGE, 0, "too many inputs");
+    }
+    *equals = '\0';
+    options->inputs[options->input_count++] = (LutraExperimentInput){text, equals + 1};
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
-    Options *const options = state->input;
+    ExperimentOptions *const options = state->input;
     switch (key) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
         case KEY_QUICK: options->full = false; return 0;
         case KEY_FULL: options->full = true; return 0;
         case KEY_SETTINGS: options->settings_path = argument; return 0;
-        case 'o': options->folder = argument; return 0;
+        case KEY_INPUT: add_input(options, argument, state); return 0;
+        case KEY_INPUTS: options->inputs_folder = argument; return 0;
+        case KEY_EXPECTED: options->expected_path = argument; return 0;
+        case KEY_RESUME: options->resume = true; return 0;
+        case 'o': options->output = argument; return 0;
         case ARGP_KEY_ARG:
             if (options->action == NULL) {
                 options->action = argument;
-            } else if (options->name == NULL) {
-                options->name = argument;
+            } else if (options->word_count < EXPERIMENT_MOST_WORDS) {
+                options->words[options->word_count++] = argument;
             } else {
-                argp_failure(state, CLI_EXIT_USAGE, 0, "one experiment at a time, but found '%s'",
-                             argument);
+                argp_failure(state, CLI_EXIT_USAGE, 0, "too many arguments");
             }
             return 0;
         case ARGP_KEY_END: check_complete(options, state); return 0;
@@ -87,89 +135,43 @@ static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}
 static const struct argp argp = {
     option_table,
     parse,
-    "list\nrun NAME",
-    "Lists or runs experiments: published questions, each answered by one command that writes "
-    "its settings, tables and charts into one folder."
+    "list\nrun NAME|all\ncompare DIR...\nreport DIR...",
+    "Published questions, each answered by one command that writes its settings, figures and "
+    "charts into one folder; 'compare' puts the figures beside published and stored ones, 'report' "
+    "makes one page of HTML of several runs."
     "\vExamples:\n"
     "  lutra experiment list\n"
-    "  lutra experiment run noise --quick -o noise-study\n\n"
-    "Ctrl-C writes what is finished. An experiment's INI file is looked for beside the installed "
-    "program, in its source tree and in the folder 'experiments'.\n\n"
-    "Exit codes: 0 done; 1 done, but what was measured refutes the claim; 2 usage; 3 bad "
-    "settings; 4 environment; 5 bug in lutra; 130 interrupted.",
+    "  lutra experiment run p-error --quick -o p-error\n"
+    "  lutra experiment run rounding --full --input cifar10=cifar10.h5 \\\n"
+    "      --input vgg9=vgg9.h5 -o rounding\n"
+    "  lutra experiment compare p-error\n"
+    "  lutra experiment run all --quick -o results\n\n"
+    "'run all' skips, with a note, what lacks its data, models or real FHE, and ends in "
+    "DIR/report.html. Ctrl-C writes what is finished; --resume goes on. 'compare' exits with 1 if "
+    "a stored figure has moved by more than both intervals allow; times are shown, not tested. "
+    "Experiments are looked for beside the installed program, in its source tree and in the folder "
+    "'experiments'.\n\n"
+    "Exit codes: 0 done; 1 done, but what was measured refutes the claim, or a stored figure "
+    "moved; 2 usage; 3 bad settings or data; 4 environment, or an input is missing; 5 bug in "
+    "lutra; 130 interrupted.",
     children,
     NULL,
     NULL};
 
-/* --- the INI file ----------------------------------------------------------------------------- */
+/* --- list -------------------------------------------------------------------------------------- */
 
-/** An INI file as it was read. */
-typedef struct {
-    char path[PATH_BYTES];
-    LutraBytes text;
-    LutraIni ini;
-} Settings;
-
-static void settings_deinit(Settings *settings) {
-    lutra_ini_deinit(&settings->ini);
-    lutra_bytes_deinit(&settings->text);
-}
-
-/** Where NAME.ini lies: beside the installed program, in the source tree, or here. */
-static LutraStatus find_settings(char path[PATH_BYTES], const char *name, LutraError *error) {
-    static const char *const places[] = {"/../share/lutra/experiments/", "/../../experiments/"};
-    char program[PATH_BYTES / 2];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length > 0) {
-        program[length] = '\0';
-        char *const slash = strrchr(program, '/');
-        *(slash != NULL ? slash : program) = '\0';
-        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-            (void)snprintf(path, PATH_BYTES, "%s%s%s.ini", program, places[i], name);
-            if (lutra_file_exists(path)) {
-                return LUTRA_OK;
-            }
-        }
-    }
-    (void)snprintf(path, PATH_BYTES, "experiments/%s.ini", name);
-    if (lutra_file_exists(path)) {
-        return LUTRA_OK;
-    }
-    return lutra_error_set(error, LUTRA_EIO, "cannot find '%s.ini'; give it with --settings FILE",
-                           name);
-}
-
-static LutraStatus settings_read(Settings *settings, const char *name, const char *given,
-                                 LutraError *error) {
-    if (given != NULL) {
-        (void)snprintf(settings->path, PATH_BYTES, "%s", given);
-    } else {
-        LUTRA_TRY(find_settings(settings->path, name, error));
-    }
-    LUTRA_TRY(lutra_file_read(&settings->text, settings->path, MOST_SETTINGS, error));
-    return lutra_ini_parse(&settings->ini, (const char *)settings->text.data, settings->path,
-                           error);
-}
-
-static const char *about(const Settings *settings, const char *key) {
-    const char *const value = lutra_experiment_value(&settings->ini, "experiment", key);
-    return value != NULL ? value : "";
-}
-
-/* --- list ------------------------------------------------------------------------------------- */
-
-static int list(const Options *options) {
+static int list(const ExperimentOptions *options) {
     LutraJson *json = options->common.json ? lutra_json_create("lutra.experiment/1") : NULL;
     LutraJson *const array = lutra_json_set_array(json, "experiments");
-    static const char *const keys[] = {"question",   "method",     "source",
-                                       "refuted_if", "quick_time", "full_time"};
+    static const char *const keys[] = {"question",   "method", "source",    "refuted_if",
+                                       "quick_time", "full_time"};
     for (size_t i = 0; lutra_experiments[i] != NULL; i++) {
-        Settings settings = {.ini = {0}};
+        ExperimentSettings settings = {.ini = {0}};
         LutraError error = {""};
         const char *const name = lutra_experiments[i]->name;
-        const LutraStatus status = settings_read(&settings, name, NULL, &error);
+        const LutraStatus status = experiment_settings_read(&settings, name, NULL, &error);
         if (status != LUTRA_OK) {
-            settings_deinit(&settings);
+            experiment_settings_deinit(&settings);
             lutra_json_destroy(&json);
             return cli_fail(COMMAND, status, &error);
         }
@@ -177,179 +179,21 @@ static int list(const Options *options) {
             LutraJson *const object = lutra_json_add_object(array);
             lutra_json_set_text(object, "name", name);
             for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-                lutra_json_set_text(object, keys[k], about(&settings, keys[k]));
+                lutra_json_set_text(object, keys[k], experiment_about(&settings, keys[k]));
             }
         } else {
             printf("%s\n", name);
             for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-                printf("  %-11s %s\n", keys[k], about(&settings, keys[k]));
+                printf("  %-11s %s\n", keys[k], experiment_about(&settings, keys[k]));
             }
         }
-        settings_deinit(&settings);
+        experiment_settings_deinit(&settings);
     }
     return options->common.json ? cli_print_json(COMMAND, &json) : CLI_EXIT_DONE;
 }
 
-/* --- run -------------------------------------------------------------------------------------- */
-
-static LutraStatus find(const LutraExperiment **experiment, const char *name, LutraError *error) {
-    for (size_t i = 0; lutra_experiments[i] != NULL; i++) {
-        if (strcmp(lutra_experiments[i]->name, name) == 0) {
-            *experiment = lutra_experiments[i];
-            return LUTRA_OK;
-        }
-    }
-    return lutra_error_set(error, LUTRA_EINVAL,
-                           "unknown experiment '%s'; 'lutra experiment list' shows them", name);
-}
-
-static LutraStatus check_output(const LutraExperimentRun *run, const char *name,
-                                LutraError *error) {
-    char *path = NULL;
-    LUTRA_TRY(lutra_experiment_path(&path, run, name, error));
-    const LutraStatus status = lutra_file_check_output(path, run->force, error);
-    lutra_free(&path);
-    return status;
-}
-
-/** Makes the folder and refuses to overwrite, before long work. */
-static LutraStatus check_folder(const LutraExperimentRun *run, const LutraExperiment *experiment,
-                                LutraError *error) {
-    LUTRA_TRY(lutra_folder_create(run->folder, error));
-    LUTRA_TRY(check_output(run, CONFIGURATION, error));
-    LUTRA_TRY(check_output(run, RECORD, error));
-    for (size_t i = 0; experiment->files[i] != NULL; i++) {
-        LUTRA_TRY(check_output(run, experiment->files[i], error));
-    }
-    return LUTRA_OK;
-}
-
-static LutraStatus write_bytes(const LutraExperimentRun *run, const char *name, const void *data,
-                               size_t bytes, LutraError *error) {
-    char *path = NULL;
-    LUTRA_TRY(lutra_experiment_path(&path, run, name, error));
-    const LutraStatus status = lutra_file_write(path, data, bytes, run->force, error);
-    lutra_free(&path);
-    return status;
-}
-
-static LutraJson *new_record(const LutraExperimentRun *run, const LutraExperiment *experiment,
-                             const Settings *settings, const CliRunStamp *stamp) {
-    LutraJson *const json = lutra_json_create("lutra.experiment/1");
-    lutra_json_set_text(json, "experiment", experiment->name);
-    lutra_json_set_text(json, "question", about(settings, "question"));
-    lutra_json_set_text(json, "setting", lutra_experiment_setting(run));
-    lutra_json_set_text(json, "settings_path", settings->path);
-    lutra_json_set_i64(json, "seed", (int64_t)run->seed);
-    lutra_json_set_i64(json, "threads", run->threads);
-    lutra_json_set_text(json, "version", LUTRA_VERSION);
-    lutra_json_set_text(json, "backend", lutra_backend_tfhe()->name());
-    lutra_json_set_text(json, "processor", stamp->processor);
-    lutra_json_set_text(json, "system", stamp->system);
-    lutra_json_set_text(json, "date", stamp->date);
-    return json;
-}
-
-static void conclude_record(LutraJson *json, const LutraExperimentOutcome *outcome,
-                            double seconds) {
-    lutra_json_set_bool(json, "complete", outcome->done == outcome->parts);
-    lutra_json_set_i64(json, "parts", outcome->parts);
-    lutra_json_set_i64(json, "parts_done", outcome->done);
-    if (outcome->done > 0) {
-        lutra_json_set_bool(json, "holds", outcome->holds);
-    } else {
-        lutra_json_set_null(json, "holds");
-    }
-    lutra_json_set_f64(json, "seconds", seconds);
-}
-
-/** Text or JSON on stdout, and the record in the folder. */
-static int conclude(const Options *options, const LutraExperimentRun *run,
-                    const LutraExperimentOutcome *outcome, LutraJson **json, double seconds) {
-    char *text = NULL;
-    LutraError error = {""};
-    conclude_record(*json, outcome, seconds);
-    LutraStatus status = lutra_json_text(&text, *json, &error);
-    if (status == LUTRA_OK) {
-        status = write_bytes(run, RECORD, text, strlen(text), &error);
-    }
-    lutra_free(&text);
-    if (status != LUTRA_OK) {
-        return cli_fail(COMMAND, status, &error);
-    }
-    if (options->common.json) {
-        const int code = cli_print_json(COMMAND, json);
-        if (code != CLI_EXIT_DONE) {
-            return code;
-        }
-    } else {
-        printf("%" PRIu32 " of %" PRIu32 " parts in %.0f s, written to %s\n", outcome->done,
-               outcome->parts, seconds, run->folder);
-        printf("verdict  %s\n", outcome->done == 0 ? "nothing was measured"
-                                : outcome->holds   ? "nothing that was measured refutes the claim"
-                                                   : "what was measured refutes the claim");
-    }
-    return outcome->holds ? CLI_EXIT_DONE : CLI_EXIT_CONDITION;
-}
-
-static int run_checked(const Options *options, LutraExperimentRun *run,
-                       const LutraExperiment *experiment, const Settings *settings,
-                       const CliRunStamp *stamp) {
-    CliProgress progress;
-    LutraError error = {""};
-    LutraExperimentOutcome outcome = {.holds = true};
-    LutraJson *json = new_record(run, experiment, settings, stamp);
-    const double start = lutra_seconds();
-    cli_progress_start(&progress, &options->common);
-    run->progress = &progress.progress;
-    const LutraStatus status =
-        experiment->run(&outcome, lutra_json_set_object(json, "results"), run, &error);
-    cli_progress_stop(&progress);
-    int code = CLI_EXIT_DONE;
-    if (status == LUTRA_OK || status == LUTRA_ECANCELLED) {
-        code = conclude(options, run, &outcome, &json, lutra_seconds() - start);
-    }
-    lutra_json_destroy(&json);
-    return status == LUTRA_OK ? code : cli_fail(COMMAND, status, &error);
-}
-
-static int run(const Options *options) {
-    const LutraExperiment *experiment = NULL;
-    Settings settings = {.ini = {0}};
-    CliRunStamp stamp;
-    LutraError error = {""};
-    LutraStatus status = LUTRA_OK;
-    int code = CLI_EXIT_DONE;
-    char line[512];
-    cli_run_stamp(&stamp);
-    (void)snprintf(line, sizeof line, "lutra %s, %s, %s, %s, %s", LUTRA_VERSION,
-                   lutra_backend_tfhe()->name(), stamp.processor, stamp.system, stamp.date);
-    LUTRA_TRY_GOTO(status, find(&experiment, options->name, &error));
-    LUTRA_TRY_GOTO(status, settings_read(&settings, options->name, options->settings_path, &error));
-    LutraExperimentRun asked = {.folder = options->folder,
-                                .force = options->common.force,
-                                .full = options->full,
-                                .seed = options->common.seed,
-                                .threads = options->common.threads,
-                                .settings = &settings.ini,
-                                .settings_path = settings.path,
-                                .stamp = line,
-                                .report = options->common.json ? NULL : stdout};
-    LUTRA_TRY_GOTO(status, experiment->check(&asked, &error));
-    LUTRA_TRY_GOTO(status, check_folder(&asked, experiment, &error));
-    LUTRA_TRY_GOTO(status, write_bytes(&asked, CONFIGURATION, settings.text.data,
-                                       settings.text.bytes, &error));
-    code = run_checked(options, &asked, experiment, &settings, &stamp);
-done:
-    if (status != LUTRA_OK) {
-        code = cli_fail(COMMAND, status, &error);
-    }
-    settings_deinit(&settings);
-    return code;
-}
-
 int cmd_experiment(int argc, char **argv) {
-    Options options = {.full = false};
+    ExperimentOptions options = {.full = false};
     cli_parse(&argp, argc, argv, &options);
-    return strcmp(options.action, "run") == 0 ? run(&options) : list(&options);
+    return find_action(options.action)->run(&options);
 }

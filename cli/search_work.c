@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "cli/compile.h"
 #include "cli/search.h"
+#include "experiments/calibration_run.h"
 #include "sim/circuit_round.h"
 #include "sim/simulate.h"
 
@@ -147,9 +147,9 @@ static LutraStatus read_model(Search *search, const LutraSplit *images, LutraErr
                                                [LUTRA_OFFSETS_ALIGN] = LUTRA_CALIBRATE_DENSITIES,
                                                [LUTRA_OFFSETS_CENTRE] = LUTRA_CALIBRATE_CENTRED};
     const SearchOptions *const options = search->options;
-    CompileImages run = {images, options->common.threads, options->common.cpu_flags,
+    LutraCalibrationRun run = {images, options->common.threads, options->common.cpu_flags,
                          search->progress};
-    const LutraObserver observer = compile_observer(&run);
+    const LutraObserver observer = lutra_calibration_observer(&run);
     LutraLowerSettings settings;
     LutraOffsetRule rule = LUTRA_OFFSETS_NONE; /* every kind measures the same ranges */
     LUTRA_TRY(lutra_model_read(&search->model, options->source, error));

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/compile.h"
 #include "cli/source_file.h"
 #include "cli/sweep.h"
+#include "experiments/calibration_run.h"
 #include "sim/circuit_round.h"
 
 bool sweep_setting_equal(const SweepSetting *a, const SweepSetting *b) {
@@ -61,9 +61,9 @@ static LutraStatus calibrate(SweepSource *source, const SweepOptions *options,
     LUTRA_TRY_GOTO(status, lutra_dataset_read(&train, options->data, 1u << LUTRA_SPLIT_TRAIN,
                                               options->calibration, error));
     LUTRA_TRY_GOTO(status, check_train_split(&source->model, &train, options, error));
-    CompileImages images = {&train.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
+    LutraCalibrationRun images = {&train.splits[LUTRA_SPLIT_TRAIN], options->common.threads,
                             options->common.cpu_flags, progress};
-    const LutraObserver observer = compile_observer(&images);
+    const LutraObserver observer = lutra_calibration_observer(&images);
     for (int rule = 0; rule < 3; rule++) {
         if (rule == (int)plain_rule(options) ||
             (rule != LUTRA_OFFSETS_NONE && is_asked(options, (LutraOffsetRule)rule))) {

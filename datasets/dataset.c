@@ -189,6 +189,14 @@ static void checksum_text(char text[LUTRA_CHECKSUM_BYTES], uint64_t checksum) {
     (void)snprintf(text, LUTRA_CHECKSUM_BYTES, "%016" PRIx64, checksum);
 }
 
+void lutra_dataset_checksum(char text[LUTRA_CHECKSUM_BYTES], const LutraDataset *dataset) {
+    uint64_t total = 0;
+    for (int s = 0; s < 2; s++) {
+        total = mix(total, split_checksum(dataset, (LutraSplitKind)s));
+    }
+    checksum_text(text, total);
+}
+
 /* ---- writing ---- */
 
 static LutraStatus write_split(LutraH5 *file, const LutraDataset *dataset, LutraSplitKind kind,
@@ -227,19 +235,17 @@ static LutraStatus join_names(char **joined, const LutraDataset *dataset, LutraE
 static LutraStatus write_content(LutraH5 *file, const LutraDataset *dataset, const char *joined,
                                  LutraError *error) {
     char text[LUTRA_CHECKSUM_BYTES];
-    uint64_t total = 0;
     LUTRA_TRY(lutra_h5_write_text(file, "", "format", format_name, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "name", dataset->name, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "source", dataset->source, error));
     LUTRA_TRY(lutra_h5_write_text(file, "", "class_names", joined, error));
     for (int s = 0; s < 2; s++) {
         const uint64_t checksum = split_checksum(dataset, (LutraSplitKind)s);
-        total = mix(total, checksum);
         if (dataset->splits[s].count > 0) {
             LUTRA_TRY(write_split(file, dataset, (LutraSplitKind)s, checksum, error));
         }
     }
-    checksum_text(text, total);
+    lutra_dataset_checksum(text, dataset);
     return lutra_h5_write_text(file, "", "checksum", text, error);
 }
 

@@ -66,6 +66,10 @@ LUTRA_MUST_CHECK LutraStatus lutra_dataset_allocate_split(LutraDataset *dataset,
 LUTRA_MUST_CHECK LutraStatus lutra_dataset_check_labels(const LutraDataset *dataset,
                                                         const char *path, LutraError *error);
 
+/** The checksum that a file of this dataset has: 16 hex digits over both splits, which must be
+ * loaded whole. */
+void lutra_dataset_checksum(char text[LUTRA_CHECKSUM_BYTES], const LutraDataset *dataset);
+
 /** "train" or "test". */
 const char *lutra_split_name(LutraSplitKind split);
 

@@ -9,7 +9,9 @@
  * sections belong to the experiment.
  *
  * A run writes into one folder: configuration.ini (the INI file as it was read), run.json (seed,
- * versions, processor, results), and the experiment's own CSV and PNG files.
+ * versions, processor, results), figures.csv (every result with its interval, figures.h), and the
+ * experiment's own CSV and PNG files. Published figures stand in experiments/published/NAME.csv,
+ * those of an earlier run in experiments/expected/NAME-quick.csv and NAME-full.csv.
  */
 #ifndef LUTRA_EXPERIMENTS_EXPERIMENT_H
 #define LUTRA_EXPERIMENTS_EXPERIMENT_H
@@ -22,6 +24,14 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "experiments/figures.h"
+#include "sim/machine_profile.h"
+
+/** A file that the user gives an experiment, by the name that its INI file knows it by. */
+typedef struct {
+    const char *name; /* such as "cifar10" or "vgg9" */
+    const char *path;
+} LutraExperimentInput;
 
 /** What one run is asked for; nothing is owned. */
 typedef struct {
@@ -30,8 +40,17 @@ typedef struct {
     bool full;          /* section [full] instead of [quick] */
     uint64_t seed;
     uint32_t threads;
+    uint32_t cpu_flags; /* LutraCpuFlag mask */
+    const LutraMachineProfile *machine; /* that times are predicted for */
+    const LutraExperimentInput *inputs;
+    uint32_t input_count;
+    const char *inputs_folder; /* where NAME.h5 is looked for; may be NULL */
+    bool resume;               /* figures that are there already need not be made again */
+    LutraFigures *figures;     /* to fill */
     const LutraIni *settings;
-    const char *settings_path; /* for errors */
+    const char *settings_path; /* for errors, and for files that lie beside it */
+    const char *name;          /* of the experiment */
+    const char *assets_folder; /* where published/ and expected/ lie; may be NULL */
     const char *stamp;         /* one line of versions, processor and date, for files and charts */
     const LutraProgress *progress;
     FILE *report; /* text for people; NULL: none */
@@ -47,7 +66,8 @@ typedef struct {
     const char *name;
     const char *const *files; /* that a run writes into its folder, ended by NULL */
 
-    /** Settings, and whether this build can do it: everything that can fail before long work. */
+    /** Settings, inputs, and whether this build can do it: everything that can fail before long
+     * work. LUTRA_EUNAVAILABLE: something is missing, and the sentence says what to do. */
     LutraStatus (*check)(const LutraExperimentRun *run, LutraError *error);
 
     /**
@@ -90,6 +110,27 @@ LUTRA_MUST_CHECK LutraStatus lutra_experiment_check_keys(const LutraExperimentRu
                                                          const char *const *keys,
                                                          LutraError *error);
 
+/** Words or numbers separated by commas: copies the next one, without blanks, and moves on; false
+ * at the end. */
+bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest);
+
+/* --- inputs ------------------------------------------------------------------------------------ */
+
+/**
+ * Where an input lies: as the user says, else NAME.h5 in the folder of inputs, else what section
+ * [inputs] of the settings says.
+ *
+ * @param[out] path  heap, free with lutra_free; NULL if there is none or what is named is not there
+ * @errors LUTRA_EIO a path that the user gave does not exist; LUTRA_ENOMEM
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_experiment_find_input(char **path,
+                                                         const LutraExperimentRun *run,
+                                                         const char *name, LutraError *error);
+
+/** LUTRA_EUNAVAILABLE with what section [how] of the settings says on `name`. */
+LutraStatus lutra_experiment_missing_input(const LutraExperimentRun *run, const char *name,
+                                           LutraError *error);
+
 /* --- output files ----------------------------------------------------------------------------- */
 
 /** "FOLDER/NAME"; heap, free with lutra_free. */
@@ -108,12 +149,23 @@ LUTRA_MUST_CHECK LutraStatus lutra_experiment_csv_open(LutraExperimentFile *file
                                                        const LutraExperimentRun *run,
                                                        LutraError *error);
 
+/** Writes figures.csv as it stands, so that --resume can go on from it. */
+LUTRA_MUST_CHECK LutraStatus lutra_experiment_checkpoint(const LutraExperimentRun *run,
+                                                         LutraError *error);
+
 /** Writes it into the folder and frees. */
 LUTRA_MUST_CHECK LutraStatus lutra_experiment_csv_close(LutraExperimentFile *file,
                                                         const LutraExperimentRun *run,
                                                         const char *name, LutraError *error);
 
+/** Published figures of the experiment: published/NAME.csv beside its INI file; none if there is no
+ * such file. */
+LUTRA_MUST_CHECK LutraStatus lutra_experiment_published(LutraFigures *figures,
+                                                        const LutraExperimentRun *run,
+                                                        LutraError *error);
+
 /** The experiments themselves. */
 extern const LutraExperiment lutra_experiment_noise;
+extern const LutraExperiment lutra_experiment_p_error;
 
 #endif

@@ -10,7 +10,8 @@
 #include "experiments/experiment.h"
 
 /* Name, files, check and run of each: filled in by its own file. */
-const LutraExperiment *const lutra_experiments[] = {&lutra_experiment_noise, NULL};
+const LutraExperiment *const lutra_experiments[] = {&lutra_experiment_p_error,
+                                                      &lutra_experiment_noise, NULL};
 
 const char *lutra_experiment_setting(const LutraExperimentRun *run) {
     return run->full ? "full" : "quick";
@@ -85,6 +86,74 @@ LutraStatus lutra_experiment_check_keys(const LutraExperimentRun *run, const cha
         }
     }
     return LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_published(LutraFigures *figures, const LutraExperimentRun *run,
+                                       LutraError *error) {
+    char file[128];
+    char *path = NULL;
+    *figures = (LutraFigures){0};
+    if (run->assets_folder == NULL) {
+        return LUTRA_OK;
+    }
+    (void)snprintf(file, sizeof file, "published/%.64s.csv", run->name);
+    LUTRA_TRY(lutra_file_path_in(&path, run->assets_folder, file, error));
+    const LutraStatus status =
+        lutra_file_exists(path) ? lutra_figures_read(figures, path, error) : LUTRA_OK;
+    lutra_free(&path);
+    return status;
+}
+
+bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest) {
+    const char *p = *rest + strspn(*rest, ", \t");
+    const size_t length = strcspn(p, ", \t");
+    if (length == 0) {
+        return false;
+    }
+    (void)snprintf(word, bytes, "%.*s", (int)length, p);
+    *rest = p + length;
+    return true;
+}
+
+LutraStatus lutra_experiment_find_input(char **path, const LutraExperimentRun *run,
+                                        const char *name, LutraError *error) {
+    char file[128];
+    *path = NULL;
+    for (uint32_t i = 0; i < run->input_count; i++) {
+        if (strcmp(run->inputs[i].name, name) == 0) {
+            return lutra_file_exists(run->inputs[i].path)
+                       ? lutra_string_copy(path, run->inputs[i].path, error)
+                       : lutra_error_set(error, LUTRA_EIO, "input '%s': there is no '%s'", name,
+                                         run->inputs[i].path);
+        }
+    }
+    (void)snprintf(file, sizeof file, "%.120s.h5", name);
+    if (run->inputs_folder != NULL) {
+        LUTRA_TRY(lutra_file_path_in(path, run->inputs_folder, file, error));
+        if (lutra_file_exists(*path)) {
+            return LUTRA_OK;
+        }
+        lutra_free(path);
+    }
+    const char *const usual = lutra_experiment_value(run->settings, "inputs", name);
+    return usual != NULL && lutra_file_exists(usual) ? lutra_string_copy(path, usual, error)
+                                                     : LUTRA_OK;
+}
+
+LutraStatus lutra_experiment_missing_input(const LutraExperimentRun *run, const char *name,
+                                           LutraError *error) {
+    const char *const how = lutra_experiment_value(run->settings, "how", name);
+    return lutra_error_set(error, LUTRA_EUNAVAILABLE,
+                           "input '%s' is missing; give it with --input %s=FILE%s%s", name, name,
+                           how != NULL ? "; to make it: " : "", how != NULL ? how : "");
+}
+
+LutraStatus lutra_experiment_checkpoint(const LutraExperimentRun *run, LutraError *error) {
+    char *path = NULL;
+    LUTRA_TRY(lutra_experiment_path(&path, run, "figures.csv", error));
+    const LutraStatus status = lutra_figures_write(run->figures, path, true, error);
+    lutra_free(&path);
+    return status;
 }
 
 LutraStatus lutra_experiment_path(char **path, const LutraExperimentRun *run, const char *name,

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs calibration images and marks clear operations. */
-#include <string.h>
+#include "experiments/calibration_run.h"
 
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "cli/compile.h"
 #include "sim/simulate.h"
 
 static LutraStatus observe_ranges(void *user, LutraRange *ranges, uint64_t *images,
                                   const LutraCircuit *circuit, uint64_t limit, LutraError *error) {
-    const CompileImages *run = user;
+    const LutraCalibrationRun *run = user;
     const LutraImages all = {run->images->images, run->images->labels, run->images->count,
                              circuit->operations[0].shape, circuit->class_count};
     LutraSimulateSettings settings;
@@ -33,7 +31,7 @@ static LutraStatus observe_ranges(void *user, LutraRange *ranges, uint64_t *imag
 
 /* Images are split over threads; each counts for itself, and the sums are joined at the end. */
 typedef struct {
-    const CompileImages *run;
+    const LutraCalibrationRun *run;
     const LutraCircuit *circuit;
     const LutraHistogram *histograms;
     LutraStatus *statuses; /* (images) */
@@ -85,15 +83,15 @@ static LutraStatus join_counts(const DensityJob *job, LutraHistogram *histograms
 }
 
 static size_t density_images(uint64_t available, uint64_t macs) {
-    uint64_t images = COMPILE_DENSITY_MACS / (macs > 0 ? macs : 1);
-    images = images < COMPILE_DENSITY_FEWEST ? COMPILE_DENSITY_FEWEST : images;
-    images = images > COMPILE_DENSITY_MOST ? COMPILE_DENSITY_MOST : images;
+    uint64_t images = LUTRA_DENSITY_MACS / (macs > 0 ? macs : 1);
+    images = images < LUTRA_DENSITY_FEWEST ? LUTRA_DENSITY_FEWEST : images;
+    images = images > LUTRA_DENSITY_MOST ? LUTRA_DENSITY_MOST : images;
     return (size_t)(images < available ? images : available);
 }
 
 static LutraStatus observe_histograms(void *user, LutraHistogram *histograms,
                                       const LutraCircuit *circuit, LutraError *error) {
-    const CompileImages *run = user;
+    const LutraCalibrationRun *run = user;
     const uint32_t operations = circuit->operation_count;
     const size_t parts = (size_t)run->threads * operations;
     const size_t images = density_images(run->images->count, lutra_circuit_macs(circuit));
@@ -118,42 +116,6 @@ done:
     return status;
 }
 
-LutraObserver compile_observer(CompileImages *images) {
+LutraObserver lutra_calibration_observer(LutraCalibrationRun *images) {
     return (LutraObserver){observe_ranges, observe_histograms, images};
-}
-
-static uint32_t find_operation(const LutraCircuit *circuit, const char *name) {
-    uint32_t i = 0;
-    while (i < circuit->operation_count && strcmp(circuit->operations[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
-LutraStatus compile_mark_clear(LutraCircuit *circuit, const char *from, const char *to,
-                               LutraError *error) {
-    const uint32_t first = find_operation(circuit, from);
-    const uint32_t last = find_operation(circuit, to);
-    const uint32_t count = circuit->operation_count;
-    if (first == count || last == count || last < first) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "no layers '%s'..'%s'; the first is '%s', the "
-                               "last '%s'",
-                               from, to, circuit->operations[0].name,
-                               circuit->operations[count - 1].name);
-    }
-    if (first > 1 && last + 2 < count) {
-        return lutra_error_set(error, LUTRA_EINVAL,
-                               "layers '%s'..'%s' stand in the middle; only "
-                               "the first or the last layers can run in the clear",
-                               from, to);
-    }
-    for (uint32_t i = first; i <= last; i++) {
-        circuit->operations[i].in_clear = true;
-    }
-    /* a rounding whose table is in the clear has nothing to do under encryption */
-    if (first > 1 && circuit->operations[first - 1].kind == LUTRA_OPERATION_ROUND) {
-        circuit->operations[first - 1].in_clear = true;
-    }
-    return lutra_circuit_check(circuit, error);
 }
