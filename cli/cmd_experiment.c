@@ -16,8 +16,9 @@ static const struct argp_option option_table[] = {
     {"quick", KEY_QUICK, NULL, 0, "few samples, a stand-in for what is missing: minutes (default)",
      1},
     {"full", KEY_FULL, NULL, 0, "the samples that published figures rest on", 1},
-    {"settings", KEY_SETTINGS, "FILE", 0,
-     "read this instead of the NAME.ini that comes with the program", 1},
+    {"settings", KEY_SETTINGS, "PATH", 0,
+     "read this file, or NAME.ini in this folder, instead of the one that comes with the program",
+     1},
     {NULL, 0, NULL, 0, "What it is done on:", 2},
     {"input", KEY_INPUT, "NAME=FILE", 0,
      "a dataset or model that an experiment asks for by name, such as cifar10=cifar10.h5", 2},
@@ -35,19 +36,17 @@ typedef struct {
     const char *name;
     const char *usage; /* what has to follow */
     bool needs_words;
-    bool takes_many;
     bool needs_output;
     int (*run)(const ExperimentOptions *options);
 } Action;
 
 static int list(const ExperimentOptions *options);
 
-static const Action actions[] = {{"list", "nothing", false, false, false, list},
-                                 {"run", "one name, or 'all'", true, false, true, experiment_run},
-                                 {"compare", "folders of runs", true, true, false,
+static const Action actions[] = {{"list", "nothing", false, false, list},
+                                 {"run", "a name, several, or 'all'", true, true, experiment_run},
+                                 {"compare", "folders of runs", true, false,
                                   experiment_compare},
-                                 {"report", "folders of runs", true, true, true,
-                                  experiment_report}};
+                                 {"report", "folders of runs", true, true, experiment_report}};
 
 static const Action *find_action(const char *name) {
     for (size_t i = 0; name != NULL && i < sizeof actions / sizeof *actions; i++) {
@@ -73,10 +72,6 @@ static void check_complete(const ExperimentOptions *options, struct argp_state *
         argp_failure(state, CLI_EXIT_USAGE, 0, "'%s' needs %s; 'list' shows names", action->name,
                      action->usage);
     }
-    if (!action->takes_many && options->word_count > 1) {
-        argp_failure(state, CLI_EXIT_USAGE, 0,
-                     "one experiment at a time, or 'all', but found '%s'", options->words[1]);
-    }
     if (action->needs_output && options->output == NULL) {
         argp_failure(state, CLI_EXIT_USAGE, 0, "needs -o %s",
                      action->run == experiment_run ? "DIR" : "FILE.html");
@@ -85,9 +80,11 @@ static void check_complete(const ExperimentOptions *options, struct argp_state *
         argp_failure(state, CLI_EXIT_USAGE, 0,
                      "--resume keeps what --force would overwrite; give one of them");
     }
-    if (action->run == experiment_run && options->settings_path != NULL &&
-        strcmp(options->words[0], "all") == 0) {
-        argp_failure(state, CLI_EXIT_USAGE, 0, "--settings is for one experiment, not for 'all'");
+    for (uint32_t i = 0; action->run == experiment_run && i < options->word_count; i++) {
+        if (strcmp(options->words[i], "all") == 0 && options->word_count > 1) {
+            argp_failure(state, CLI_EXIT_USAGE, 0, "'all' stands alone, but found '%s'",
+                         options->words[i == 0 ? 1 : 0]);
+        }
     }
 }
 
@@ -135,7 +132,7 @@ static const struct argp_child children[] = {{&cli_common_argp, 0, NULL, 0}, {0}
 static const struct argp argp = {
     option_table,
     parse,
-    "list\nrun NAME|all\ncompare DIR...\nreport DIR...",
+    "list\nrun NAME...|all\ncompare DIR...\nreport DIR...",
     "Published questions, each answered by one command that writes its settings, figures and "
     "charts into one folder; 'compare' puts the figures beside published and stored ones, 'report' "
     "makes one page of HTML of several runs."
@@ -146,8 +143,8 @@ static const struct argp argp = {
     "      --input vgg9=vgg9.h5 -o rounding\n"
     "  lutra experiment compare p-error\n"
     "  lutra experiment run all --quick -o results\n\n"
-    "'run all' skips, with a note, what lacks its data, models or real FHE, and ends in "
-    "DIR/report.html. Ctrl-C writes what is finished; --resume goes on. 'compare' exits with 1 if "
+    "'run' with several names or 'all' makes a folder for each in DIR, skips, with a note, what "
+    "lacks its data, models or real FHE, and ends in DIR/report.html. Ctrl-C writes what is finished; --resume goes on. 'compare' exits with 1 if "
     "a stored figure has moved by more than both intervals allow; times are shown, not tested. "
     "Experiments are looked for beside the installed program, in its source tree and in the folder "
     "'experiments'.\n\n"

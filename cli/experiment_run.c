@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -57,7 +58,10 @@ void experiment_settings_deinit(ExperimentSettings *settings) {
 LutraStatus experiment_settings_read(ExperimentSettings *settings, const char *name,
                                      const char *given, LutraError *error) {
     char folder[EXPERIMENT_PATH_BYTES];
-    if (given != NULL) {
+    struct stat info;
+    if (given != NULL && stat(given, &info) == 0 && S_ISDIR(info.st_mode)) {
+        (void)snprintf(settings->path, sizeof settings->path, "%s/%s.ini", given, name);
+    } else if (given != NULL) {
         (void)snprintf(settings->path, sizeof settings->path, "%s", given);
     } else if (!experiment_assets(folder) ||
                (size_t)snprintf(settings->path, sizeof settings->path, "%s/%s.ini", folder,
@@ -472,15 +476,28 @@ static int print_all(const ExperimentOptions *options, const All *all, const cha
     return cli_print_json(COMMAND, &json);
 }
 
-/** Runs them one after another; *status is the first failure. */
-static LutraStatus run_each(All *all, const ExperimentOptions *options, LutraStatus *failed,
-                            LutraError *error) {
-    for (uint32_t i = 0; lutra_experiments[i] != NULL && i < MOST_EXPERIMENTS; i++) {
-        LutraError here = {""};
-        LutraStatus status = LUTRA_OK;
-        all->names[i] = lutra_experiments[i]->name;
+/** All names there are, or those that were given. */
+static LutraStatus list_names(All *all, const ExperimentOptions *options, LutraError *error) {
+    const bool every = strcmp(options->words[0], "all") == 0;
+    for (uint32_t i = 0; every ? lutra_experiments[i] != NULL : i < options->word_count; i++) {
+        const LutraExperiment *experiment = lutra_experiments[i];
+        if (!every) {
+            LUTRA_TRY(find(&experiment, options->words[i], error));
+        }
+        LUTRA_ASSERT(i < MOST_EXPERIMENTS);
+        all->names[i] = experiment->name;
         LUTRA_TRY(lutra_file_path_in(&all->folders[i], options->output, all->names[i], error));
         all->count = i + 1;
+    }
+    return LUTRA_OK;
+}
+
+/** Runs them one after another, as far as Ctrl-C lets it; *failed is the first failure. */
+static void run_each(All *all, const ExperimentOptions *options, LutraStatus *failed,
+                     LutraError *error) {
+    for (uint32_t i = 0; i < all->count; i++) {
+        LutraError here = {""};
+        LutraStatus status = LUTRA_OK;
         all->states[i] = run_of_all(options, all->names[i], all->folders[i], &status, &here);
         if (all->states[i] == STATE_FAILED || all->states[i] == STATE_SKIPPED) {
             (void)snprintf(all->messages[i], sizeof all->messages[i], "%s", here.message);
@@ -490,10 +507,13 @@ static LutraStatus run_each(All *all, const ExperimentOptions *options, LutraSta
             (void)lutra_error_set(error, status, "%s: %s", all->names[i], here.message);
         }
         if (all->states[i] == STATE_INTERRUPTED) {
+            for (uint32_t k = i + 1; k < all->count; k++) {
+                all->states[k] = STATE_FAILED;
+                (void)snprintf(all->messages[k], sizeof all->messages[k], "not begun");
+            }
             break;
         }
     }
-    return LUTRA_OK;
 }
 
 static int exit_code_of_all(const All *all) {
@@ -520,11 +540,12 @@ static int run_all(const ExperimentOptions *options) {
     int code = CLI_EXIT_DONE;
     LutraStatus status = lutra_alloc(&all, 1, sizeof *all, &error);
     if (status == LUTRA_OK) {
+        LUTRA_TRY_GOTO(status, list_names(all, options, &error));
         LUTRA_TRY_GOTO(status, lutra_folder_create(options->output, &error));
         LUTRA_TRY_GOTO(status, lutra_file_path_in(&page, options->output, "report.html", &error));
         const bool force = options->common.force || options->resume;
         LUTRA_TRY_GOTO(status, lutra_file_check_output(page, force, &error));
-        LUTRA_TRY_GOTO(status, run_each(all, options, &failed, &error));
+        run_each(all, options, &failed, &error);
         for (uint32_t i = 0; i < all->count; i++) {
             if (all->states[i] != STATE_FAILED) {
                 written[written_count++] = all->folders[i];
@@ -553,5 +574,6 @@ done:
 }
 
 int experiment_run(const ExperimentOptions *options) {
-    return strcmp(options->words[0], "all") == 0 ? run_all(options) : run_one(options);
+    const bool many = options->word_count > 1 || strcmp(options->words[0], "all") == 0;
+    return many ? run_all(options) : run_one(options);
 }

@@ -167,5 +167,9 @@ LUTRA_MUST_CHECK LutraStatus lutra_experiment_published(LutraFigures *figures,
 /** The experiments themselves. */
 extern const LutraExperiment lutra_experiment_noise;
 extern const LutraExperiment lutra_experiment_p_error;
+extern const LutraExperiment lutra_experiment_rounding;
+extern const LutraExperiment lutra_experiment_accumulators;
+extern const LutraExperiment lutra_experiment_hybrid;
+extern const LutraExperiment lutra_experiment_agreement;
 
 #endif

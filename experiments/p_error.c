@@ -53,7 +53,7 @@ static LutraStatus read_errors(double *errors, uint32_t *count, const LutraExper
 
 static LutraStatus read_settings(Settings *settings, const LutraExperimentRun *run,
                                  LutraError *error) {
-    static const char *const keys[] = {"epochs", "train_images", "test_images", "bits",
+    static const char *const keys[] = {"epochs", "train_images", "calibration_images", "test_images", "bits",
                                        "p_errors", "repeats", "encrypted", "samples",
                                        "budget", "search_images", NULL};
     const char *const section = lutra_experiment_setting(run);

@@ -183,44 +183,99 @@ static bool is_first_of_quantity(const LutraFigures *figures, uint32_t index) {
     return true;
 }
 
-static void put_row(FILE *out, const LutraFigure *ours, const LutraFigure *theirs,
-                    bool has_published) {
+/** Columns that a table has. */
+typedef struct {
+    bool intervals;
+    bool published;
+    bool remarks;
+} Columns;
+
+static void look_at(Columns *columns, const LutraFigure *ours, const LutraFigures *published) {
+    columns->intervals = columns->intervals || !isnan(ours->interval.low);
+    columns->remarks = columns->remarks || ours->note[0] != '\0';
+    columns->published = columns->published ||
+                         lutra_figures_find(published, ours->quantity, ours->at) != NULL;
+}
+
+static void put_head(FILE *out, const char *first, const Columns *columns) {
+    fprintf(out, "<div class=\"wide\"><table><thead><tr><th>%s</th><th class=\"n\">ours</th>",
+            first);
+    fputs(columns->intervals ? "<th class=\"n\">95 % interval</th>" : "", out);
+    fputs("<th>how</th>", out);
+    fputs(columns->published ? "<th class=\"n\">published</th><th class=\"n\">difference</th>"
+                               "<th class=\"n\">95 % interval</th>"
+                             : "", out);
+    fputs(columns->remarks ? "<th>remark</th>" : "", out);
+    fputs("</tr></thead><tbody>\n", out);
+}
+
+static void put_row(FILE *out, const char *name, const LutraFigure *ours,
+                    const LutraFigure *theirs, const Columns *columns) {
     fputs("<tr><td>", out);
-    put(out, ours->at);
+    put(out, name);
     fputs("</td>", out);
     put_value(out, ours, ours->value);
-    put_interval(out, ours);
+    if (columns->intervals) {
+        put_interval(out, ours);
+    }
     fprintf(out, "<td>%s</td>", lutra_figure_kind_name(ours->kind));
-    if (has_published) {
+    if (columns->published) {
         put_value(out, theirs, theirs != NULL ? theirs->value : 0.0);
         put_difference(out, ours, theirs);
     }
-    fputs("<td>", out);
-    put(out, ours->note);
-    fputs("</td></tr>\n", out);
+    if (columns->remarks) {
+        fputs("<td>", out);
+        put(out, ours->note);
+        fputs("</td>", out);
+    }
+    fputs("</tr>\n", out);
+}
+
+static bool is_single(const LutraFigure *figure) { return figure->at[0] == '\0'; }
+
+/** Figures that have no setting, in one table. */
+static void put_singles(FILE *out, const LutraCompare *run) {
+    Columns columns = {false, false, false};
+    bool any = false;
+    for (uint32_t i = 0; i < run->ours.count; i++) {
+        if (is_single(&run->ours.figures[i])) {
+            look_at(&columns, &run->ours.figures[i], &run->published);
+            any = true;
+        }
+    }
+    if (!any) {
+        return;
+    }
+    put_head(out, "quantity", &columns);
+    for (uint32_t i = 0; i < run->ours.count; i++) {
+        const LutraFigure *const figure = &run->ours.figures[i];
+        if (is_single(figure)) {
+            put_row(out, figure->quantity, figure,
+                    lutra_figures_find(&run->published, figure->quantity, ""), &columns);
+        }
+    }
+    fputs("</tbody></table></div>\n", out);
 }
 
 /** One table: all figures of a quantity. */
 static void put_quantity(FILE *out, const LutraCompare *run, uint32_t first) {
     const LutraFigures *const ours = &run->ours;
     const char *const quantity = ours->figures[first].quantity;
-    bool has_published = false;
-    for (uint32_t i = 0; i < run->published.count; i++) {
-        has_published = has_published || strcmp(run->published.figures[i].quantity, quantity) == 0;
+    Columns columns = {false, false, false};
+    for (uint32_t i = first; i < ours->count; i++) {
+        if (strcmp(ours->figures[i].quantity, quantity) == 0) {
+            look_at(&columns, &ours->figures[i], &run->published);
+        }
     }
     fputs("<h3>", out);
     put(out, quantity);
-    fputs("</h3>\n<div class=\"wide\"><table><thead><tr><th>at</th><th class=\"n\">ours</th>"
-          "<th class=\"n\">95 % interval</th><th>how</th>", out);
-    fputs(has_published ? "<th class=\"n\">published</th><th class=\"n\">difference</th>"
-                          "<th class=\"n\">95 % interval</th>"
-                        : "", out);
-    fputs("<th>remark</th></tr></thead><tbody>\n", out);
+    fputs("</h3>\n", out);
+    put_head(out, "at", &columns);
     for (uint32_t i = first; i < ours->count; i++) {
         const LutraFigure *const figure = &ours->figures[i];
         if (strcmp(figure->quantity, quantity) == 0) {
-            put_row(out, figure, lutra_figures_find(&run->published, quantity, figure->at),
-                    has_published);
+            put_row(out, figure->at, figure,
+                    lutra_figures_find(&run->published, quantity, figure->at), &columns);
         }
     }
     fputs("</tbody></table></div>\n", out);
@@ -308,8 +363,9 @@ static LutraStatus put_run(FILE *out, const LutraCompare *run, LutraError *error
         fputs("</p>\n", out);
     }
     LUTRA_TRY(put_pictures(out, run, error));
+    put_singles(out, run);
     for (uint32_t i = 0; i < ours->count; i++) {
-        if (is_first_of_quantity(ours, i)) {
+        if (!is_single(&ours->figures[i]) && is_first_of_quantity(ours, i)) {
             put_quantity(out, run, i);
         }
     }

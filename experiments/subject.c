@@ -69,7 +69,8 @@ static LutraStatus has_inputs(bool *has, const char **missing, const LutraExperi
     }
     /* a stand-in is preferred to a long training */
     const bool trains = key_of(run, section, "network") != NULL && epochs > 0;
-    const bool may = run->full || strcmp(section, "stand-in") == 0 || model == NULL;
+    const bool may = run->full || model == NULL || strcmp(section, "stand-in") == 0 ||
+                     key_of(run, "stand-in", "data") == NULL;
     if (!*has && trains && may) {
         *has = true;
         *missing = NULL;
@@ -354,8 +355,11 @@ LutraStatus lutra_subject_calibrate(LutraSubject *subject, const LutraDataset *d
     if (calibration->count > 0) {
         return LUTRA_OK;
     }
-    LutraCalibrationRun images = {&dataset->splits[LUTRA_SPLIT_TRAIN], run->threads,
-                                  run->cpu_flags, run->progress};
+    LutraSplit train = dataset->splits[LUTRA_SPLIT_TRAIN]; /* borrowed */
+    uint32_t limit = 0;
+    LUTRA_TRY(optional(&limit, run, "calibration_images", UINT32_MAX, error));
+    train.count = limit > 0 && limit < train.count ? limit : train.count;
+    LutraCalibrationRun images = {&train, run->threads, run->cpu_flags, run->progress};
     const LutraObserver observer = lutra_calibration_observer(&images);
     return lutra_calibrate(calibration, &subject->model, kinds[offset_rule], &observer, error);
 }
@@ -365,6 +369,7 @@ LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExper
     const LutraDataset *const data = &subject->dataset;
     char key[96];
     char text[512];
+    uint32_t limit = 0;
     (void)snprintf(key, sizeof key, "%sdata", prefix);
     (void)snprintf(text, sizeof text, "%s, checksum %s, %s", data->name, data->checksum,
                    data->source);
@@ -376,10 +381,12 @@ LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExper
     }
     LUTRA_TRY(lutra_figures_set_fact(run->figures, key, text, error));
     (void)snprintf(key, sizeof key, "%snetwork", prefix);
+    const uint64_t train = data->splits[LUTRA_SPLIT_TRAIN].count;
+    LUTRA_TRY(optional(&limit, run, "calibration_images", UINT32_MAX, error));
     (void)snprintf(text, sizeof text, "%s, %s, calibrated on %" PRIu64 " training images",
                    subject->model.network.name,
                    subject->was_trained ? "trained by this run" : "model given",
-                   data->splits[LUTRA_SPLIT_TRAIN].count);
+                   limit > 0 && limit < train ? limit : train);
     LUTRA_TRY(lutra_figures_set_fact(run->figures, key, text, error));
     if (!subject->is_stand_in) {
         return LUTRA_OK;

@@ -9,7 +9,7 @@
  *   network = vgg9       NAME of networks/NAME.ini, or a path that ends in .ini
  *
  * and [quick] and [full] say how much: epochs (0 or absent: nothing is trained), train_images (0 or
- * absent: all; they are also those that calibrate).
+ * absent: all), calibration_images (of these; 0 or absent: all).
  */
 #ifndef LUTRA_EXPERIMENTS_SUBJECT_H
 #define LUTRA_EXPERIMENTS_SUBJECT_H

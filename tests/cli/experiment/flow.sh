@@ -21,7 +21,7 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' r.json | h
 [ "$(key complete)" = true ]
 [ "$(key parts_done)" = 2 ]
 [ "$(key holds)" = true ]
-[ "$(ls r | tr '\n' ' ')" = "configuration.ini noise-curve.csv noise-deviation.png \
+[ "$(ls r | tr '\n' ' ')" = "configuration.ini figures.csv noise-curve.csv noise-deviation.png \
 noise-failures.png noise-off-by-one.png noise-quantities.csv noise-rates.csv noise-ratio.png \
 noise-sets.csv run.json " ]
 rows() { grep -v '^#' "r/noise-$1.csv" | awk -F, -v n="$2" -v c="$3" \

@@ -19,12 +19,19 @@ broken() { # SED PATTERN
     sed -e "$1" tiny.ini > broken.ini
     refused 3 "$2" run noise --settings broken.ini -o r
 }
-refused 2 "should be 'list' or 'run NAME'"
-refused 2 "should be 'list' or 'run NAME'" walk
-refused 2 "'run' needs a name" run -o r
+refused 2 "should be 'list', 'run NAME', 'compare DIR...' or 'report DIR...'"
+refused 2 "should be 'list', 'run NAME'" walk
+refused 2 "'run' needs a name, several, or 'all'" run -o r
+refused 2 "'compare' needs folders of runs" compare
 refused 2 'needs -o DIR' run noise
+refused 2 'needs -o FILE.html' report r
 refused 2 "takes no name, but found 'noise'" list noise
-refused 2 "one experiment at a time, but found 'again'" run noise again -o r
+refused 2 "unknown experiment 'nosie'" run noise nosie -o r
+refused 2 "'all' stands alone, but found 'noise'" run noise all -o r
+refused 2 'should be NAME=FILE' run noise --input vgg9 -o r
+refused 2 'give one of them' run noise --resume --force -o r
+refused 4 "cannot open 'nowhere/figures.csv'" compare nowhere
+refused 4 "cannot open 'nowhere/figures.csv'" report nowhere -o r
 refused 2 "unknown experiment 'nosie'" run nosie -o r
 refused 4 "cannot open 'none.ini'" run noise --settings none.ini -o r
 broken 's/outputs = 64/outputs = 3/' "'outputs' in section \[quick\] is '3'; should be an integer from 4"

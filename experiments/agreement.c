@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* E6: real FHE against the simulation. See agreement.ini. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "experiments/encrypted_run.h"
+#include "experiments/plot.h"
+#include "experiments/study.h"
+
+enum { AT_BYTES = LUTRA_FIGURE_TEXT_BYTES, MOST_SAMPLES = 1000, MOST_LAYERS = 64 };
+
+static const char ALL[] = "all samples";
+static const char SAMPLES[] = "samples.csv";
+static const char WRONG[] = "wrong look-ups";
+static const char EXPECTED[] = "wrong look-ups predicted";
+static const char NOISE[] = "noise variance";
+static const char NOISE_PREDICTED[] = "noise variance predicted";
+
+typedef struct {
+    uint32_t bits;
+    double p_error;
+    uint32_t samples;
+} Settings;
+
+/* --- settings ---------------------------------------------------------------------------------- */
+
+static LutraStatus read_settings(Settings *settings, const char **section,
+                                 const LutraExperimentRun *run, LutraError *error) {
+    static const char *const keys[] = {"subject", "epochs", "train_images", "calibration_images",
+                                       "bits", "p_error", "samples", NULL};
+    const char *const setting = lutra_experiment_setting(run);
+    *settings = (Settings){.bits = 0};
+    LUTRA_TRY(lutra_experiment_check_keys(run, setting, keys, error));
+    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, setting, "bits", 1,
+                                      LUTRA_MAX_ROUNDING, error));
+    LUTRA_TRY(lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9,
+                                    error));
+    LUTRA_TRY(lutra_experiment_number(&settings->samples, run, setting, "samples", 1, MOST_SAMPLES,
+                                      error));
+    const char *const wanted = lutra_experiment_value(run->settings, setting, "subject");
+    return lutra_subject_choose(section, run, wanted != NULL ? wanted : "subject.1", error);
+}
+
+static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
+    Settings settings;
+    const char *section = NULL;
+    LUTRA_TRY(lutra_experiment_encrypt_check(error));
+    return read_settings(&settings, &section, run, error);
+}
+
+/* --- samples: one figures file of counts, so that a run can go on -------------------------------- */
+
+static const char *place(char at[AT_BYTES], uint32_t sample, const char *layer) {
+    (void)snprintf(at, AT_BYTES, "sample %" PRIu32 "%s%.64s", sample, layer[0] != '\0' ? "; " : "",
+                   layer);
+    return at;
+}
+
+static LutraStatus add_count(LutraFigures *samples, const char *quantity, const char *at,
+                             double value, uint64_t trials, LutraError *error) {
+    LutraFigure figure = {.kind = LUTRA_FIGURE_ENCRYPTED,
+                          .value = value,
+                          .interval = {(double)NAN, (double)NAN},
+                          .trials = trials};
+    (void)snprintf(figure.quantity, sizeof figure.quantity, "%s", quantity);
+    (void)snprintf(figure.at, sizeof figure.at, "%s", at);
+    return lutra_figures_add(samples, &figure, error);
+}
+
+static LutraStatus add_layer(LutraFigures *samples, const char *at, const LutraVerifyLayer *layer,
+                             LutraError *error) {
+    const double measured = layer->noise_std_measured;
+    const double predicted = layer->noise_std_predicted;
+    if (layer->lookups > 0) {
+        LUTRA_TRY(add_count(samples, WRONG, at, (double)layer->mismatches, layer->lookups, error));
+        LUTRA_TRY(add_count(samples, EXPECTED, at, layer->expected_mismatches, layer->lookups,
+                            error));
+    }
+    LUTRA_TRY(add_count(samples, NOISE, at, measured * measured, layer->elements, error));
+    return add_count(samples, NOISE_PREDICTED, at, predicted * predicted, layer->elements, error);
+}
+
+static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
+                              const LutraVerifyResult *result, LutraError *error) {
+    char at[AT_BYTES];
+    for (uint32_t i = 0; i < result->layer_count; i++) {
+        const LutraVerifyLayer *const layer = &result->layers[i];
+        LUTRA_TRY(add_layer(samples, place(at, sample, layer->name), layer, error));
+    }
+    (void)place(at, sample, "");
+    LUTRA_TRY(add_count(samples, WRONG, at, (double)result->mismatches, result->lookups, error));
+    LUTRA_TRY(add_count(samples, EXPECTED, at, result->expected_mismatches, result->lookups,
+                        error));
+    LUTRA_TRY(add_count(samples, "strays", at, (double)result->strays, result->lookups, error));
+    LUTRA_TRY(add_count(samples, "same answer", at, (double)result->top1_agree, 1, error));
+    LUTRA_TRY(add_count(samples, "seconds", at, result->run_seconds, 0, error));
+    LUTRA_TRY(add_count(samples, "key generation", at, result->keygen_seconds, 0, error));
+    LUTRA_TRY(add_count(samples, "bytes of keys", at, (double)result->key_bytes, 0, error));
+    return add_count(samples, "bytes of ciphertexts", at, (double)result->ciphertext_bytes, 0,
+                     error);
+}
+
+static LutraStatus read_samples(LutraFigures *samples, const LutraExperimentRun *run,
+                                LutraError *error) {
+    char *path = NULL;
+    LUTRA_TRY(lutra_experiment_path(&path, run, SAMPLES, error));
+    LutraStatus status = LUTRA_OK;
+    if (run->resume && lutra_file_exists(path)) {
+        status = lutra_figures_read(samples, path, error);
+    }
+    lutra_free(&path);
+    return status;
+}
+
+static LutraStatus write_samples(const LutraFigures *samples, const LutraExperimentRun *run,
+                                 LutraError *error) {
+    char *path = NULL;
+    LUTRA_TRY(lutra_experiment_path(&path, run, SAMPLES, error));
+    const LutraStatus status = lutra_figures_write(samples, path, true, error);
+    lutra_free(&path);
+    return status;
+}
+
+/* --- the runs ---------------------------------------------------------------------------------- */
+
+static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcome,
+                           const LutraCircuit *circuit, const LutraDataset *dataset,
+                           const LutraExperimentRun *run, LutraError *error) {
+    for (uint32_t s = 0; s < outcome->parts; s++) {
+        LutraVerifyResult result = {0};
+        char at[AT_BYTES];
+        if (lutra_figures_find(samples, "bytes of ciphertexts", place(at, s, "")) != NULL) {
+            outcome->done++;
+            continue;
+        }
+        LutraStatus status =
+            lutra_experiment_encrypt(&result, circuit, dataset, s, 1, run, error);
+        if (status == LUTRA_OK) {
+            status = add_sample(samples, s, &result, error);
+        }
+        lutra_verify_result_deinit(&result);
+        LUTRA_TRY(status);
+        LUTRA_TRY(write_samples(samples, run, error));
+        outcome->done++;
+    }
+    return LUTRA_OK;
+}
+
+/* --- figures from samples ---------------------------------------------------------------------- */
+
+/** Sum over the samples that are done. */
+static double sum(const LutraFigures *samples, uint32_t count, const char *quantity,
+                  const char *layer, uint64_t *trials) {
+    double total = 0.0;
+    char at[AT_BYTES];
+    *trials = 0;
+    for (uint32_t s = 0; s < count; s++) {
+        const LutraFigure *const figure =
+            lutra_figures_find(samples, quantity, place(at, s, layer));
+        if (figure != NULL && isfinite(figure->value)) {
+            total += figure->value;
+            *trials += figure->trials;
+        }
+    }
+    return total;
+}
+
+static LutraStatus conclude_place(LutraFigures *figures, const LutraFigures *samples,
+                                  uint32_t count, const char *layer, LutraError *error) {
+    const char *const at = layer[0] != '\0' ? layer : ALL;
+    uint64_t lookups = 0;
+    uint64_t elements = 0;
+    const double wrong = sum(samples, count, WRONG, layer, &lookups);
+    if (lookups > 0) {
+        LUTRA_TRY(lutra_figures_add_fraction(figures, "wrong look-ups under FHE", at,
+                                             LUTRA_FIGURE_ENCRYPTED, (uint64_t)wrong, lookups,
+                                             error));
+        const double expected = sum(samples, count, EXPECTED, layer, &lookups);
+        LUTRA_TRY(lutra_figures_add_number(figures, EXPECTED, at, "fraction",
+                                           LUTRA_FIGURE_PREDICTED, expected / (double)lookups,
+                                           error));
+    }
+    const double variance = sum(samples, count, NOISE, layer, &elements);
+    const double predicted = sum(samples, count, NOISE_PREDICTED, layer, &elements);
+    if (layer[0] == '\0' || !(predicted > 0.0)) {
+        return LUTRA_OK;
+    }
+    LutraFigure ratio = {.kind = LUTRA_FIGURE_ENCRYPTED, .value = sqrt(variance / predicted)};
+    ratio.interval = (LutraInterval){(double)NAN, (double)NAN};
+    (void)snprintf(ratio.quantity, sizeof ratio.quantity,
+                   "deviation of noise measured over predicted");
+    (void)snprintf(ratio.at, sizeof ratio.at, "%s", at);
+    return lutra_figures_add(figures, &ratio, error);
+}
+
+static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures *samples,
+                            const LutraCircuit *circuit, double predicted_seconds,
+                            const LutraExperimentRun *run, LutraError *error) {
+    const uint32_t count = outcome->done;
+    LutraFigures *const figures = run->figures;
+    uint64_t trials = 0;
+    LUTRA_TRY(conclude_place(figures, samples, count, "", error));
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        LUTRA_TRY(conclude_place(figures, samples, count, circuit->operations[i].name, error));
+    }
+    const double agree = sum(samples, count, "same answer", "", &trials);
+    LUTRA_TRY(lutra_figures_add_fraction(figures, "same answer under FHE as simulated", ALL,
+                                         LUTRA_FIGURE_ENCRYPTED, (uint64_t)agree, trials, error));
+    const double strays = sum(samples, count, "strays", "", &trials);
+    LUTRA_TRY(lutra_figures_add_number(figures, "results far from every entry (strays)", ALL, "",
+                                       LUTRA_FIGURE_COUNTED, strays, error));
+    const double seconds = sum(samples, count, "seconds", "", &trials) / count;
+    LUTRA_TRY(lutra_figures_add_number(figures, "time of an image under FHE", ALL, "s",
+                                       LUTRA_FIGURE_TIMED, seconds, error));
+    LUTRA_TRY(lutra_figures_add_number(figures, "core-seconds of an image under FHE", ALL, "s",
+                                       LUTRA_FIGURE_TIMED, seconds * run->threads, error));
+    LUTRA_TRY(lutra_figures_add_number(figures, "time of an image predicted", ALL, "s",
+                                       LUTRA_FIGURE_PREDICTED, predicted_seconds, error));
+    LUTRA_TRY(lutra_figures_add_number(
+        figures, "key generation", ALL, "s", LUTRA_FIGURE_TIMED,
+        sum(samples, count, "key generation", "", &trials) / count, error));
+    LUTRA_TRY(lutra_figures_add_number(figures, "bytes of keys", ALL, "B", LUTRA_FIGURE_COUNTED,
+                                       sum(samples, count, "bytes of keys", "", &trials) / count,
+                                       error));
+    LUTRA_TRY(lutra_figures_add_number(
+        figures, "bytes of ciphertexts alive at once", ALL, "B", LUTRA_FIGURE_COUNTED,
+        sum(samples, count, "bytes of ciphertexts", "", &trials) / count, error));
+    outcome->holds = lutra_experiment_encrypt_holds(figures, ALL);
+    return LUTRA_OK;
+}
+
+/* --- charts ------------------------------------------------------------------------------------ */
+
+static LutraStatus draw(const LutraCircuit *circuit, const char *what,
+                        const LutraExperimentRun *run, LutraError *error) {
+    const LutraFigures *const figures = run->figures;
+    LutraPoints seen = {.count = 0};
+    LutraPoints predicted = {.count = 0};
+    LutraPoints ratios = {.count = 0};
+    LutraPoints one = {.count = 0};
+    const char *tables[MOST_LAYERS];
+    const char *layers[MOST_LAYERS];
+    size_t table_count = 0;
+    size_t layer_count = 0;
+    LutraChart chart;
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        const char *const name = circuit->operations[i].name;
+        const LutraFigure *const wrong =
+            lutra_figures_find(figures, "wrong look-ups under FHE", name);
+        const LutraFigure *const ratio =
+            lutra_figures_find(figures, "deviation of noise measured over predicted", name);
+        if (wrong != NULL && table_count < MOST_LAYERS) {
+            const double x = (double)table_count;
+            lutra_points_add_figure(&seen, x - 0.08, wrong, 100.0);
+            lutra_points_add_figure(&predicted, x + 0.08,
+                                    lutra_figures_find(figures, EXPECTED, name), 100.0);
+            tables[table_count++] = name;
+        }
+        if (ratio != NULL && layer_count < MOST_LAYERS) {
+            lutra_points_add_figure(&ratios, (double)layer_count, ratio, 1.0);
+            lutra_points_add(&one, (double)layer_count, 1.0, (double)NAN, (double)NAN);
+            layers[layer_count++] = name;
+        }
+    }
+    const LutraSeries failures[2] = {lutra_points_marks("counted, 95 % intervals", &seen),
+                                     lutra_points_marks("predicted", &predicted)};
+    const LutraSeries noise[2] = {lutra_points_line("measured = predicted", &one),
+                                  lutra_points_marks("measured over predicted", &ratios)};
+    lutra_chart_default(&chart);
+    chart.x_label = "layer";
+    if (table_count > 0) {
+        chart.title = "Wrong look-ups on ciphertexts, by layer";
+        chart.y_label = "% of the layer's look-ups";
+        chart.x_names = tables;
+        chart.x_name_count = table_count;
+        chart.y_min = 0.0;
+        LUTRA_TRY(lutra_plot_write(&chart, failures, 2, what, run, "agreement-wrong.png", error));
+    }
+    if (layer_count == 0) {
+        return LUTRA_OK;
+    }
+    chart.title = "Noise on ciphertexts, by layer";
+    chart.y_label = "ratio of standard deviations";
+    chart.x_names = layers;
+    chart.x_name_count = layer_count;
+    chart.y_min = (double)NAN;
+    return lutra_plot_write(&chart, noise, 2, what, run, "agreement-noise.png", error);
+}
+
+/* --- the whole --------------------------------------------------------------------------------- */
+
+static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *results,
+                                 const LutraExperimentRun *run, LutraError *error) {
+    Settings settings;
+    LutraSubject subject = {.is_stand_in = false};
+    LutraFigures samples = {0};
+    LutraCircuit circuit = {0};
+    LutraError later = {""};
+    const char *section = NULL;
+    char title[192];
+    char what[320];
+    LutraStatus status = LUTRA_OK;
+    (void)results;
+    *outcome = (LutraExperimentOutcome){.holds = true};
+    LUTRA_TRY(read_settings(&settings, &section, run, error));
+    outcome->parts = settings.samples;
+    LutraStudyRow row = {.setting = {.bits = settings.bits,
+                                     .mode = LUTRA_ROUNDING_APPROXIMATE,
+                                     .p_error = settings.p_error}};
+    LUTRA_TRY_GOTO(status, lutra_subject_open(&subject, run, section, "model.h5", error));
+    LUTRA_TRY_GOTO(status, lutra_subject_describe(&subject, run, "", error));
+    LUTRA_TRY_GOTO(status, lutra_study_circuit(&circuit, &row, &subject, &subject.dataset, run,
+                                               error));
+    if (!row.feasible) {
+        LUTRA_TRY_GOTO(status, lutra_error_set(error, LUTRA_EINFEASIBLE,
+                                               "no crypto parameters for %" PRIu32 " bits at "
+                                               "p_error %.3g", settings.bits, settings.p_error));
+    }
+    LUTRA_TRY_GOTO(status, read_samples(&samples, run, error));
+    status = encrypt(&samples, outcome, &circuit, &subject.dataset, run, error);
+    if (outcome->done > 0 && (status == LUTRA_OK || status == LUTRA_ECANCELLED)) {
+        (void)snprintf(what, sizeof what, "%s, %" PRIu32 " images, tables of %" PRIu32
+                       " bits, p_error %.3g", lutra_subject_title(title, &subject), outcome->done,
+                       settings.bits, settings.p_error);
+        LutraStatus then = conclude(outcome, &samples, &circuit, row.seconds, run, &later);
+        then = then == LUTRA_OK ? draw(&circuit, what, run, &later) : then;
+        status = then == LUTRA_OK ? status : lutra_error_set(error, then, "%s", later.message);
+    }
+done:
+    lutra_circuit_deinit(&circuit);
+    lutra_figures_deinit(&samples);
+    lutra_subject_deinit(&subject);
+    return status;
+}
+
+static const char *const files[] = {"samples.csv", "agreement-wrong.png", "agreement-noise.png",
+                                    NULL};
+
+const LutraExperiment lutra_experiment_agreement = {
+    .name = "agreement", .files = files, .check = check, .run = run_agreement};
