@@ -229,6 +229,27 @@ static LutraStatus report(LutraExperimentOutcome *outcome, LutraJson *results,
     return noise_write_charts(experiment, run, error);
 }
 
+/** Counted and predicted wrong look-ups of one set as figures. */
+static LutraStatus add_figures(const NoiseSet *set, LutraFigures *figures, LutraError *error) {
+    static const char *const switches[LUTRA_MODULUS_SWITCHES] = {"standard", "centred"};
+    for (uint32_t kind = 0; kind < LUTRA_MODULUS_SWITCHES; kind++) {
+        for (uint32_t w = 0; w < LUTRA_NOISE_STUDY_RATES; w++) {
+            const LutraNoiseRate *const rate = &set->result.rates[kind][w];
+            char at[LUTRA_FIGURE_TEXT_BYTES];
+            (void)snprintf(at, sizeof at, "set %u; %s switch; table of %u bits",
+                           (unsigned)set->number, switches[kind],
+                           (unsigned)(set->settings.precision_bits + w));
+            LUTRA_TRY(lutra_figures_add_fraction(figures, "wrong look-ups", at,
+                                                 LUTRA_FIGURE_ENCRYPTED, rate->failures,
+                                                 rate->trials, error));
+            LUTRA_TRY(lutra_figures_add_number(figures, "wrong look-ups predicted", at, "fraction",
+                                               LUTRA_FIGURE_PREDICTED,
+                                               rate->predicted[LUTRA_NOISE_TFHE_RS], error));
+        }
+    }
+    return LUTRA_OK;
+}
+
 static LutraStatus run_noise(LutraExperimentOutcome *outcome, LutraJson *results,
                              const LutraExperimentRun *run, LutraError *error) {
     NoiseExperiment *experiment = NULL;
@@ -239,7 +260,10 @@ static LutraStatus run_noise(LutraExperimentOutcome *outcome, LutraJson *results
     }
     if (status == LUTRA_OK || status == LUTRA_ECANCELLED) {
         LutraError later = {""};
-        const LutraStatus written = report(outcome, results, experiment, run, &later);
+        LutraStatus written = report(outcome, results, experiment, run, &later);
+        for (uint32_t i = 0; written == LUTRA_OK && i < experiment->finished; i++) {
+            written = add_figures(&experiment->sets[i], run->figures, &later);
+        }
         if (written != LUTRA_OK) {
             status = lutra_error_set(error, written, "%s", later.message);
         }
