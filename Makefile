@@ -209,6 +209,9 @@ install: $(PROGRAM) $(LIBRARY) $(SHARED) $(BUILD)/lutra.pc $(BUILD)/lutra.1 ## i
 	install -m 644 experiments/networks/*.ini $(DESTDIR)$(PREFIX)/share/lutra/networks/
 	install -d $(DESTDIR)$(PREFIX)/share/lutra/experiments
 	install -m 644 experiments/*.ini $(DESTDIR)$(PREFIX)/share/lutra/experiments/
+	for d in published expected; do \
+	    install -d $(DESTDIR)$(PREFIX)/share/lutra/experiments/$$d; \
+	    install -m 644 experiments/$$d/*.csv $(DESTDIR)$(PREFIX)/share/lutra/experiments/$$d/; done
 
 uninstall: ## remove what install wrote
 	rm -rf $(DESTDIR)$(PREFIX)/bin/lutra $(DESTDIR)$(PREFIX)/lib/liblutra.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/lutra.pc \

@@ -283,8 +283,8 @@ static LutraStatus compile(Compilation *work, const Options *options, const Lutr
     LUTRA_TRY(
         lutra_lower(&work->circuit, &work->model, &work->calibration, &options->lower, error));
     if (options->clear_from[0] != '\0') {
-        LUTRA_TRY(
-            lutra_circuit_mark_clear(&work->circuit, options->clear_from, options->clear_to, error));
+        LUTRA_TRY(lutra_circuit_mark_clear(&work->circuit, options->clear_from, options->clear_to,
+                                           error));
     }
     LUTRA_TRY(
         lutra_circuit_choose_parameters(&work->choice, &work->circuit, &options->target, error));

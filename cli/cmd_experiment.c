@@ -44,8 +44,7 @@ static int list(const ExperimentOptions *options);
 
 static const Action actions[] = {{"list", "nothing", false, false, list},
                                  {"run", "a name, several, or 'all'", true, true, experiment_run},
-                                 {"compare", "folders of runs", true, false,
-                                  experiment_compare},
+                                 {"compare", "folders of runs", true, false, experiment_compare},
                                  {"report", "folders of runs", true, true, experiment_report}};
 
 static const Action *find_action(const char *name) {
@@ -144,7 +143,8 @@ static const struct argp argp = {
     "  lutra experiment compare p-error\n"
     "  lutra experiment run all --quick -o results\n\n"
     "'run' with several names or 'all' makes a folder for each in DIR, skips, with a note, what "
-    "lacks its data, models or real FHE, and ends in DIR/report.html. Ctrl-C writes what is finished; --resume goes on. 'compare' exits with 1 if "
+    "lacks its data, models or real FHE, and ends in DIR/report.html. Ctrl-C writes what is "
+    "finished; --resume goes on. 'compare' exits with 1 if "
     "a stored figure has moved by more than both intervals allow; times are shown, not tested. "
     "Experiments are looked for beside the installed program, in its source tree and in the folder "
     "'experiments'.\n\n"
@@ -155,13 +155,13 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* --- list -------------------------------------------------------------------------------------- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 static int list(const ExperimentOptions *options) {
     LutraJson *json = options->common.json ? lutra_json_create("lutra.experiment/1") : NULL;
     LutraJson *const array = lutra_json_set_array(json, "experiments");
-    static const char *const keys[] = {"question",   "method", "source",    "refuted_if",
-                                       "quick_time", "full_time"};
+    static const char *const keys[] = {"question",   "method",     "source",
+                                       "refuted_if", "quick_time", "full_time"};
     for (size_t i = 0; lutra_experiments[i] != NULL; i++) {
         ExperimentSettings settings = {.ini = {0}};
         LutraError error = {""};

@@ -42,9 +42,8 @@ LutraStatus experiment_write_report(const char *const *folders, uint32_t count, 
 
 int experiment_report(const ExperimentOptions *options) {
     LutraError error = {""};
-    const LutraStatus status =
-        experiment_write_report(options->words, options->word_count, options->output,
-                                options->common.force, &error);
+    const LutraStatus status = experiment_write_report(
+        options->words, options->word_count, options->output, options->common.force, &error);
     if (status != LUTRA_OK) {
         return cli_fail(COMMAND, status, &error);
     }
@@ -65,8 +64,8 @@ int experiment_compare(const ExperimentOptions *options) {
     int code = CLI_EXIT_DONE;
     LutraStatus status = lutra_alloc(&runs, options->word_count, sizeof *runs, &error);
     if (status == LUTRA_OK) {
-        status = read_runs(runs, options->words, options->word_count, options->expected_path,
-                           &error);
+        status =
+            read_runs(runs, options->words, options->word_count, options->expected_path, &error);
     }
     if (status != LUTRA_OK) {
         code = cli_fail(COMMAND, status, &error);

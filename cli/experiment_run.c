@@ -27,7 +27,7 @@ static const char *const FIGURES = "figures.csv";
 
 enum { MOST_SETTINGS = 1 << 20, MOST_EXPERIMENTS = 64 };
 
-/* --- where experiments lie ---------------------------------------------------------------------- */
+/* --- where experiments lie -------------------------------------------------------------------- */
 
 bool experiment_assets(char folder[EXPERIMENT_PATH_BYTES]) {
     static const char *const places[] = {"/../share/lutra/experiments", "/../../experiments"};
@@ -64,8 +64,8 @@ LutraStatus experiment_settings_read(ExperimentSettings *settings, const char *n
     } else if (given != NULL) {
         (void)snprintf(settings->path, sizeof settings->path, "%s", given);
     } else if (!experiment_assets(folder) ||
-               (size_t)snprintf(settings->path, sizeof settings->path, "%s/%s.ini", folder,
-                                name) >= sizeof settings->path ||
+               (size_t)snprintf(settings->path, sizeof settings->path, "%s/%s.ini", folder, name) >=
+                   sizeof settings->path ||
                !lutra_file_exists(settings->path)) {
         return lutra_error_set(error, LUTRA_EIO,
                                "cannot find '%s.ini'; give it with --settings FILE", name);
@@ -87,7 +87,7 @@ void experiment_stamp_line(char line[512]) {
                    lutra_backend_tfhe()->name(), stamp.processor, stamp.system, stamp.date);
 }
 
-/* --- one run ------------------------------------------------------------------------------------ */
+/* --- one run ---------------------------------------------------------------------------------- */
 
 typedef enum { STATE_DONE, STATE_REFUTED, STATE_SKIPPED, STATE_INTERRUPTED, STATE_FAILED } State;
 
@@ -196,8 +196,8 @@ static LutraStatus check_same(const Job *job, const char *key, const char *value
                ? LUTRA_OK
                : lutra_error_set(error, LUTRA_EINVAL,
                                  "'%s' holds a run with %s '%s', not '%s'; begin anew in another "
-                                 "folder", job->run.folder, key, known != NULL ? known : "",
-                                 value);
+                                 "folder",
+                                 job->run.folder, key, known != NULL ? known : "", value);
 }
 
 /** Takes over the figures that are there, if they are of the same settings. */
@@ -226,8 +226,10 @@ static LutraStatus resume(Job *job, LutraError *error) {
     lutra_free(&path);
     if (status == LUTRA_OK && (then.bytes != job->settings.text.bytes ||
                                memcmp(then.data, job->settings.text.data, then.bytes) != 0)) {
-        status = lutra_error_set(error, LUTRA_EINVAL, "'%s' holds a run with other settings; "
-                                 "begin anew in another folder", job->run.folder);
+        status = lutra_error_set(error, LUTRA_EINVAL,
+                                 "'%s' holds a run with other settings; "
+                                 "begin anew in another folder",
+                                 job->run.folder);
     }
     lutra_bytes_deinit(&then);
     const char *const complete = lutra_figures_fact(&job->figures, "complete");
@@ -242,33 +244,33 @@ static LutraStatus prepare(Job *job, const char *name, const char *folder, Lutra
     LUTRA_TRY(experiment_settings_read(&job->settings, name, options->settings_path, error));
     LUTRA_TRY(cli_profile_find(&job->machine, NULL, error));
     experiment_stamp_line(job->stamp);
-    job->run = (LutraExperimentRun){
-        .folder = folder,
-        .force = options->common.force || options->resume,
-        .full = options->full,
-        .seed = options->common.seed,
-        .threads = options->common.threads,
-        .cpu_flags = options->common.cpu_flags,
-        .machine = &job->machine.profile,
-        .inputs = options->inputs,
-        .input_count = options->input_count,
-        .inputs_folder = options->inputs_folder,
-        .resume = options->resume,
-        .figures = &job->figures,
-        .settings = &job->settings.ini,
-        .settings_path = job->settings.path,
-        .name = job->experiment->name,
-        .assets_folder = experiment_assets(job->assets) ? job->assets : NULL,
-        .stamp = job->stamp,
-        .report = options->common.json ? NULL : stdout};
+    job->run =
+        (LutraExperimentRun){.folder = folder,
+                             .force = options->common.force || options->resume,
+                             .full = options->full,
+                             .seed = options->common.seed,
+                             .threads = options->common.threads,
+                             .cpu_flags = options->common.cpu_flags,
+                             .machine = &job->machine.profile,
+                             .inputs = options->inputs,
+                             .input_count = options->input_count,
+                             .inputs_folder = options->inputs_folder,
+                             .resume = options->resume,
+                             .figures = &job->figures,
+                             .settings = &job->settings.ini,
+                             .settings_path = job->settings.path,
+                             .name = job->experiment->name,
+                             .assets_folder = experiment_assets(job->assets) ? job->assets : NULL,
+                             .stamp = job->stamp,
+                             .report = options->common.json ? NULL : stdout};
     LUTRA_TRY(job->experiment->check(&job->run, error));
     if (options->resume) {
         LUTRA_TRY(resume(job, error));
     }
     LUTRA_TRY(check_folder(&job->run, job->experiment, error));
     LUTRA_TRY(set_facts(job, error));
-    return write_bytes(&job->run, CONFIGURATION, job->settings.text.data,
-                       job->settings.text.bytes, error);
+    return write_bytes(&job->run, CONFIGURATION, job->settings.text.data, job->settings.text.bytes,
+                       error);
 }
 
 static LutraJson *new_record(const Job *job) {
@@ -392,7 +394,7 @@ static int run_one(const ExperimentOptions *options) {
     return code;
 }
 
-/* --- all ---------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------- */
 
 static const char *const state_names[] = {"done", "refuted", "skipped", "interrupted", "failed"};
 

@@ -25,19 +25,19 @@ typedef struct {
     uint32_t samples;
 } Settings;
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static LutraStatus read_settings(Settings *settings, const char **section,
                                  const LutraExperimentRun *run, LutraError *error) {
-    static const char *const keys[] = {"subject", "epochs", "train_images", "calibration_images",
-                                       "bits", "p_error", "samples", NULL};
+    static const char *const keys[] = {"subject", "epochs",  "train_images", "calibration_images",
+                                       "bits",    "p_error", "samples",      NULL};
     const char *const setting = lutra_experiment_setting(run);
     *settings = (Settings){.bits = 0};
     LUTRA_TRY(lutra_experiment_check_keys(run, setting, keys, error));
-    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, setting, "bits", 1,
-                                      LUTRA_MAX_ROUNDING, error));
-    LUTRA_TRY(lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9,
-                                    error));
+    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, setting, "bits", 1, LUTRA_MAX_ROUNDING,
+                                      error));
+    LUTRA_TRY(
+        lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9, error));
     LUTRA_TRY(lutra_experiment_number(&settings->samples, run, setting, "samples", 1, MOST_SAMPLES,
                                       error));
     const char *const wanted = lutra_experiment_value(run->settings, setting, "subject");
@@ -51,7 +51,7 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
     return read_settings(&settings, &section, run, error);
 }
 
-/* --- samples: one figures file of counts, so that a run can go on -------------------------------- */
+/* --- samples: one figures file of counts, so that a run can go on ----------------------------- */
 
 static const char *place(char at[AT_BYTES], uint32_t sample, const char *layer) {
     (void)snprintf(at, AT_BYTES, "sample %" PRIu32 "%s%.64s", sample, layer[0] != '\0' ? "; " : "",
@@ -76,8 +76,8 @@ static LutraStatus add_layer(LutraFigures *samples, const char *at, const LutraV
     const double predicted = layer->noise_std_predicted;
     if (layer->lookups > 0) {
         LUTRA_TRY(add_count(samples, WRONG, at, (double)layer->mismatches, layer->lookups, error));
-        LUTRA_TRY(add_count(samples, EXPECTED, at, layer->expected_mismatches, layer->lookups,
-                            error));
+        LUTRA_TRY(
+            add_count(samples, EXPECTED, at, layer->expected_mismatches, layer->lookups, error));
     }
     LUTRA_TRY(add_count(samples, NOISE, at, measured * measured, layer->elements, error));
     return add_count(samples, NOISE_PREDICTED, at, predicted * predicted, layer->elements, error);
@@ -92,8 +92,8 @@ static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
     }
     (void)place(at, sample, "");
     LUTRA_TRY(add_count(samples, WRONG, at, (double)result->mismatches, result->lookups, error));
-    LUTRA_TRY(add_count(samples, EXPECTED, at, result->expected_mismatches, result->lookups,
-                        error));
+    LUTRA_TRY(
+        add_count(samples, EXPECTED, at, result->expected_mismatches, result->lookups, error));
     LUTRA_TRY(add_count(samples, "strays", at, (double)result->strays, result->lookups, error));
     LUTRA_TRY(add_count(samples, "same answer", at, (double)result->top1_agree, 1, error));
     LUTRA_TRY(add_count(samples, "seconds", at, result->run_seconds, 0, error));
@@ -124,7 +124,7 @@ static LutraStatus write_samples(const LutraFigures *samples, const LutraExperim
     return status;
 }
 
-/* --- the runs ---------------------------------------------------------------------------------- */
+/* --- the runs --------------------------------------------------------------------------------- */
 
 static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcome,
                            const LutraCircuit *circuit, const LutraDataset *dataset,
@@ -136,8 +136,7 @@ static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcom
             outcome->done++;
             continue;
         }
-        LutraStatus status =
-            lutra_experiment_encrypt(&result, circuit, dataset, s, 1, run, error);
+        LutraStatus status = lutra_experiment_encrypt(&result, circuit, dataset, s, 1, run, error);
         if (status == LUTRA_OK) {
             status = add_sample(samples, s, &result, error);
         }
@@ -149,7 +148,7 @@ static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcom
     return LUTRA_OK;
 }
 
-/* --- figures from samples ---------------------------------------------------------------------- */
+/* --- figures from samples --------------------------------------------------------------------- */
 
 /** Sum over the samples that are done. */
 static double sum(const LutraFigures *samples, uint32_t count, const char *quantity,
@@ -219,9 +218,9 @@ static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures 
                                        LUTRA_FIGURE_TIMED, seconds * run->threads, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "time of an image predicted", ALL, "s",
                                        LUTRA_FIGURE_PREDICTED, predicted_seconds, error));
-    LUTRA_TRY(lutra_figures_add_number(
-        figures, "key generation", ALL, "s", LUTRA_FIGURE_TIMED,
-        sum(samples, count, "key generation", "", &trials) / count, error));
+    LUTRA_TRY(lutra_figures_add_number(figures, "key generation", ALL, "s", LUTRA_FIGURE_TIMED,
+                                       sum(samples, count, "key generation", "", &trials) / count,
+                                       error));
     LUTRA_TRY(lutra_figures_add_number(figures, "bytes of keys", ALL, "B", LUTRA_FIGURE_COUNTED,
                                        sum(samples, count, "bytes of keys", "", &trials) / count,
                                        error));
@@ -232,7 +231,7 @@ static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures 
     return LUTRA_OK;
 }
 
-/* --- charts ------------------------------------------------------------------------------------ */
+/* --- charts ----------------------------------------------------------------------------------- */
 
 static LutraStatus draw(const LutraCircuit *circuit, const char *what,
                         const LutraExperimentRun *run, LutraError *error) {
@@ -290,7 +289,7 @@ static LutraStatus draw(const LutraCircuit *circuit, const char *what,
     return lutra_plot_write(&chart, noise, 2, what, run, "agreement-noise.png", error);
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *results,
                                  const LutraExperimentRun *run, LutraError *error) {
@@ -312,19 +311,20 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
                                      .p_error = settings.p_error}};
     LUTRA_TRY_GOTO(status, lutra_subject_open(&subject, run, section, "model.h5", error));
     LUTRA_TRY_GOTO(status, lutra_subject_describe(&subject, run, "", error));
-    LUTRA_TRY_GOTO(status, lutra_study_circuit(&circuit, &row, &subject, &subject.dataset, run,
-                                               error));
+    LUTRA_TRY_GOTO(status,
+                   lutra_study_circuit(&circuit, &row, &subject, &subject.dataset, run, error));
     if (!row.feasible) {
         LUTRA_TRY_GOTO(status, lutra_error_set(error, LUTRA_EINFEASIBLE,
                                                "no crypto parameters for %" PRIu32 " bits at "
-                                               "p_error %.3g", settings.bits, settings.p_error));
+                                               "p_error %.3g",
+                                               settings.bits, settings.p_error));
     }
     LUTRA_TRY_GOTO(status, read_samples(&samples, run, error));
     status = encrypt(&samples, outcome, &circuit, &subject.dataset, run, error);
     if (outcome->done > 0 && (status == LUTRA_OK || status == LUTRA_ECANCELLED)) {
-        (void)snprintf(what, sizeof what, "%s, %" PRIu32 " images, tables of %" PRIu32
-                       " bits, p_error %.3g", lutra_subject_title(title, &subject), outcome->done,
-                       settings.bits, settings.p_error);
+        (void)snprintf(
+            what, sizeof what, "%s, %" PRIu32 " images, tables of %" PRIu32 " bits, p_error %.3g",
+            lutra_subject_title(title, &subject), outcome->done, settings.bits, settings.p_error);
         LutraStatus then = conclude(outcome, &samples, &circuit, row.seconds, run, &later);
         then = then == LUTRA_OK ? draw(&circuit, what, run, &later) : then;
         status = then == LUTRA_OK ? status : lutra_error_set(error, then, "%s", later.message);

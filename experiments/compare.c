@@ -17,7 +17,7 @@ void lutra_compare_deinit(LutraCompare *compare) {
     *compare = (LutraCompare){0};
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static const char *fact(const LutraFigures *figures, const char *key) {
     const char *const value = lutra_figures_fact(figures, key);
@@ -113,7 +113,7 @@ LutraStatus lutra_compare_read(LutraCompare *compare, const char *folder, const 
     return status;
 }
 
-/* --- text -------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void print_difference(FILE *out, const LutraFigure *ours, const LutraFigure *theirs) {
     const LutraFigureDifference d = lutra_figure_difference(ours, theirs);
@@ -140,7 +140,8 @@ static void print_pair(FILE *out, const LutraFigure *ours, const LutraFigure *th
     if (ours == NULL) {
         fprintf(out, "  ours       not in this run\n");
     } else {
-        fprintf(out, "  ours       %-12s %s %s\n", lutra_figure_value_text(value, ours, ours->value),
+        fprintf(out, "  ours       %-12s %s %s\n",
+                lutra_figure_value_text(value, ours, ours->value),
                 lutra_figure_interval_text(interval, ours), ours->note);
     }
     fprintf(out, "  %-10s %-12s %s %s\n", name,
@@ -197,8 +198,9 @@ static void print_expected(FILE *out, const LutraCompare *compare) {
             print_pair(out, ours, expected, "expected");
         }
     }
-    fprintf(out, "%" PRIu32 " figures compared, %" PRIu32
-                 " moved by more than the intervals of both allow\n",
+    fprintf(out,
+            "%" PRIu32 " figures compared, %" PRIu32
+            " moved by more than the intervals of both allow\n",
             compare->compared, compare->moved);
 }
 
@@ -217,7 +219,7 @@ void lutra_compare_print(FILE *out, const LutraCompare *compare) {
     print_expected(out, compare);
 }
 
-/* --- JSON -------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void set_interval(LutraJson *object, const char *key, LutraInterval interval) {
     LutraJson *const ends = lutra_json_set_array(object, key);

@@ -13,8 +13,8 @@ LutraStatus lutra_experiment_encrypt_check(LutraError *error) {
 }
 
 LutraStatus lutra_experiment_encrypt(LutraVerifyResult *result, const LutraCircuit *circuit,
-                                const LutraDataset *dataset, uint64_t first, uint64_t count,
-                                const LutraExperimentRun *run, LutraError *error) {
+                                     const LutraDataset *dataset, uint64_t first, uint64_t count,
+                                     const LutraExperimentRun *run, LutraError *error) {
     const LutraSplit *const split = &dataset->splits[LUTRA_SPLIT_TEST];
     const size_t image = lutra_shape_elements(circuit->operations[0].shape);
     LutraVerifySettings settings;
@@ -22,8 +22,10 @@ LutraStatus lutra_experiment_encrypt(LutraVerifyResult *result, const LutraCircu
     memcpy(seed, &run->seed, 8);
     memcpy(seed + 8, &first, 8);
     if (count == 0 || first >= split->count || count > split->count - first) {
-        return lutra_error_set(error, LUTRA_EDATA, "'%s' has fewer test images than the samples "
-                               "that are asked for", dataset->name);
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s' has fewer test images than the samples "
+                               "that are asked for",
+                               dataset->name);
     }
     lutra_verify_default(&settings);
     settings.backend_settings.threads = run->threads;
@@ -32,8 +34,8 @@ LutraStatus lutra_experiment_encrypt(LutraVerifyResult *result, const LutraCircu
     return lutra_verify(result, circuit, split->images + (first * image), count, &settings, error);
 }
 
-static LutraStatus add_wrong(LutraFigures *figures, const char *at,
-                             const LutraVerifyResult *result, LutraError *error) {
+static LutraStatus add_wrong(LutraFigures *figures, const char *at, const LutraVerifyResult *result,
+                             LutraError *error) {
     LutraFigure figure = {.unit = "fraction", .kind = LUTRA_FIGURE_ENCRYPTED};
     const double lookups = (double)(result->lookups > 0 ? result->lookups : 1);
     (void)snprintf(figure.quantity, sizeof figure.quantity, "%s", WRONG);
@@ -48,8 +50,8 @@ static LutraStatus add_wrong(LutraFigures *figures, const char *at,
 }
 
 LutraStatus lutra_experiment_encrypt_add(LutraFigures *figures, const char *at,
-                                const LutraVerifyResult *result, const LutraStudyRow *row,
-                                uint32_t threads, LutraError *error) {
+                                         const LutraVerifyResult *result, const LutraStudyRow *row,
+                                         uint32_t threads, LutraError *error) {
     const double samples = (double)(result->sample_count > 0 ? result->sample_count : 1);
     const double seconds = result->run_seconds / samples;
     LUTRA_TRY(add_wrong(figures, at, result, error));
@@ -58,8 +60,8 @@ LutraStatus lutra_experiment_encrypt_add(LutraFigures *figures, const char *at,
                                          result->sample_count, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "results far from every entry (strays)", at, "",
                                        LUTRA_FIGURE_COUNTED, (double)result->strays, error));
-    LUTRA_TRY(lutra_figures_add_number(figures, SECONDS, at, "s", LUTRA_FIGURE_TIMED, seconds,
-                                       error));
+    LUTRA_TRY(
+        lutra_figures_add_number(figures, SECONDS, at, "s", LUTRA_FIGURE_TIMED, seconds, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "core-seconds of an image under FHE", at, "s",
                                        LUTRA_FIGURE_TIMED, seconds * threads, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "time of an image predicted", at, "s",

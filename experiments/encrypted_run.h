@@ -16,17 +16,17 @@ LUTRA_MUST_CHECK LutraStatus lutra_experiment_encrypt_check(LutraError *error);
  * @param[out] result  owned by the caller
  */
 LUTRA_MUST_CHECK LutraStatus lutra_experiment_encrypt(LutraVerifyResult *result,
-                                                 const LutraCircuit *circuit,
-                                                 const LutraDataset *dataset, uint64_t first,
-                                                 uint64_t count, const LutraExperimentRun *run,
-                                                 LutraError *error);
+                                                      const LutraCircuit *circuit,
+                                                      const LutraDataset *dataset, uint64_t first,
+                                                      uint64_t count, const LutraExperimentRun *run,
+                                                      LutraError *error);
 
 /** Seconds, core-seconds, wrong look-ups counted and expected, agreement of answers; `at` tells
  * the setting. */
 LUTRA_MUST_CHECK LutraStatus lutra_experiment_encrypt_add(LutraFigures *figures, const char *at,
-                                                 const LutraVerifyResult *result,
-                                                 const LutraStudyRow *row, uint32_t threads,
-                                                 LutraError *error);
+                                                          const LutraVerifyResult *result,
+                                                          const LutraStudyRow *row,
+                                                          uint32_t threads, LutraError *error);
 
 /** Whether the figures of a setting are there already. */
 bool lutra_experiment_encrypt_known(const LutraFigures *figures, const char *at);

@@ -40,7 +40,7 @@ typedef struct {
     bool full;          /* section [full] instead of [quick] */
     uint64_t seed;
     uint32_t threads;
-    uint32_t cpu_flags; /* LutraCpuFlag mask */
+    uint32_t cpu_flags;                 /* LutraCpuFlag mask */
     const LutraMachineProfile *machine; /* that times are predicted for */
     const LutraExperimentInput *inputs;
     uint32_t input_count;
@@ -114,7 +114,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_experiment_check_keys(const LutraExperimentRu
  * at the end. */
 bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest);
 
-/* --- inputs ------------------------------------------------------------------------------------ */
+/* --- inputs ----------------------------------------------------------------------------------- */
 
 /**
  * Where an input lies: as the user says, else NAME.h5 in the folder of inputs, else what section
@@ -123,8 +123,7 @@ bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest);
  * @param[out] path  heap, free with lutra_free; NULL if there is none or what is named is not there
  * @errors LUTRA_EIO a path that the user gave does not exist; LUTRA_ENOMEM
  */
-LUTRA_MUST_CHECK LutraStatus lutra_experiment_find_input(char **path,
-                                                         const LutraExperimentRun *run,
+LUTRA_MUST_CHECK LutraStatus lutra_experiment_find_input(char **path, const LutraExperimentRun *run,
                                                          const char *name, LutraError *error);
 
 /** LUTRA_EUNAVAILABLE with what section [how] of the settings says on `name`. */

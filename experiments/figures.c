@@ -32,7 +32,7 @@ void lutra_figures_deinit(LutraFigures *figures) {
     *figures = (LutraFigures){0};
 }
 
-/* --- facts and figures ------------------------------------------------------------------------- */
+/* --- facts and figures ------------------------------------------------------------------------ */
 
 /** Copies a text that fits and can stand in a cell or a line. */
 static void copy_clean(char *to, size_t bytes, const char *from, bool is_cell) {
@@ -92,8 +92,7 @@ const LutraFigure *lutra_figures_find(const LutraFigures *figures, const char *q
     return NULL;
 }
 
-LutraStatus lutra_figures_add(LutraFigures *figures, const LutraFigure *figure,
-                              LutraError *error) {
+LutraStatus lutra_figures_add(LutraFigures *figures, const LutraFigure *figure, LutraError *error) {
     LutraFigure clean = *figure;
     copy_clean(clean.quantity, sizeof clean.quantity, figure->quantity, true);
     copy_clean(clean.at, sizeof clean.at, figure->at, true);
@@ -136,7 +135,7 @@ LutraStatus lutra_figures_add_number(LutraFigures *figures, const char *quantity
     return lutra_figures_add(figures, &figure, error);
 }
 
-/* --- text -------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void print_number(FILE *out, double value) {
     if (isfinite(value)) {
@@ -219,8 +218,7 @@ static bool read_count(uint64_t *value, const char *cell) {
     char *end = NULL;
     errno = 0;
     *value = cell[0] == '\0' ? 0 : strtoull(cell, &end, 10);
-    return cell[0] == '\0' ||
-           (errno == 0 && *end == '\0' && cell[0] >= '0' && cell[0] <= '9');
+    return cell[0] == '\0' || (errno == 0 && *end == '\0' && cell[0] >= '0' && cell[0] <= '9');
 }
 
 static bool read_kind(LutraFigureKind *kind, const char *cell) {
@@ -262,20 +260,25 @@ static LutraStatus read_figure(Reader *reader, char *line, LutraError *error) {
         return bad(reader, "a text is too long", error);
     }
     if (!read_kind(&figure.kind, cells[3])) {
-        return bad(reader, "unknown kind; should be counted, simulated, encrypted, predicted, "
-                           "timed or published", error);
+        return bad(reader,
+                   "unknown kind; should be counted, simulated, encrypted, predicted, "
+                   "timed or published",
+                   error);
     }
     if (!read_number(&figure.value, cells[4]) || !read_number(&figure.interval.low, cells[5]) ||
         !read_number(&figure.interval.high, cells[6]) || !read_count(&figure.trials, cells[7])) {
-        return bad(reader, "value, low_95 and high_95 should be numbers or empty, trials a whole "
-                           "number", error);
+        return bad(reader,
+                   "value, low_95 and high_95 should be numbers or empty, trials a whole "
+                   "number",
+                   error);
     }
     if (reader->figures.count >= LUTRA_MOST_FIGURES ||
         lutra_figures_find(&reader->figures, figure.quantity, figure.at) != NULL) {
         return bad(reader, "the same quantity and place again, or too many figures", error);
     }
     if (isnan(figure.interval.low) && figure.trials > 0 && figure.value >= 0.0 &&
-        figure.value <= 1.0 && figure.trials <= UINT32_MAX && strcmp(figure.unit, "fraction") == 0) {
+        figure.value <= 1.0 && figure.trials <= UINT32_MAX &&
+        strcmp(figure.unit, "fraction") == 0) {
         const double events = nearbyint(figure.value * (double)figure.trials);
         figure.interval = lutra_interval_binomial((uint64_t)events, figure.trials, 0.95);
     }
@@ -336,15 +339,16 @@ LutraStatus lutra_figures_write(const LutraFigures *figures, const char *path, b
 LutraStatus lutra_figures_read(LutraFigures *figures, const char *path, LutraError *error) {
     LutraBytes bytes = {0};
     LUTRA_TRY(lutra_file_read(&bytes, path, MOST_BYTES, error));
-    const LutraStatus status =
-        lutra_figures_parse(figures, (const char *)bytes.data, path, error);
+    const LutraStatus status = lutra_figures_parse(figures, (const char *)bytes.data, path, error);
     lutra_bytes_deinit(&bytes);
     return status;
 }
 
-/* --- for people -------------------------------------------------------------------------------- */
+/* --- for people ------------------------------------------------------------------------------- */
 
-static bool is_fraction(const LutraFigure *figure) { return strcmp(figure->unit, "fraction") == 0; }
+static bool is_fraction(const LutraFigure *figure) {
+    return strcmp(figure->unit, "fraction") == 0;
+}
 
 const char *lutra_figure_value_text(char text[48], const LutraFigure *figure, double value) {
     if (!isfinite(value)) {
@@ -378,7 +382,7 @@ const char *lutra_figure_interval_text(char text[96], const LutraFigure *figure)
     return text;
 }
 
-/* --- side by side ------------------------------------------------------------------------------ */
+/* --- side by side ----------------------------------------------------------------------------- */
 
 /** Distance from the value to the end of its interval on one side; NAN: not known. */
 static double reach(const LutraFigure *figure, bool upwards) {

@@ -80,10 +80,10 @@ const LutraFigure *lutra_figures_find(const LutraFigures *figures, const char *q
                                       const char *at);
 
 /** A fraction that was counted, with the interval of Clopper and Pearson. */
-LUTRA_MUST_CHECK LutraStatus lutra_figures_add_fraction(LutraFigures *figures,
-                                                        const char *quantity, const char *at,
-                                                        LutraFigureKind kind, uint64_t events,
-                                                        uint64_t trials, LutraError *error);
+LUTRA_MUST_CHECK LutraStatus lutra_figures_add_fraction(LutraFigures *figures, const char *quantity,
+                                                        const char *at, LutraFigureKind kind,
+                                                        uint64_t events, uint64_t trials,
+                                                        LutraError *error);
 
 /** A number without an interval: exact if counted, otherwise of unknown accuracy. */
 LUTRA_MUST_CHECK LutraStatus lutra_figures_add_number(LutraFigures *figures, const char *quantity,
@@ -116,7 +116,7 @@ const char *lutra_figure_value_text(char text[48], const LutraFigure *figure, do
 /** "88.61 .. 89.83 %", "exact" or "" ; returns it. */
 const char *lutra_figure_interval_text(char text[96], const LutraFigure *figure);
 
-/* --- putting two side by side ------------------------------------------------------------------ */
+/* --- putting two side by side ----------------------------------------------------------------- */
 
 typedef struct {
     double difference;      /* ours less theirs */

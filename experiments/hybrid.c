@@ -32,7 +32,7 @@ typedef struct {
     uint32_t split_count;
 } Settings;
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static LutraStatus bad_split(const LutraExperimentRun *run, const char *section, const char *word,
                              LutraError *error) {
@@ -96,16 +96,16 @@ static LutraStatus read_splits(Settings *settings, const LutraExperimentRun *run
 
 static LutraStatus read_settings(Settings *settings, const char **section,
                                  const LutraExperimentRun *run, LutraError *error) {
-    static const char *const keys[] = {"epochs",  "train_images", "calibration_images",
-                                       "test_images", "bits", "p_error", "repeats", "samples",
-                                       NULL};
+    static const char *const keys[] = {"epochs",      "train_images", "calibration_images",
+                                       "test_images", "bits",         "p_error",
+                                       "repeats",     "samples",      NULL};
     const char *const setting = lutra_experiment_setting(run);
     *settings = (Settings){.bits = 0};
     LUTRA_TRY(lutra_experiment_check_keys(run, setting, keys, error));
-    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, setting, "bits", 1,
-                                      LUTRA_MAX_ROUNDING, error));
-    LUTRA_TRY(lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9,
-                                    error));
+    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, setting, "bits", 1, LUTRA_MAX_ROUNDING,
+                                      error));
+    LUTRA_TRY(
+        lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9, error));
     LUTRA_TRY(lutra_experiment_number(&settings->repeats, run, setting, "repeats", 1, 1000, error));
     LUTRA_TRY(lutra_experiment_number(&settings->test_images, run, setting, "test_images", 0,
                                       UINT32_MAX, error));
@@ -120,7 +120,7 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
     return read_settings(&settings, &section, run, error);
 }
 
-/* --- parts ------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 static const char *at_of(char at[AT_BYTES], const Split *split) {
     if (split->from[0] == '\0') {
@@ -163,8 +163,8 @@ static LutraStatus add_row(LutraFigures *figures, const char *at, const LutraStu
     }
     LUTRA_TRY(lutra_figures_add_number(figures, "core-seconds of an image predicted", at, "s",
                                        LUTRA_FIGURE_PREDICTED, row->core_seconds, error));
-    return lutra_figures_add_number(figures, SECONDS, at, "s", LUTRA_FIGURE_PREDICTED,
-                                    row->seconds, error);
+    return lutra_figures_add_number(figures, SECONDS, at, "s", LUTRA_FIGURE_PREDICTED, row->seconds,
+                                    error);
 }
 
 static LutraStatus simulate(LutraSubject *subject, const Settings *settings,
@@ -174,8 +174,8 @@ static LutraStatus simulate(LutraSubject *subject, const Settings *settings,
     LutraStudyRow *rows = NULL;
     char at[AT_BYTES];
     LUTRA_TRY(lutra_alloc(&rows, settings->split_count + 1, sizeof *rows, error));
-    rows[0].setting = (LutraStudySetting){.bits = settings->bits,
-                                          .mode = LUTRA_ROUNDING_APPROXIMATE};
+    rows[0].setting =
+        (LutraStudySetting){.bits = settings->bits, .mode = LUTRA_ROUNDING_APPROXIMATE};
     for (uint32_t i = 0; i < settings->split_count; i++) {
         rows[i + 1].setting = setting_of(settings, &settings->splits[i]);
     }
@@ -207,8 +207,8 @@ static LutraStatus encrypt(LutraSubject *subject, const Settings *settings, cons
         status = lutra_experiment_encrypt(&result, &circuit, &subject->dataset, 0,
                                           settings->samples, run, error);
         if (status == LUTRA_OK) {
-            status = lutra_experiment_encrypt_add(run->figures, at, &result, &row, run->threads,
-                                                  error);
+            status =
+                lutra_experiment_encrypt_add(run->figures, at, &result, &row, run->threads, error);
         }
     }
     lutra_verify_result_deinit(&result);
@@ -227,15 +227,14 @@ static LutraStatus encrypt_measured(LutraExperimentOutcome *outcome, LutraSubjec
         char at[AT_BYTES];
         if (settings->splits[i].is_measured) {
             LUTRA_TRY(encrypt(subject, settings, &settings->splits[i], run, error));
-            outcome->holds = outcome->holds &&
-                             lutra_experiment_encrypt_holds(run->figures,
-                                                            at_of(at, &settings->splits[i]));
+            outcome->holds = outcome->holds && lutra_experiment_encrypt_holds(
+                                                   run->figures, at_of(at, &settings->splits[i]));
         }
     }
     return LUTRA_OK;
 }
 
-/* --- charts ------------------------------------------------------------------------------------ */
+/* --- charts ----------------------------------------------------------------------------------- */
 
 typedef struct {
     char names[MOST_SPLITS][2 * LUTRA_NAME_BYTES + 4];
@@ -291,9 +290,9 @@ static LutraStatus draw(const LutraSubject *subject, const Settings *settings,
     const LutraSeries bytes[3] = {lutra_points_curve("to the server, each image", &points[3]),
                                   lutra_points_curve("from the server, each image", &points[4]),
                                   lutra_points_curve("evaluation keys, once", &points[5])};
-    (void)snprintf(what, sizeof what, "%s, tables of %" PRIu32 " bits, p_error %.3g, %" PRIu32
-                   " threads", lutra_subject_title(title, subject), settings->bits,
-                   settings->p_error, run->threads);
+    (void)snprintf(
+        what, sizeof what, "%s, tables of %" PRIu32 " bits, p_error %.3g, %" PRIu32 " threads",
+        lutra_subject_title(title, subject), settings->bits, settings->p_error, run->threads);
     lutra_chart_default(&chart);
     chart.x_names = places->list;
     chart.x_name_count = settings->split_count;
@@ -301,8 +300,7 @@ static LutraStatus draw(const LutraSubject *subject, const Settings *settings,
     chart.y_log10 = true;
     chart.title = "Time of one image under FHE, by what runs in the clear";
     chart.y_label = "seconds of an image";
-    LUTRA_TRY_GOTO(status,
-                   lutra_plot_write(&chart, times, 3, what, run, "hybrid-time.png", error));
+    LUTRA_TRY_GOTO(status, lutra_plot_write(&chart, times, 3, what, run, "hybrid-time.png", error));
     chart.title = "Bytes between client and server, by what runs in the clear";
     chart.y_label = "MiB";
     status = lutra_plot_write(&chart, bytes, 3, what, run, "hybrid-bytes.png", error);
@@ -312,7 +310,7 @@ done:
     return status;
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static LutraStatus run_hybrid(LutraExperimentOutcome *outcome, LutraJson *results,
                               const LutraExperimentRun *run, LutraError *error) {

@@ -30,7 +30,7 @@ typedef struct {
     uint32_t encrypted_count;
 } Settings;
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static LutraStatus read_errors(double *errors, uint32_t *count, const LutraExperimentRun *run,
                                const char *key, LutraError *error) {
@@ -53,14 +53,15 @@ static LutraStatus read_errors(double *errors, uint32_t *count, const LutraExper
 
 static LutraStatus read_settings(Settings *settings, const LutraExperimentRun *run,
                                  LutraError *error) {
-    static const char *const keys[] = {"epochs", "train_images", "calibration_images", "test_images", "bits",
-                                       "p_errors", "repeats", "encrypted", "samples",
-                                       "budget", "search_images", NULL};
+    static const char *const keys[] = {"epochs",      "train_images",  "calibration_images",
+                                       "test_images", "bits",          "p_errors",
+                                       "repeats",     "encrypted",     "samples",
+                                       "budget",      "search_images", NULL};
     const char *const section = lutra_experiment_setting(run);
     *settings = (Settings){.bits = 0};
     LUTRA_TRY(lutra_experiment_check_keys(run, section, keys, error));
-    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, section, "bits", 1,
-                                      LUTRA_MAX_ROUNDING, error));
+    LUTRA_TRY(lutra_experiment_number(&settings->bits, run, section, "bits", 1, LUTRA_MAX_ROUNDING,
+                                      error));
     LUTRA_TRY(lutra_experiment_number(&settings->repeats, run, section, "repeats", 1, 1000, error));
     LUTRA_TRY(lutra_experiment_number(&settings->samples, run, section, "samples", 0, 1000, error));
     LUTRA_TRY(lutra_experiment_number(&settings->test_images, run, section, "test_images", 0,
@@ -70,8 +71,8 @@ static LutraStatus read_settings(Settings *settings, const LutraExperimentRun *r
     LUTRA_TRY(lutra_experiment_real(&settings->budget, run, section, "budget", 0.0, 100.0, error));
     settings->budget /= 100.0;
     LUTRA_TRY(read_errors(settings->errors, &settings->error_count, run, "p_errors", error));
-    LUTRA_TRY(read_errors(settings->encrypted, &settings->encrypted_count, run, "encrypted",
-                          error));
+    LUTRA_TRY(
+        read_errors(settings->encrypted, &settings->encrypted_count, run, "encrypted", error));
     return settings->error_count > 0
                ? LUTRA_OK
                : lutra_error_set(error, LUTRA_EDATA, "'%s': section [%s] has no 'p_errors'",
@@ -85,7 +86,7 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
     return lutra_subject_choose(&section, run, "subject", error);
 }
 
-/* --- parts ------------------------------------------------------------------------------------- */
+/* --- parts ------------------------------------------------------------------------------------ */
 
 typedef struct {
     Settings settings;
@@ -103,9 +104,8 @@ static const char *error_text(char text[48], double p_error) {
 }
 
 static LutraStudySetting noisy(const Work *work, double p_error) {
-    return (LutraStudySetting){.bits = work->settings.bits,
-                               .mode = LUTRA_ROUNDING_APPROXIMATE,
-                               .p_error = p_error};
+    return (LutraStudySetting){
+        .bits = work->settings.bits, .mode = LUTRA_ROUNDING_APPROXIMATE, .p_error = p_error};
 }
 
 static LutraStatus add_row(Work *work, const LutraStudyRow *row, LutraError *error) {
@@ -136,12 +136,11 @@ static LutraStatus simulate(Work *work, LutraError *error) {
     }
     LUTRA_TRY(lutra_study_run(work->rows, work->row_count, &work->subject, &work->subject.dataset,
                               &images, settings->repeats, work->run, error));
-    LUTRA_TRY(lutra_study_add_top(figures, TOP1, "no rounding and no noise", &work->rows[0], 1,
-                                  error));
+    LUTRA_TRY(
+        lutra_study_add_top(figures, TOP1, "no rounding and no noise", &work->rows[0], 1, error));
     LUTRA_TRY(lutra_study_add_top(figures, TOP1, "no noise", &work->rows[1], 1, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "look-ups of an image", "", "",
-                                       LUTRA_FIGURE_COUNTED, (double)work->rows[1].lookups,
-                                       error));
+                                       LUTRA_FIGURE_COUNTED, (double)work->rows[1].lookups, error));
     LUTRA_TRY(lutra_figures_add_number(figures, "bits of the widest sum", "", "",
                                        LUTRA_FIGURE_COUNTED, work->rows[1].widest_bits, error));
     for (uint32_t i = 2; i < work->row_count; i++) {
@@ -159,15 +158,15 @@ static LutraStatus encrypt_one(Work *work, double p_error, LutraError *error) {
     if (lutra_experiment_encrypt_known(work->run->figures, at)) {
         return LUTRA_OK;
     }
-    LUTRA_TRY(lutra_study_circuit(&circuit, &row, &work->subject, &work->subject.dataset,
-                                  work->run, error));
+    LUTRA_TRY(lutra_study_circuit(&circuit, &row, &work->subject, &work->subject.dataset, work->run,
+                                  error));
     LutraStatus status = LUTRA_OK;
     if (row.feasible) {
         status = lutra_experiment_encrypt(&result, &circuit, &work->subject.dataset, 0,
-                                     work->settings.samples, work->run, error);
+                                          work->settings.samples, work->run, error);
         if (status == LUTRA_OK) {
             status = lutra_experiment_encrypt_add(work->run->figures, at, &result, &row,
-                                         work->run->threads, error);
+                                                  work->run->threads, error);
         }
     }
     lutra_verify_result_deinit(&result);
@@ -218,8 +217,7 @@ static LutraStatus search(Work *work, LutraError *error) {
         return lutra_figures_set_fact(work->run->figures, "no search",
                                       "no training images are held out; see train_images", error);
     }
-    LUTRA_TRY(lutra_subject_held_out(&images, &work->subject, work->settings.search_images,
-                                     error));
+    LUTRA_TRY(lutra_subject_held_out(&images, &work->subject, work->settings.search_images, error));
     LUTRA_TRY(try_error(&keeps, work, low, &images, error));
     for (uint32_t step = 0; keeps && step < SEARCH_STEPS; step++) {
         const double middle = sqrt(low * high);
@@ -234,12 +232,14 @@ static LutraStatus search(Work *work, LutraError *error) {
                           .value = work->found,
                           .interval = {(double)NAN, (double)NAN}};
     (void)snprintf(figure.quantity, sizeof figure.quantity, "%s", FOUND);
-    (void)snprintf(figure.note, sizeof figure.note, "halving in %d steps; an estimate that "
-                   "depends on the images and the draws of noise", SEARCH_STEPS);
+    (void)snprintf(figure.note, sizeof figure.note,
+                   "halving in %d steps; an estimate that "
+                   "depends on the images and the draws of noise",
+                   SEARCH_STEPS);
     return lutra_figures_add(work->run->figures, &figure, error);
 }
 
-/* --- charts ------------------------------------------------------------------------------------ */
+/* --- charts ----------------------------------------------------------------------------------- */
 
 static LutraStatus draw_accuracy(const Work *work, const LutraFigures *published,
                                  LutraError *error) {
@@ -317,7 +317,7 @@ static LutraStatus draw_time(const Work *work, const LutraFigures *published, Lu
     return lutra_plot_write(&chart, series, 3, what, work->run, "p-error-time.png", error);
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /** Accuracy at the smallest p_errors is that without noise, and ciphertexts fail no more often
  * than predicted. */
@@ -325,8 +325,8 @@ static bool holds(const Work *work) {
     bool all = true;
     for (uint32_t i = 0; i < work->settings.error_count; i++) {
         char at[48];
-        const LutraFigure *const lost = lutra_figures_find(
-            work->run->figures, LOSS, error_text(at, work->settings.errors[i]));
+        const LutraFigure *const lost =
+            lutra_figures_find(work->run->figures, LOSS, error_text(at, work->settings.errors[i]));
         const LutraFigure *const none = lutra_figures_find(work->run->figures, TOP1, "no noise");
         const LutraFigure *const here = lutra_figures_find(work->run->figures, TOP1, at);
         if (work->settings.errors[i] <= 1e-4 && lost != NULL && none != NULL && here != NULL) {
@@ -336,7 +336,7 @@ static bool holds(const Work *work) {
     for (uint32_t i = 0; i < work->settings.encrypted_count; i++) {
         char at[48];
         all = all && lutra_experiment_encrypt_holds(work->run->figures,
-                                           error_text(at, work->settings.encrypted[i]));
+                                                    error_text(at, work->settings.encrypted[i]));
     }
     return all;
 }

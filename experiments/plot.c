@@ -26,8 +26,7 @@ void lutra_points_add_figure(LutraPoints *points, double x, const LutraFigure *f
     }
 }
 
-static LutraSeries series_of(const char *label, const LutraPoints *points, bool line,
-                             bool marker) {
+static LutraSeries series_of(const char *label, const LutraPoints *points, bool line, bool marker) {
     return (LutraSeries){.label = label,
                          .x = points->x,
                          .y = points->y,
@@ -66,8 +65,8 @@ LutraStatus lutra_plot_write(LutraChart *chart, const LutraSeries *series, size_
                    what != NULL ? "; " : "", run->stamp);
     chart->subtitle = subtitle;
     LUTRA_TRY(lutra_experiment_path(&path, run, name, error));
-    const LutraStatus status = lutra_chart_write(chart, shown, shown_count, path,
-                                                 run->force || run->resume, error);
+    const LutraStatus status =
+        lutra_chart_write(chart, shown, shown_count, path, run->force || run->resume, error);
     lutra_free(&path);
     chart->subtitle = NULL;
     return status;

@@ -34,7 +34,7 @@ static const char style[] =
     "@media print{body{max-width:none;font-size:10pt;padding:0}h2{break-before:page}"
     "tr{break-inside:avoid}.wide{overflow:visible}}";
 
-/* --- pieces ------------------------------------------------------------------------------------ */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 /** Text with the characters replaced that HTML gives a meaning. */
 static void put(FILE *out, const char *text) {
@@ -55,8 +55,7 @@ static const char *fact(const LutraFigures *figures, const char *key) {
 }
 
 static void put_base64(FILE *out, const uint8_t *data, size_t bytes) {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < bytes; i += 3) {
         const size_t left = bytes - i;
         const uint32_t word = (uint32_t)data[i] << 16 |
@@ -86,11 +85,13 @@ static const char *verdict(const LutraCompare *run, const char **class_name) {
                                       : "not finished";
 }
 
-/* --- summary ----------------------------------------------------------------------------------- */
+/* --- summary ---------------------------------------------------------------------------------- */
 
 static void put_summary(FILE *out, const LutraCompare *runs, size_t count) {
-    fputs("<div class=\"wide\"><table><thead><tr><th>experiment</th><th>question</th>"
-          "<th>setting</th><th>answer</th><th class=\"n\">time</th></tr></thead><tbody>\n", out);
+    fputs(
+        "<div class=\"wide\"><table><thead><tr><th>experiment</th><th>question</th>"
+        "<th>setting</th><th>answer</th><th class=\"n\">time</th></tr></thead><tbody>\n",
+        out);
     for (size_t i = 0; i < count; i++) {
         const LutraFigures *const ours = &runs[i].ours;
         const char *class_name = "";
@@ -114,7 +115,7 @@ static void put_summary(FILE *out, const LutraCompare *runs, size_t count) {
     fputs("</tbody></table></div>\n", out);
 }
 
-/* --- one run ----------------------------------------------------------------------------------- */
+/* --- one run ---------------------------------------------------------------------------------- */
 
 static void put_facts(FILE *out, const LutraFigures *ours) {
     static const char *const apart[] = {"experiment", "question", "skipped", "holds",
@@ -161,8 +162,7 @@ static void put_difference(FILE *out, const LutraFigure *ours, const LutraFigure
         return;
     }
     const LutraFigureDifference d = lutra_figure_difference(ours, theirs);
-    fprintf(out, "<td class=\"n%s\">%s", d.is_apart ? " apart" : "",
-            d.difference > 0.0 ? "+" : "");
+    fprintf(out, "<td class=\"n%s\">%s", d.is_apart ? " apart" : "", d.difference > 0.0 ? "+" : "");
     put(out, lutra_figure_value_text(text, ours, d.difference));
     fputs("</td><td class=\"n\">", out);
     if (isfinite(d.interval.low) && d.interval.low < d.interval.high) {
@@ -193,8 +193,8 @@ typedef struct {
 static void look_at(Columns *columns, const LutraFigure *ours, const LutraFigures *published) {
     columns->intervals = columns->intervals || !isnan(ours->interval.low);
     columns->remarks = columns->remarks || ours->note[0] != '\0';
-    columns->published = columns->published ||
-                         lutra_figures_find(published, ours->quantity, ours->at) != NULL;
+    columns->published =
+        columns->published || lutra_figures_find(published, ours->quantity, ours->at) != NULL;
 }
 
 static void put_head(FILE *out, const char *first, const Columns *columns) {
@@ -204,13 +204,14 @@ static void put_head(FILE *out, const char *first, const Columns *columns) {
     fputs("<th>how</th>", out);
     fputs(columns->published ? "<th class=\"n\">published</th><th class=\"n\">difference</th>"
                                "<th class=\"n\">95 % interval</th>"
-                             : "", out);
+                             : "",
+          out);
     fputs(columns->remarks ? "<th>remark</th>" : "", out);
     fputs("</tr></thead><tbody>\n", out);
 }
 
-static void put_row(FILE *out, const char *name, const LutraFigure *ours,
-                    const LutraFigure *theirs, const Columns *columns) {
+static void put_row(FILE *out, const char *name, const LutraFigure *ours, const LutraFigure *theirs,
+                    const Columns *columns) {
     fputs("<tr><td>", out);
     put(out, name);
     fputs("</td>", out);
@@ -231,7 +232,9 @@ static void put_row(FILE *out, const char *name, const LutraFigure *ours,
     fputs("</tr>\n", out);
 }
 
-static bool is_single(const LutraFigure *figure) { return figure->at[0] == '\0'; }
+static bool is_single(const LutraFigure *figure) {
+    return figure->at[0] == '\0';
+}
 
 /** Figures that have no setting, in one table. */
 static void put_singles(FILE *out, const LutraCompare *run) {
@@ -335,8 +338,11 @@ static void put_expected(FILE *out, const LutraCompare *run) {
         fputs(".</p>\n", out);
         return;
     }
-    fprintf(out, "%" PRIu32 " compared, %" PRIu32 " moved by more than the intervals of both "
-                 "allow.</p>\n", run->compared, run->moved);
+    fprintf(out,
+            "%" PRIu32 " compared, %" PRIu32
+            " moved by more than the intervals of both "
+            "allow.</p>\n",
+            run->compared, run->moved);
 }
 
 static LutraStatus put_run(FILE *out, const LutraCompare *run, LutraError *error) {
@@ -402,12 +408,16 @@ static const char limits[] =
 
 static LutraStatus put_page(FILE *out, const LutraCompare *runs, size_t count, const char *stamp,
                             LutraError *error) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-          "<title>lutra: experiments</title><style>", out);
+    fputs(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+        "<title>lutra: experiments</title><style>",
+        out);
     fputs(style, out);
-    fputs("</style></head><body>\n<h1>Quantized networks under FHE: what was asked, what was "
-          "found</h1>\n<p>", out);
+    fputs(
+        "</style></head><body>\n<h1>Quantized networks under FHE: what was asked, what was "
+        "found</h1>\n<p>",
+        out);
     put(out, stamp);
     fputs("</p>\n", out);
     put_summary(out, runs, count);

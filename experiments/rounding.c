@@ -29,13 +29,13 @@ typedef struct {
     uint32_t test_images;
     uint32_t exact_images; /* for the noise of exact rounding, which is simulated slowly; 0: only
                               its cost is predicted */
-    LutraTuning tuning; /* epochs 0: none */
+    LutraTuning tuning;    /* epochs 0: none */
     uint32_t claim_bits[MOST_CLAIMS];
     double claim_loss[MOST_CLAIMS]; /* fractions */
     uint32_t claim_count;
 } Settings;
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static LutraStatus bad_list(const LutraExperimentRun *run, const char *section, const char *key,
                             const char *should, LutraError *error) {
@@ -53,8 +53,7 @@ static int index_of(const char *word, const char *const *names, int count) {
     return -1;
 }
 
-static LutraStatus read_bits(Settings *settings, const LutraExperimentRun *run,
-                             LutraError *error) {
+static LutraStatus read_bits(Settings *settings, const LutraExperimentRun *run, LutraError *error) {
     const char *const section = lutra_experiment_setting(run);
     const char *rest = lutra_experiment_value(run->settings, section, "rounding");
     char word[16];
@@ -63,8 +62,10 @@ static LutraStatus read_bits(Settings *settings, const LutraExperimentRun *run,
         const long bits = strtol(word, &end, 10);
         if (*end != '\0' || bits < 1 || bits > LUTRA_MAX_ROUNDING ||
             settings->bits_count == MOST_BITS) {
-            return bad_list(run, section, "rounding", "whole numbers from 1 to 16, at most 16 of "
-                            "them", error);
+            return bad_list(run, section, "rounding",
+                            "whole numbers from 1 to 16, at most 16 of "
+                            "them",
+                            error);
         }
         settings->bits[settings->bits_count++] = (uint32_t)bits;
     }
@@ -123,8 +124,8 @@ static LutraStatus read_tuning(Settings *settings, const LutraExperimentRun *run
     if (lutra_experiment_value(run->settings, section, "tune_epochs") == NULL) {
         return LUTRA_OK;
     }
-    LUTRA_TRY(lutra_experiment_number(&tuning->epochs, run, section, "tune_epochs", 0, 10000,
-                                      error));
+    LUTRA_TRY(
+        lutra_experiment_number(&tuning->epochs, run, section, "tune_epochs", 0, 10000, error));
     LUTRA_TRY(lutra_experiment_number(&tuning->rounding_bits, run, section, "tune_bits", 1,
                                       LUTRA_MAX_ROUNDING, error));
     return lutra_experiment_real(&tuning->learning_rate, run, section, "tune_rate", 1e-9, 1e3,
@@ -133,9 +134,20 @@ static LutraStatus read_tuning(Settings *settings, const LutraExperimentRun *run
 
 static LutraStatus read_settings(Settings *settings, const LutraExperimentRun *run,
                                  LutraError *error) {
-    static const char *const keys[] = {"epochs", "train_images", "calibration_images", "test_images", "rounding",
-                                       "offsets", "noise", "p_error", "repeats", "exact_images", "tune_bits",
-                                       "tune_epochs", "tune_rate", NULL};
+    static const char *const keys[] = {"epochs",
+                                       "train_images",
+                                       "calibration_images",
+                                       "test_images",
+                                       "rounding",
+                                       "offsets",
+                                       "noise",
+                                       "p_error",
+                                       "repeats",
+                                       "exact_images",
+                                       "tune_bits",
+                                       "tune_epochs",
+                                       "tune_rate",
+                                       NULL};
     const char *const section = lutra_experiment_setting(run);
     *settings = (Settings){.bits_count = 0};
     LUTRA_TRY(lutra_experiment_check_keys(run, section, keys, error));
@@ -146,15 +158,15 @@ static LutraStatus read_settings(Settings *settings, const LutraExperimentRun *r
         LUTRA_TRY(lutra_experiment_number(&settings->exact_images, run, section, "exact_images", 0,
                                           UINT32_MAX, error));
     }
-    LUTRA_TRY(lutra_experiment_real(&settings->p_error, run, section, "p_error", 1e-12, 0.9,
-                                    error));
+    LUTRA_TRY(
+        lutra_experiment_real(&settings->p_error, run, section, "p_error", 1e-12, 0.9, error));
     LUTRA_TRY(read_bits(settings, run, error));
     LUTRA_TRY(read_rules(settings, run, error));
     LUTRA_TRY(read_tuning(settings, run, error));
     return read_claims(settings, run, error);
 }
 
-/* --- subjects ---------------------------------------------------------------------------------- */
+/* --- subjects --------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *sections[MOST_SUBJECTS]; /* to open */
@@ -193,9 +205,9 @@ static LutraStatus choose_subjects(Choice *choice, const LutraExperimentRun *run
         choice->sections[choice->count++] = "stand-in";
     }
     if (choice->count == 0) {
-        return lutra_error_set(error, LUTRA_EUNAVAILABLE, "%s",
-                               choice->left_out[0] != '\0' ? choice->left_out
-                                                           : "no section [subject.1]");
+        return lutra_error_set(
+            error, LUTRA_EUNAVAILABLE, "%s",
+            choice->left_out[0] != '\0' ? choice->left_out : "no section [subject.1]");
     }
     return LUTRA_OK;
 }
@@ -207,7 +219,7 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
     return choose_subjects(&choice, run, error);
 }
 
-/* --- one subject ------------------------------------------------------------------------------- */
+/* --- one subject ------------------------------------------------------------------------------ */
 
 /** Where a row stands: "LABEL; 6 bits; align; noise of exact rounding; tuned". */
 static const char *at_of(char at[AT_BYTES], const char *label, const LutraStudySetting *setting,
@@ -235,8 +247,8 @@ static uint32_t list_rows(LutraStudyRow *rows, const Settings *settings, bool ex
         for (uint32_t n = 0; n <= settings->noise_count; n++) {
             const LutraRoundingMode mode =
                 n == 0 ? LUTRA_ROUNDING_APPROXIMATE : settings->noise[n - 1];
-            for (uint32_t b = 0; exact == (mode == LUTRA_ROUNDING_EXACT) &&
-                                 b < settings->bits_count; b++) {
+            for (uint32_t b = 0;
+                 exact == (mode == LUTRA_ROUNDING_EXACT) && b < settings->bits_count; b++) {
                 rows[count++].setting =
                     (LutraStudySetting){.bits = settings->bits[b],
                                         .offsets = settings->offsets[o],
@@ -284,8 +296,8 @@ static LutraStatus study(LutraSubject *subject, const LutraDataset *dataset,
                          const LutraExperimentRun *run, LutraError *error) {
     const LutraImages images = lutra_subject_images(
         dataset, LUTRA_SPLIT_TEST, exact ? settings->exact_images : settings->test_images);
-    const size_t most = 1 + ((size_t)settings->offset_count * (settings->noise_count + 1) *
-                             settings->bits_count);
+    const size_t most =
+        1 + ((size_t)settings->offset_count * (settings->noise_count + 1) * settings->bits_count);
     const bool runs = !exact || settings->exact_images > 0;
     LutraStudyRow *rows = NULL;
     char at[AT_BYTES];
@@ -295,14 +307,14 @@ static LutraStatus study(LutraSubject *subject, const LutraDataset *dataset,
                                                 settings->repeats, run, error)
                               : price(rows, count, subject, dataset, run, error);
     for (uint32_t i = exact ? 1 : 0; status == LUTRA_OK && i < count; i++) {
-        status = add_row(run->figures, at_of(at, label, &rows[i].setting, tuned), &rows[i],
-                         i == 0, error);
+        status = add_row(run->figures, at_of(at, label, &rows[i].setting, tuned), &rows[i], i == 0,
+                         error);
     }
     lutra_free(&rows);
     return status == LUTRA_OK ? lutra_experiment_checkpoint(run, error) : status;
 }
 
-/* --- charts ------------------------------------------------------------------------------------ */
+/* --- charts ----------------------------------------------------------------------------------- */
 
 typedef struct {
     const Settings *settings;
@@ -387,8 +399,7 @@ static LutraStatus draw_accuracy(const Drawing *drawing, const char *what, const
     chart.y_label = "top-1 accuracy, % of the test images";
     chart.x_names = list;
     chart.x_name_count = settings->bits_count + 1;
-    const LutraStatus status =
-        lutra_plot_write(&chart, series, n, what, drawing->run, file, error);
+    const LutraStatus status = lutra_plot_write(&chart, series, n, what, drawing->run, file, error);
     lutra_free(&points);
     return status;
 }
@@ -447,12 +458,11 @@ static LutraStatus draw(const Drawing *drawing, const LutraSubject *subject, uin
     (void)snprintf(file, sizeof file, "%s-accuracy%s.png", drawing->run->name,
                    number == 0 ? "" : "-2");
     LUTRA_TRY(draw_accuracy(drawing, what, file, error));
-    (void)snprintf(file, sizeof file, "%s-time%s.png", drawing->run->name,
-                   number == 0 ? "" : "-2");
+    (void)snprintf(file, sizeof file, "%s-time%s.png", drawing->run->name, number == 0 ? "" : "-2");
     return draw_time(drawing, what, file, error);
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /** Whether the claimed losses at their bits are kept; a stand-in is not judged. */
 static bool holds(const Settings *settings, const LutraSubject *subject, const char *label,
@@ -470,8 +480,8 @@ static bool holds(const Settings *settings, const LutraSubject *subject, const c
 }
 
 static LutraStatus one_subject(LutraExperimentOutcome *outcome, const Settings *settings,
-                               const char *section, uint32_t number,
-                               const LutraExperimentRun *run, LutraError *error) {
+                               const char *section, uint32_t number, const LutraExperimentRun *run,
+                               LutraError *error) {
     const char *const given = lutra_experiment_value(run->settings, section, "label");
     const char *const label = given != NULL ? given : "";
     const char *const tuned_name = lutra_experiment_value(run->settings, section, "tuned");
@@ -488,10 +498,10 @@ static LutraStatus one_subject(LutraExperimentOutcome *outcome, const Settings *
     (void)snprintf(file, sizeof file, "model-%" PRIu32 ".h5", number + 1);
     LUTRA_TRY_GOTO(status, lutra_subject_open(&subject, run, section, file, error));
     LUTRA_TRY_GOTO(status, lutra_subject_describe(&subject, run, prefix, error));
-    LUTRA_TRY_GOTO(status, study(&subject, &subject.dataset, settings, label, false, false, run,
-                                 error));
-    LUTRA_TRY_GOTO(status, study(&subject, &subject.dataset, settings, label, false, true, run,
-                                 error));
+    LUTRA_TRY_GOTO(status,
+                   study(&subject, &subject.dataset, settings, label, false, false, run, error));
+    LUTRA_TRY_GOTO(status,
+                   study(&subject, &subject.dataset, settings, label, false, true, run, error));
     outcome->done++;
     if (tunes) {
         (void)snprintf(file, sizeof file, "tuned-%" PRIu32 ".h5", number + 1);
@@ -531,10 +541,9 @@ static LutraStatus run_rounding(LutraExperimentOutcome *outcome, LutraJson *resu
 }
 
 static const char *const rounding_files[] = {"rounding-accuracy.png", "rounding-time.png", NULL};
-static const char *const accumulators_files[] = {"accumulators-accuracy.png",
-                                                 "accumulators-time.png",
-                                                 "accumulators-accuracy-2.png",
-                                                 "accumulators-time-2.png", NULL};
+static const char *const accumulators_files[] = {
+    "accumulators-accuracy.png", "accumulators-time.png", "accumulators-accuracy-2.png",
+    "accumulators-time-2.png", NULL};
 
 const LutraExperiment lutra_experiment_rounding = {
     .name = "rounding", .files = rounding_files, .check = check, .run = run_rounding};

@@ -21,7 +21,7 @@ const char *lutra_study_bits_text(char text[32], uint32_t bits) {
     return text;
 }
 
-/* --- circuits ---------------------------------------------------------------------------------- */
+/* --- circuits --------------------------------------------------------------------------------- */
 
 /** Bytes of the ciphertexts that the client gets: results that are read in the clear. */
 static uint64_t output_bytes(const LutraCircuit *circuit) {
@@ -51,8 +51,7 @@ static void measure_circuit(LutraStudyRow *row, const LutraCircuit *circuit) {
     row->widest_bits = 0;
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         const LutraOperation *const op = &circuit->operations[i];
-        const bool sums =
-            op->kind == LUTRA_OPERATION_LINEAR || op->kind == LUTRA_OPERATION_CONV;
+        const bool sums = op->kind == LUTRA_OPERATION_LINEAR || op->kind == LUTRA_OPERATION_CONV;
         clear += op->in_clear ? lutra_operation_macs(op) : 0;
         if (sums && op->encoding.bits > row->widest_bits) {
             row->widest_bits = op->encoding.bits;
@@ -119,17 +118,17 @@ LutraStatus lutra_study_circuit(LutraCircuit *circuit, LutraStudyRow *row, Lutra
     return status;
 }
 
-/* --- runs -------------------------------------------------------------------------------------- */
+/* --- runs ------------------------------------------------------------------------------------- */
 
 typedef struct {
     LutraStudyRow *rows;
     uint32_t count;
     uint32_t repeats;
     const LutraImages *images;
-    LutraCircuit *circuits;        /* (count) */
-    uint32_t *row_of_case;         /* (cases) */
-    LutraSimulationCase *cases;    /* (case_count) */
-    LutraSimulation *simulations;  /* (case_count) */
+    LutraCircuit *circuits;       /* (count) */
+    uint32_t *row_of_case;        /* (cases) */
+    LutraSimulationCase *cases;   /* (case_count) */
+    LutraSimulation *simulations; /* (case_count) */
     uint32_t case_count;
     uint8_t *first_hits; /* (images) whether row 0 answers rightly */
 } Study;
@@ -233,7 +232,7 @@ done:
     return status;
 }
 
-/* --- figures ----------------------------------------------------------------------------------- */
+/* --- figures ---------------------------------------------------------------------------------- */
 
 LutraStatus lutra_study_add_top(LutraFigures *figures, const char *quantity, const char *at,
                                 const LutraStudyRow *row, uint32_t rank, LutraError *error) {

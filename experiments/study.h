@@ -51,8 +51,7 @@ typedef struct {
  * @param      dataset  whose training images calibrate
  */
 LUTRA_MUST_CHECK LutraStatus lutra_study_circuit(LutraCircuit *circuit, LutraStudyRow *row,
-                                                 LutraSubject *subject,
-                                                 const LutraDataset *dataset,
+                                                 LutraSubject *subject, const LutraDataset *dataset,
                                                  const LutraExperimentRun *run, LutraError *error);
 
 /**

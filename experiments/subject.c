@@ -26,7 +26,7 @@ void lutra_subject_deinit(LutraSubject *subject) {
     *subject = (LutraSubject){0};
 }
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 /** A whole number of [quick] or [full] that may be absent: 0. */
 static LutraStatus optional(uint32_t *value, const LutraExperimentRun *run, const char *key,
@@ -96,13 +96,15 @@ LutraStatus lutra_subject_choose(const char **section, const LutraExperimentRun 
         }
     }
     if (missing == NULL) {
-        return lutra_error_set(error, LUTRA_EDATA, "'%s': section [%s] names no model and no "
-                               "network to train", run->settings_path, wanted);
+        return lutra_error_set(error, LUTRA_EDATA,
+                               "'%s': section [%s] names no model and no "
+                               "network to train",
+                               run->settings_path, wanted);
     }
     return lutra_experiment_missing_input(run, missing, error);
 }
 
-/* --- data -------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path) {
     struct stat info;
@@ -131,8 +133,8 @@ static LutraStatus read_data(LutraSubject *subject, const LutraExperimentRun *ru
         status = lutra_dataset_read(dataset, path, both, 0, error);
     }
     if (status == LUTRA_OK && (dataset->splits[0].count == 0 || dataset->splits[1].count == 0)) {
-        status = lutra_error_set(error, LUTRA_EDATA, "'%s' needs images to train and to test",
-                                 path);
+        status =
+            lutra_error_set(error, LUTRA_EDATA, "'%s' needs images to train and to test", path);
     }
     lutra_free(&path);
     subject->train_in_file = dataset->splits[LUTRA_SPLIT_TRAIN].count;
@@ -152,8 +154,8 @@ LutraImages lutra_subject_images(const LutraDataset *dataset, LutraSplitKind spl
                          .class_count = dataset->class_count};
 }
 
-LutraStatus lutra_subject_held_out(LutraImages *images, const LutraSubject *subject,
-                                   uint64_t limit, LutraError *error) {
+LutraStatus lutra_subject_held_out(LutraImages *images, const LutraSubject *subject, uint64_t limit,
+                                   LutraError *error) {
     const LutraSplit *const train = &subject->dataset.splits[LUTRA_SPLIT_TRAIN];
     const uint64_t left = subject->train_in_file - train->count;
     LutraImages made = lutra_subject_images(&subject->dataset, LUTRA_SPLIT_TRAIN, 1);
@@ -169,7 +171,7 @@ LutraStatus lutra_subject_held_out(LutraImages *images, const LutraSubject *subj
     return LUTRA_OK;
 }
 
-/* --- models ------------------------------------------------------------------------------------ */
+/* --- models ----------------------------------------------------------------------------------- */
 
 /** Whether the network file is in `folder`, as a path or as NAME of networks/ or ../networks/. */
 static bool find_network(char path[PATH_BYTES], const char *folder, const char *name) {
@@ -218,11 +220,11 @@ static LutraStatus train(LutraModel *model, const LutraRecipe *recipe, const Lut
     if (goes_on) {
         lutra_model_deinit(model);
         LUTRA_TRY_GOTO(status, lutra_checkpoint_read(&training, model, path, error));
-        LUTRA_TRY_GOTO(status, lutra_training_check_same(&training, recipe, run->seed, dataset,
-                                                         error));
+        LUTRA_TRY_GOTO(status,
+                       lutra_training_check_same(&training, recipe, run->seed, dataset, error));
     } else {
-        LUTRA_TRY_GOTO(status, lutra_training_init(&training, model, recipe, run->seed, dataset,
-                                                   error));
+        LUTRA_TRY_GOTO(status,
+                       lutra_training_init(&training, model, recipe, run->seed, dataset, error));
     }
     status = lutra_training_run(&training, model, dataset, &settings, run->progress, error);
 done:
@@ -302,13 +304,12 @@ done:
     return status;
 }
 
-static LutraStatus tune(LutraSubject *made, const LutraSubject *from,
-                        const LutraExperimentRun *run, const LutraTuning *tuning,
-                        const char *file, LutraError *error) {
+static LutraStatus tune(LutraSubject *made, const LutraSubject *from, const LutraExperimentRun *run,
+                        const LutraTuning *tuning, const char *file, LutraError *error) {
     LutraNetwork network = {0};
     LutraRecipe recipe;
-    LUTRA_TRY(lutra_network_parse(&network, from->model.network.text, from->model.network.name,
-                                  error));
+    LUTRA_TRY(
+        lutra_network_parse(&network, from->model.network.text, from->model.network.name, error));
     LutraStatus status = lutra_recipe_parse(&recipe, network.text, network.name, error);
     if (status == LUTRA_OK) {
         status = lutra_model_create(&made->model, &network, run->seed, error);
@@ -343,7 +344,7 @@ LutraStatus lutra_subject_tune(LutraSubject *tuned, const LutraSubject *from,
     return status;
 }
 
-/* --- calibration and words --------------------------------------------------------------------- */
+/* --- calibration and words -------------------------------------------------------------------- */
 
 LutraStatus lutra_subject_calibrate(LutraSubject *subject, const LutraDataset *dataset,
                                     const LutraExperimentRun *run, uint32_t offset_rule,
@@ -377,7 +378,8 @@ LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExper
     if (known != NULL && strcmp(known, text) != 0) {
         return lutra_error_set(error, LUTRA_EINVAL,
                                "the figures in '%s' are of other data ('%.100s'); begin anew in "
-                               "another folder", run->folder, known);
+                               "another folder",
+                               run->folder, known);
     }
     LUTRA_TRY(lutra_figures_set_fact(run->figures, key, text, error));
     (void)snprintf(key, sizeof key, "%snetwork", prefix);

@@ -21,11 +21,11 @@
 #include "sim/simulate.h"
 
 typedef struct {
-    bool is_stand_in;     /* not what the published figures are of */
-    bool was_trained;     /* by this experiment */
-    LutraDataset dataset; /* owned; its train split is cut to those that train and calibrate */
+    bool is_stand_in;       /* not what the published figures are of */
+    bool was_trained;       /* by this experiment */
+    LutraDataset dataset;   /* owned; its train split is cut to those that train and calibrate */
     uint64_t train_in_file; /* training images before that */
-    LutraModel model;     /* owned */
+    LutraModel model;       /* owned */
     LutraCalibration calibrations[3]; /* by LutraOffsetRule, owned; made when first asked for */
 } LutraSubject;
 
@@ -39,8 +39,8 @@ void lutra_subject_deinit(LutraSubject *subject);
  * @errors LUTRA_EUNAVAILABLE an input is missing, and what to do; LUTRA_EDATA bad settings
  */
 LUTRA_MUST_CHECK LutraStatus lutra_subject_choose(const char **section,
-                                                  const LutraExperimentRun *run,
-                                                  const char *wanted, LutraError *error);
+                                                  const LutraExperimentRun *run, const char *wanted,
+                                                  LutraError *error);
 
 /**
  * Reads the data; reads or trains the model. A training writes `file` into the folder of the run
@@ -49,9 +49,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_subject_choose(const char **section,
  * @param[out] subject  owned by the caller; zeroed on error
  */
 LUTRA_MUST_CHECK LutraStatus lutra_subject_open(LutraSubject *subject,
-                                                const LutraExperimentRun *run,
-                                                const char *section, const char *file,
-                                                LutraError *error);
+                                                const LutraExperimentRun *run, const char *section,
+                                                const char *file, LutraError *error);
 
 /** How a model is trained on, knowing of the rounding. */
 typedef struct {
@@ -74,8 +73,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_subject_calibrate(LutraSubject *subject,
                                                      uint32_t offset_rule, LutraError *error);
 
 /** The images of a split, borrowed: the first `limit`, 0 = all. */
-LutraImages lutra_subject_images(const LutraDataset *dataset, LutraSplitKind split,
-                                 uint64_t limit);
+LutraImages lutra_subject_images(const LutraDataset *dataset, LutraSplitKind split, uint64_t limit);
 
 /**
  * Training images that neither train nor calibrate: what `train_images` leaves over, borrowed.

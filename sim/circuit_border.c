@@ -12,7 +12,7 @@ static uint32_t find_operation(const LutraCircuit *circuit, const char *name) {
 }
 
 LutraStatus lutra_circuit_mark_clear(LutraCircuit *circuit, const char *from, const char *to,
-                               LutraError *error) {
+                                     LutraError *error) {
     const uint32_t first = find_operation(circuit, from);
     const uint32_t last = find_operation(circuit, to);
     const uint32_t count = circuit->operation_count;
