@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lutra evaluate: accuracy of a quantized model on a dataset. */
 #include <inttypes.h>
+#include <stdio.h>
 
+#include "base/chart.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -12,13 +14,14 @@
 
 #define COMMAND "evaluate"
 
-enum { KEY_DATA = 0x2000, KEY_SPLIT, KEY_LIMIT, KEY_LOGITS, BATCH = 100 };
+enum { KEY_DATA = 0x2000, KEY_SPLIT, KEY_LIMIT, KEY_LOGITS, KEY_CONFUSION, BATCH = 100 };
 
 typedef struct {
     CliCommon common;
     const char *model;
     const char *data;
     const char *logits;
+    const char *confusion;
     LutraSplitKind split;
     uint64_t limit;
 } Options;
@@ -30,6 +33,7 @@ static const struct argp_option option_table[] = {
     {"limit", KEY_LIMIT, "N", 0, "the first N images only", 1},
     {NULL, 0, NULL, 0, "Output:", 2},
     {"logits", KEY_LOGITS, "CSV", 0, "write the logits of every image", 2},
+    {"confusion", KEY_CONFUSION, "PNG", 0, "draw the confusion matrix", 2},
     {0}};
 
 static const char documentation[] =
@@ -39,6 +43,7 @@ static const char documentation[] =
     "Examples:\n"
     "  lutra evaluate mlp.h5 --data fmnist.h5\n"
     "  lutra evaluate vgg9.h5 --data cifar10.h5 --split train --limit 5000 --json\n"
+    "  lutra evaluate lean.h5 --data cifar10.h5 --confusion confusion.png\n"
     "\n"
     "Writes no files unless asked. Exit codes: 0 done, 2 usage, 3 bad data, 4 environment, "
     "130 interrupted.";
@@ -56,6 +61,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case ARGP_KEY_INIT: state->child_inputs[0] = &options->common; return 0;
         case KEY_DATA: options->data = argument; return 0;
         case KEY_LOGITS: options->logits = argument; return 0;
+        case KEY_CONFUSION: options->confusion = argument; return 0;
         case KEY_SPLIT: options->split = cli_parse_split(state, argument); return 0;
         case KEY_LIMIT:
             options->limit = cli_parse_u64(state, "--limit", argument, 1, UINT32_MAX);
@@ -92,6 +98,9 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
     if (options->logits != NULL) {
         LUTRA_TRY(lutra_file_check_output(options->logits, options->common.force, error));
     }
+    if (options->confusion != NULL) {
+        LUTRA_TRY(lutra_file_check_output(options->confusion, options->common.force, error));
+    }
     LUTRA_TRY(lutra_model_read(&work->model, options->model, error));
     LUTRA_TRY(lutra_dataset_read(&work->data, options->data, 1u << options->split, options->limit,
                                  error));
@@ -100,7 +109,7 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
         return lutra_error_set(error, LUTRA_EDATA, "'%s' has no %s images", options->data,
                                lutra_split_name(options->split));
     }
-    if (options->logits != NULL) {
+    if (options->logits != NULL || options->confusion != NULL) {
         LUTRA_TRY(lutra_alloc(&work->logits, images * work->model.network.class_count,
                               sizeof *work->logits, error));
     }
@@ -111,6 +120,34 @@ static LutraStatus evaluate(Work *work, const Options *options, const LutraProgr
                              &settings, progress, error));
     work->seconds = lutra_seconds() - start;
     return LUTRA_OK;
+}
+
+/* The class of the largest logit; of equal ones the lower class. */
+static size_t answer(const float *logits, size_t classes) {
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++) {
+        best = logits[c] > logits[best] ? c : best;
+    }
+    return best;
+}
+
+static LutraStatus write_confusion(const Work *work, const Options *options, LutraError *error) {
+    const size_t classes = work->model.network.class_count;
+    const uint16_t *labels = work->data.splits[options->split].labels;
+    char subtitle[256];
+    uint64_t *counts = NULL;
+    LUTRA_TRY(lutra_alloc(&counts, classes * classes, sizeof *counts, error));
+    for (uint64_t n = 0; n < work->result.images; n++) {
+        counts[(labels[n] * classes) + answer(work->logits + (n * classes), classes)]++;
+    }
+    (void)snprintf(subtitle, sizeof subtitle, "%s, %s split, %" PRIu64 " images, top-1 %.2f %%",
+                   work->data.name, lutra_split_name(options->split), work->result.images,
+                   100.0 * (double)work->result.right1 / (double)work->result.images);
+    const LutraStatus status = lutra_chart_write_confusion(
+        work->model.network.name, subtitle, counts, (const char *const *)work->data.class_names,
+        (uint32_t)classes, options->confusion, options->common.force, error);
+    lutra_free(&counts);
+    return status;
 }
 
 static int report(const Work *work, const Options *options) {
@@ -159,6 +196,9 @@ int cmd_evaluate(int argc, char **argv) {
         status = cli_write_logits(options.logits, options.common.force,
                                   work.data.splits[options.split].labels, work.logits,
                                   work.result.images, work.model.network.class_count, &error);
+    }
+    if (status == LUTRA_OK && options.confusion != NULL) {
+        status = write_confusion(&work, &options, &error);
     }
     const int code =
         status == LUTRA_OK ? report(&work, &options) : cli_fail(COMMAND, status, &error);

@@ -291,11 +291,6 @@ static LutraStatus set_provenance(Work *work, const Options *options, LutraError
         lutra_json_set_text(object, "teacher_network", work->teacher.network.name);
         lutra_json_set_text(object, "teacher_checksum", work->training.teacher_checksum);
     }
-    if (work->training.finished && work->training.average.steps > 0) {
-        lutra_json_set_text(object, "kept_weights", work->training.averaged ? "average" : "last");
-        lutra_json_set_f64(object, "last_validation_top1", work->training.last_top1);
-        lutra_json_set_f64(object, "average_validation_top1", work->training.averaged_top1);
-    }
     const LutraStatus status = lutra_json_text(&json, object, error);
     lutra_json_destroy(&object);
     if (status == LUTRA_OK) {
@@ -347,10 +342,34 @@ static LutraStatus prepare(Work *work, const Options *options, LutraError *error
     return status;
 }
 
+/* Adds what was chosen at the end to the JSON object of the provenance. */
+static LutraStatus add_choice(Work *work, LutraError *error) {
+    const LutraTraining *training = &work->training;
+    char *old = work->model.provenance;
+    const char *end = strrchr(old, '}');
+    const size_t bytes = strlen(old) + 160;
+    char figures[96] = "";
+    char *text = NULL;
+    if (end == NULL || strstr(old, "\"kept_weights\"") != NULL) {
+        return LUTRA_OK;
+    }
+    if (!isnan(training->averaged_top1)) {
+        (void)snprintf(figures, sizeof figures,
+                       ", \"last_validation_top1\": %.6f, \"average_validation_top1\": %.6f",
+                       training->last_top1, training->averaged_top1);
+    }
+    LUTRA_TRY(lutra_alloc(&text, bytes, 1, error));
+    (void)snprintf(text, bytes, "%.*s, \"kept_weights\": \"%s\"%s}", (int)(end - old), old,
+                   training->averaged ? "average" : "last", figures);
+    lutra_free(&work->model.provenance);
+    work->model.provenance = text;
+    return LUTRA_OK;
+}
+
 /* Writes the finished model with what was chosen at the end. */
 static LutraStatus write_end(Work *work, const Options *options, LutraError *error) {
     if (work->training.average.steps > 0) {
-        LUTRA_TRY(set_provenance(work, options, error));
+        LUTRA_TRY(add_choice(work, error));
     }
     if (options->strip) {
         return lutra_model_write(&work->model, options->output, true, error);
@@ -483,7 +502,7 @@ int cmd_train(int argc, char **argv) {
     LutraError error = {""};
     cli_parse(&argp, argc, argv, &options);
     LutraStatus status = prepare(&work, &options, &error);
-    if (status == LUTRA_OK) {
+    if (status == LUTRA_OK && !work.resumed) { /* what it began with stays true */
         status = set_provenance(&work, &options, &error);
     }
     if (status == LUTRA_OK) {

@@ -7,6 +7,8 @@ head -c 8 curve.png | tail -c 7 | head -c 3; echo
 grep -E '"(schema|epochs|train_images|validation_images)"' n.json
 "$LUTRA" evaluate m.h5 --data d.h5 --threads 1 --logits one.csv > /dev/null
 "$LUTRA" evaluate m.h5 --data d.h5 --threads 2 --logits two.csv --json > e.json
+"$LUTRA" evaluate m.h5 --data d.h5 --confusion confusion.png > /dev/null
+head -c 4 confusion.png | tail -c 3 | sed "s/^/matrix /"; echo
 cmp one.csv two.csv
 head -1 one.csv
 wc -l < one.csv

@@ -17,6 +17,8 @@ done
 cmp whole.csv part.csv
 if cmp -s whole.csv alone.csv; then exit 1; fi
 learn --teacher teacher.h5 --resume --json -q -o whole.h5 > again.json # nothing left to do
+grep -aq '"kept_weights": ' whole.h5
+grep -aq '"teacher":.*"teacher.h5"' whole.h5
 grep -cE '"weights":.*"(average|last)"' again.json
 learn --teacher other.h5 --resume -q -o whole.h5 2>&1 || echo "exit $?"
 learn --resume -q -o whole.h5 2>&1 || echo "exit $?"
