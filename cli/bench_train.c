@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench train: steps of the ternary VGG9 on random images, by part, and the products of each of its
- * layers by themselves. Augmentation and reading are not in the steps: they take about a hundredth.
+ * bench train: steps of the ternary VGG9 and of a lean network on random images, by part, and the
+ * products of each of their layers by themselves. What a step takes beyond its products is work on
+ * elements: norms, quantizers, pools. Augmentation and reading are not in the steps: they take about
+ * a hundredth.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "cli/bench.h"
+#include "train/byte_products.h"
 #include "train/convolution.h"
 #include "train/gemm.h"
 #include "train/half_convolution.h"
 #include "train/optimizer.h"
 
 enum { BATCH = 100, EPOCH_IMAGES = 50000, TEXT_BYTES = 4096 };
-
-static const char BASIS[] = "train.vgg9";
 
 /* ---- the network ---- */
 
@@ -74,12 +76,49 @@ static void describe_vgg9(Text *text) {
     put(text, "[logits]\ntype = tensor_norm\n");
 }
 
+static void put_conv(Text *text, uint32_t number, uint32_t channels, const char *rest) {
+    put_number(text, "[conv", number, "]\ntype = conv\n");
+    put_number(text, "channels = ", channels, "\n");
+    put(text, rest);
+}
+
+static void put_seven_levels(Text *text, uint32_t number) {
+    put_number(text, "[norm", number, "]\ntype = batch_norm\n");
+    put_number(text, "[act", number, "]\ntype = activation\ncodes = -3..3\nstep = 1/3\n");
+}
+
+/* As experiments/networks/lean.ini. */
+static void describe_lean(Text *text) {
+    static const char ternary[] = "weight_codes = -1..1\nweight_scale = fixed\n";
+    static const char square[] = "kernel = 3\nweight_codes = -1..1\nweight_scale = fixed\n";
+    text->length = 0;
+    put(text, "[network]\nname = lean\nclasses = 10\n[training]\nepochs = 1\n"
+              "[input]\ntype = input\nshape = 3x32x32\nrange = -1..1\ncodes = -128..127\n"
+              "step = 1/128\n");
+    put_conv(text, 1, 64, "kernel = 4\nstride = 2\nweight_codes = -31..31\nweight_scale = max\n");
+    put_seven_levels(text, 1);
+    put_conv(text, 2, 128, square);
+    put(text, "[pool]\ntype = average_pool\nkernel = 2\n");
+    put_seven_levels(text, 2);
+    put_conv(text, 3, 256, square);
+    put_seven_levels(text, 3);
+    put_conv(text, 4, 256, square);
+    put_seven_levels(text, 4);
+    put(text, "[fc5]\ntype = linear\nfeatures = 512\n");
+    put(text, ternary);
+    put_seven_levels(text, 5);
+    put(text, "[fc6]\ntype = linear\nfeatures = 10\n");
+    put(text, ternary);
+    put(text, "[logits]\ntype = tensor_norm\n");
+}
+
 /* ---- whole steps ---- */
 
 typedef enum { PART_FORWARD = 0, PART_BACKWARD, PART_UPDATE, PARTS } Part;
 
 typedef struct {
     Bench *bench;
+    const char *basis; /* of the names of items */
     LutraModel model;
     LutraExecution *execution;
     LutraOptimizer optimizer;
@@ -87,6 +126,7 @@ typedef struct {
     LutraTrainKernels kernels;
     LutraHalfKernels halves;
     double *times; /* (PARTS + 1, repeats): of a step's parts and an epoch */
+    double products[2]; /* milliseconds of all layers: forward, backward */
 } Work;
 
 static void draw_step(const Work *work) {
@@ -133,7 +173,7 @@ static LutraStatus measure_steps(Work *work, LutraError *error) {
     double seconds[PARTS];
     LUTRA_TRY(run_step(work, seconds, error)); /* warms up */
     for (uint32_t i = 0; i < repeats; i++) {
-        LUTRA_TRY(tick(bench, BASIS, i, error));
+        LUTRA_TRY(tick(bench, work->basis, i, error));
         LUTRA_TRY(run_step(work, seconds, error));
         double step = 0.0;
         for (int p = 0; p < PARTS; p++) {
@@ -142,11 +182,11 @@ static LutraStatus measure_steps(Work *work, LutraError *error) {
         }
         work->times[((size_t)PARTS * repeats) + i] = step * EPOCH_IMAGES / BATCH;
     }
-    (void)snprintf(name, sizeof name, "%s.epoch-of-50000", BASIS);
+    (void)snprintf(name, sizeof name, "%s.epoch-of-50000", work->basis);
     LUTRA_TRY(bench_add(bench, name, "s", true, work->times + ((size_t)PARTS * repeats), repeats,
                         error));
     for (int p = 0; p < PARTS; p++) {
-        (void)snprintf(name, sizeof name, "%s.batch-of-100.%s", BASIS, parts[p]);
+        (void)snprintf(name, sizeof name, "%s.batch-of-100.%s", work->basis, parts[p]);
         LUTRA_TRY(bench_add(bench, name, "ms", true, work->times + ((size_t)p * repeats), repeats,
                             error));
     }
@@ -172,6 +212,10 @@ static void layer_deinit(Layer *layer) {
     lutra_free(&layer->scratch);
 }
 
+static size_t largest(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape shape,
                               LutraError *error) {
     const LutraRandomKey key = {.seed = bench->common->seed, .stream = LUTRA_STREAM_CIRCUIT};
@@ -183,11 +227,12 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
     LUTRA_TRY(lutra_alloc(&layer->bytes, inputs, 1, error));
     LUTRA_TRY(lutra_alloc(&layer->weights, weights, sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&layer->out_gradient, outputs, sizeof(float), error));
-    LUTRA_TRY(lutra_alloc(&layer->result, inputs > weights ? inputs : weights, sizeof(float),
-                          error));
+    LUTRA_TRY(lutra_alloc(&layer->result, largest(largest(inputs, outputs), weights),
+                          sizeof(float), error));
     const size_t floats = lutra_conv_scratch_floats(&shape, bench->common->threads);
     const size_t halves = lutra_half_scratch_floats(&shape, bench->common->threads);
-    LUTRA_TRY(lutra_alloc(&layer->scratch, floats > halves ? floats : halves, sizeof(float),
+    const size_t bytes = lutra_byte_scratch_floats(&shape, bench->common->threads);
+    LUTRA_TRY(lutra_alloc(&layer->scratch, largest(largest(floats, halves), bytes), sizeof(float),
                           error));
     for (size_t i = 0; i < inputs; i++) {
         layer->bytes[i] = (uint8_t)lutra_random_below(key, i, 3);
@@ -204,6 +249,7 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
 typedef struct {
     const Layer *layer;
     const LutraHalfKernels *halves;
+    LutraByteWeights packed;
     LutraConvWorkspace workspace;
 } Call;
 
@@ -232,29 +278,60 @@ static void call_input_gradient(void *user) {
     }
 }
 
+static void call_forward(void *user) {
+    Call *const call = user;
+    lutra_byte_forward(call->layer->result, &call->layer->shape,
+                       (LutraConvInput){call->layer->bytes, NULL, -1}, &call->packed,
+                       &call->workspace);
+}
+
+/* One kind of product of one layer, as a rate; adds its time to *milliseconds. */
+static LutraStatus measure_product(Work *work, const char *name, const char *kind,
+                                   BenchFunction function, Call *call, double *milliseconds,
+                                   LutraError *error) {
+    const LutraConvShape *const shape = &call->layer->shape;
+    const double products = 1e-9 * (double)shape->out_channels * (double)shape->images *
+                            (double)lutra_conv_positions(shape) *
+                            (double)lutra_conv_fan_in(shape);
+    char item[BENCH_NAME_BYTES];
+    (void)snprintf(item, sizeof item, "%s.%.8s.%s", work->basis, name, kind);
+    LUTRA_TRY(bench_rate(work->bench, item, "GMAC/s", products, function, call, error));
+    *milliseconds += 1e3 * products / bench_find(&work->bench->results, item)->median;
+    return LUTRA_OK;
+}
+
 static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape shape,
                                  bool reads_input, LutraError *error) {
     Layer layer = {0};
     LutraStatus status = LUTRA_OK;
-    char item[BENCH_NAME_BYTES];
+    Call call = {.layer = &layer, .halves = &work->halves};
     LUTRA_TRY_GOTO(status, layer_init(&layer, work->bench, shape, error));
-    Call call = {&layer,
-                 &work->halves,
-                 {&work->kernels, work->bench->common->threads, layer.scratch}};
-    const double products = 1e-9 * (double)shape.out_channels * (double)shape.images *
-                            (double)lutra_conv_positions(&shape) *
-                            (double)lutra_conv_fan_in(&shape);
-    (void)snprintf(item, sizeof item, "%s.%.16s.weight-gradient", BASIS, name);
-    LUTRA_TRY_GOTO(status, bench_rate(work->bench, item, "GMAC/s", products, call_weight_gradient,
-                                      &call, error));
+    LUTRA_TRY_GOTO(status, lutra_byte_weights_init(&call.packed, &shape, error));
+    call.workspace = (LutraConvWorkspace){&work->kernels, work->bench->common->threads,
+                                          layer.scratch};
+    lutra_byte_weights_pack(&call.packed, &shape, layer.weights, -1, 1);
+    LUTRA_TRY_GOTO(status, measure_product(work, name, "forward", call_forward, &call,
+                                           &work->products[0], error));
+    LUTRA_TRY_GOTO(status, measure_product(work, name, "weight-gradient", call_weight_gradient,
+                                           &call, &work->products[1], error));
     if (!reads_input) {
-        (void)snprintf(item, sizeof item, "%s.%.16s.input-gradient", BASIS, name);
-        status = bench_rate(work->bench, item, "GMAC/s", products, call_input_gradient, &call,
-                            error);
+        status = measure_product(work, name, "input-gradient", call_input_gradient, &call,
+                                 &work->products[1], error);
     }
 done:
+    lutra_byte_weights_deinit(&call.packed);
     layer_deinit(&layer);
     return status;
+}
+
+static LutraStatus add_products(Work *work, LutraError *error) {
+    static const char *const kinds[] = {"forward-products", "backward-products"};
+    char name[BENCH_NAME_BYTES];
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(name, sizeof name, "%s.batch-of-100.%s", work->basis, kinds[i]);
+        LUTRA_TRY(bench_add(work->bench, name, "ms", true, &work->products[i], 1, error));
+    }
+    return LUTRA_OK;
 }
 
 static LutraStatus measure_layers(Work *work, LutraError *error) {
@@ -262,32 +339,35 @@ static LutraStatus measure_layers(Work *work, LutraError *error) {
     LutraShape before = network->layers[0].shape;
     for (uint32_t i = 1; i < network->layer_count; i++) {
         const LutraLayer *const layer = &network->layers[i];
-        if (layer->kind == LUTRA_LAYER_CONV) {
-            const LutraConvShape shape = {.images = BATCH,
-                                          .in_channels = before.channels,
-                                          .in_height = before.height,
-                                          .in_width = before.width,
-                                          .out_channels = layer->shape.channels,
-                                          .out_height = layer->shape.height,
-                                          .out_width = layer->shape.width,
-                                          .kernel_height = 3,
-                                          .kernel_width = 3,
-                                          .stride = 1};
+        const bool conv = layer->kind == LUTRA_LAYER_CONV;
+        if (conv || layer->kind == LUTRA_LAYER_LINEAR) {
+            const LutraConvShape shape = {
+                .images = BATCH,
+                .in_channels = before.channels,
+                .in_height = before.height,
+                .in_width = before.width,
+                .out_channels = layer->shape.channels,
+                .out_height = layer->shape.height,
+                .out_width = layer->shape.width,
+                .kernel_height = conv ? layer->u.weighted.kernel : before.height,
+                .kernel_width = conv ? layer->u.weighted.kernel : before.width,
+                .stride = conv ? layer->u.weighted.stride : 1,
+                .padding = conv ? layer->u.weighted.padding : 0};
             LUTRA_TRY(measure_layer(work, layer->name, shape, i == 1, error));
         }
         before = layer->shape;
     }
-    return LUTRA_OK;
+    return add_products(work, error);
 }
 
 /* ---- the whole ---- */
 
-static LutraStatus prepare(Work *work, LutraError *error) {
+static LutraStatus prepare(Work *work, void (*describe)(Text *text), LutraError *error) {
     const CliCommon *const common = work->bench->common;
     LutraNetwork network = {0};
     Text text;
-    describe_vgg9(&text);
-    LUTRA_TRY(lutra_network_parse(&network, text.text, "vgg9", error));
+    describe(&text);
+    LUTRA_TRY(lutra_network_parse(&network, text.text, work->basis, error));
     const LutraStatus status = lutra_model_create(&work->model, &network, common->seed, error);
     lutra_network_deinit(&network);
     LUTRA_TRY(status);
@@ -310,15 +390,13 @@ static LutraStatus prepare(Work *work, LutraError *error) {
                        error);
 }
 
-LutraStatus bench_train(Bench *bench, LutraError *error) {
-    Work work = {.bench = bench};
+static LutraStatus measure_network(Bench *bench, const char *basis, void (*describe)(Text *text),
+                                   LutraError *error) {
+    Work work = {.bench = bench, .basis = basis};
     LutraStatus status = LUTRA_OK;
-    lutra_gemm_prepare();
     lutra_train_kernels_init(&work.kernels, bench->common->cpu_flags);
     lutra_half_kernels_init(&work.halves, bench->common->cpu_flags);
-    LUTRA_TRY_GOTO(status, prepare(&work, error));
-    cli_note(bench->common, "bench", "train: OpenBLAS kernel %s, %" PRIu32 " threads",
-             lutra_gemm_kernel_name(), bench->common->threads);
+    LUTRA_TRY_GOTO(status, prepare(&work, describe, error));
     LUTRA_TRY_GOTO(status, measure_steps(&work, error));
     status = measure_layers(&work, error);
 done:
@@ -328,4 +406,20 @@ done:
     lutra_execution_destroy(&work.execution);
     lutra_model_deinit(&work.model);
     return status;
+}
+
+LutraStatus bench_train(Bench *bench, LutraError *error) {
+    const char *const pinned = getenv("OPENBLAS_CORETYPE");
+    LutraHalfKernels halves;
+    lutra_half_kernels_init(&halves, bench->common->cpu_flags);
+    lutra_gemm_prepare();
+    if (pinned != NULL && pinned[0] != '\0') {
+        cli_warn(bench->common, "bench", "OPENBLAS_CORETYPE=%s pins the matrix kernels", pinned);
+    }
+    cli_note(bench->common, "bench",
+             "train: gradients %s, OpenBLAS kernel %s%s, %" PRIu32 " threads",
+             halves.fast ? "in bfloat16" : "in single precision", lutra_gemm_kernel_name(),
+             halves.fast ? " (not used by these networks)" : "", bench->common->threads);
+    LUTRA_TRY(measure_network(bench, "train.vgg9", describe_vgg9, error));
+    return measure_network(bench, "train.lean", describe_lean, error);
 }

@@ -78,7 +78,7 @@ static const struct argp_option option_table[] = {
 static const char documentation[] =
     "Measures kernels (every simulation kernel in every instruction set), noise (the same for "
     "noisy simulation), simulate (whole networks with random weights: images a second and memory), "
-    "start-up (time to the first prediction) and train (the parts of a step of VGG9); all groups "
+    "start-up (time to the first prediction) and train (the parts of training steps); all groups "
     "unless some are named. With --calibrate, measures real FHE instead."
     "\v"
     "Examples:\n"

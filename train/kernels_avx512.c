@@ -118,21 +118,16 @@ static Reach reach_of(const LutraConvShape *shape, size_t column, size_t tap) {
     return (Reach){start, (__mmask16)(((1u << after) - 1u) & ~((1u << before) - 1u))};
 }
 
+typedef struct {
+    Reach of[MOST_BLOCKS][MOST_TAPS];
+} Reaches;
+
 /* Element by element: all patches that hold it, in the order of their taps. */
-static void scatter_avx512(float *plane, const float *patches, size_t row_stride,
-                           const LutraConvShape *shape) {
+static inline __attribute__((always_inline)) void scatter_plane(
+    float *plane, const float *patches, size_t row_stride, const LutraConvShape *shape,
+    const Reaches *reaches, const size_t kernel_width) {
     const size_t width = shape->in_width;
     const size_t blocks = (width + LANES - 1) / LANES;
-    Reach reaches[MOST_BLOCKS][MOST_TAPS];
-    if (shape->stride != 1 || shape->kernel_width > MOST_TAPS || blocks > MOST_BLOCKS) {
-        lutra_scatter_inline(plane, patches, row_stride, shape);
-        return;
-    }
-    for (size_t x = 0; x < blocks; x++) {
-        for (size_t b = 0; b < shape->kernel_width; b++) {
-            reaches[x][b] = reach_of(shape, x * LANES, b);
-        }
-    }
     const __mmask16 last = (__mmask16)(0xFFFFu >> ((blocks * LANES) - width));
     for (size_t y = 0; y < shape->in_height; y++, plane += width) {
         const size_t padded = y + shape->padding;
@@ -141,16 +136,36 @@ static void scatter_avx512(float *plane, const float *patches, size_t row_stride
         for (size_t x = 0; x < blocks; x++) {
             __m512 total = _mm512_setzero_ps();
             for (size_t a = first; a < end; a++) {
-                const float *from = patches + (a * shape->kernel_width * row_stride) +
-                                    ((padded - a) * shape->out_width);
-                for (size_t b = 0; b < shape->kernel_width; b++, from += row_stride) {
-                    const Reach reach = reaches[x][b];
+                const float *from =
+                    patches + (a * kernel_width * row_stride) + ((padded - a) * shape->out_width);
+                for (size_t b = 0; b < kernel_width; b++, from += row_stride) {
+                    const Reach reach = reaches->of[x][b];
                     total = _mm512_add_ps(
                         total, _mm512_maskz_loadu_ps(reach.inside, from + reach.start));
                 }
             }
             _mm512_mask_storeu_ps(plane + (x * LANES), x + 1 < blocks ? 0xFFFF : last, total);
         }
+    }
+}
+
+static void scatter_avx512(float *plane, const float *patches, size_t row_stride,
+                           const LutraConvShape *shape) {
+    const size_t blocks = (shape->in_width + LANES - 1) / LANES;
+    Reaches reaches;
+    if (shape->stride != 1 || shape->kernel_width > MOST_TAPS || blocks > MOST_BLOCKS) {
+        lutra_scatter_inline(plane, patches, row_stride, shape);
+        return;
+    }
+    for (size_t x = 0; x < blocks; x++) {
+        for (size_t b = 0; b < shape->kernel_width; b++) {
+            reaches.of[x][b] = reach_of(shape, x * LANES, b);
+        }
+    }
+    if (shape->kernel_width == 3) {
+        scatter_plane(plane, patches, row_stride, shape, &reaches, 3);
+    } else {
+        scatter_plane(plane, patches, row_stride, shape, &reaches, shape->kernel_width);
     }
 }
 

@@ -150,5 +150,6 @@ void lutra_train_scatter_ref(float *plane, const float *patches, size_t row_stri
 /* Overwrites the entries that this instruction set improves. */
 void lutra_train_kernels_avx2(LutraTrainKernels *kernels);
 void lutra_train_kernels_avx512(LutraTrainKernels *kernels);
+void lutra_train_elements_avx512(LutraTrainKernels *kernels);
 
 #endif

@@ -139,6 +139,9 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
     if ((cpu_flags & LUTRA_CPU_AVX2) != 0) {
         lutra_train_kernels_avx2(kernels);
     }
+    if ((cpu_flags & LUTRA_CPU_AVX512) != 0) {
+        lutra_train_elements_avx512(kernels);
+    }
     const uint32_t wide = LUTRA_CPU_AVX512 | LUTRA_CPU_VNNI;
     if ((cpu_flags & wide) == wide) {
         lutra_train_kernels_avx512(kernels);

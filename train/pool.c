@@ -34,6 +34,10 @@ static void run(Job *job) {
                        unit, job);
 }
 
+static bool by_two(const LutraPoolShape *shape) {
+    return shape->kernel == 2 && shape->stride == 2;
+}
+
 static void sum_bytes(float *sums, const uint8_t *plane, const LutraPoolShape *shape,
                       int32_t code_min) {
     const int32_t offset = code_min * (int32_t)(shape->kernel * shape->kernel);
@@ -48,6 +52,19 @@ static void sum_bytes(float *sums, const uint8_t *plane, const LutraPoolShape *s
                 }
             }
             *sums++ = (float)total;
+        }
+    }
+}
+
+/* Windows of 2 x 2 that do not overlap, the usual ones. */
+static void sum_bytes_by_two(float *sums, const uint8_t *plane, const LutraPoolShape *shape,
+                             int32_t code_min) {
+    for (size_t r = 0; r < shape->out_height; r++) {
+        const uint8_t *upper = plane + (2 * r * shape->in_width);
+        const uint8_t *lower = upper + shape->in_width;
+        for (size_t s = 0; s < shape->out_width; s++) {
+            *sums++ = (float)((upper[2 * s] + upper[(2 * s) + 1]) +
+                              (lower[2 * s] + lower[(2 * s) + 1]) + (4 * code_min));
         }
     }
 }
@@ -70,7 +87,9 @@ static void sum_floats(float *sums, const float *plane, const LutraPoolShape *sh
 
 static void forward_plane(const Job *job, size_t in_element, size_t out_element) {
     float *sums = job->result + out_element;
-    if (job->input->bytes != NULL) {
+    if (job->input->bytes != NULL && by_two(job->shape)) {
+        sum_bytes_by_two(sums, job->input->bytes + in_element, job->shape, job->input->code_min);
+    } else if (job->input->bytes != NULL) {
         sum_bytes(sums, job->input->bytes + in_element, job->shape, job->input->code_min);
     } else {
         sum_floats(sums, job->input->sums + in_element, job->shape);
@@ -82,11 +101,32 @@ void lutra_pool_forward(float *sums, const LutraPoolShape *shape, LutraConvInput
     run(&job);
 }
 
+/* Each gradient goes to a window of its own. */
+static void spread_by_two(float *plane, const LutraPoolShape *shape, const float *out_gradient) {
+    const size_t width = shape->in_width;
+    if (shape->in_height != 2 * shape->out_height || width != 2 * (size_t)shape->out_width) {
+        memset(plane, 0, shape->in_height * width * sizeof *plane);
+    }
+    for (size_t r = 0; r < shape->out_height; r++, out_gradient += shape->out_width) {
+        float *upper = plane + (2 * r * width);
+        for (size_t s = 0; s < shape->out_width; s++) {
+            const float gradient = out_gradient[s] * 0.25f;
+            upper[2 * s] = gradient;
+            upper[(2 * s) + 1] = gradient;
+        }
+        memcpy(upper + width, upper, 2 * (size_t)shape->out_width * sizeof *upper);
+    }
+}
+
 static void backward_plane(const Job *job, size_t in_element, size_t out_element) {
     const LutraPoolShape *shape = job->shape;
     const float *out_gradient = job->out_gradient + out_element;
     float *plane = job->result + in_element;
     const float share = 1.0f / (float)(shape->kernel * shape->kernel);
+    if (by_two(shape)) {
+        spread_by_two(plane, shape, out_gradient);
+        return;
+    }
     memset(plane, 0, (size_t)shape->in_height * shape->in_width * sizeof *plane);
     for (size_t r = 0; r < shape->out_height; r++) {
         for (size_t s = 0; s < shape->out_width; s++) {
