@@ -273,10 +273,8 @@ static void image_unit(void *user, size_t image, uint32_t worker) {
             job->packed->corrections + first, positions);
         for (size_t j = 0; j < QUAD && first + j < shape->out_channels; j++) {
             float *to = job->sums + ((((first + j) * shape->images) + image) * result);
-            for (size_t r = 0; r < shape->out_height; r++) {
-                memcpy(to + (r * shape->out_width), rows + (j * positions) + (r * pitch(shape)),
-                       shape->out_width * sizeof *to);
-            }
+            job->workspace->kernels->close_rows(to, rows + (j * positions), shape->out_height,
+                                                shape->out_width, pitch(shape));
         }
     }
 }

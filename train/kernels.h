@@ -133,6 +133,10 @@ typedef struct {
     /** Whether byte_products is faster than a matrix product in single precision. */
     bool bytes_are_fast;
 
+    /** to[r * width + c] = from[r * from_stride + c] for c < width. */
+    void (*close_rows)(float *to, const float *from, size_t rows, size_t width,
+                       size_t from_stride);
+
     /** values[i] = bytes[i] + offset. */
     void (*widen)(float *values, const uint8_t *bytes, size_t count, float offset);
 

@@ -170,10 +170,23 @@ static void gradient_apply_avx512(float *gradient, const float *sums, size_t cou
     lutra_train_gradient_apply_ref(gradient + whole, sums + whole, count - whole, function, line);
 }
 
+static void close_rows_avx512(float *to, const float *from, size_t rows, size_t width,
+                              size_t from_stride) {
+    const size_t whole = width - (width % LANES);
+    const __mmask16 rest = (__mmask16)((1u << (width % LANES)) - 1u);
+    for (size_t r = 0; r < rows; r++, to += width, from += from_stride) {
+        for (size_t c = 0; c < whole; c += LANES) {
+            _mm512_storeu_ps(to + c, _mm512_loadu_ps(from + c));
+        }
+        _mm512_mask_storeu_ps(to + whole, rest, _mm512_maskz_loadu_ps(rest, from + whole));
+    }
+}
+
 void lutra_train_elements_avx512(LutraTrainKernels *kernels) {
     kernels->moments = moments_avx512;
     kernels->quantize = quantize_avx512;
     kernels->gradient_sums = gradient_sums_avx512;
     kernels->gradient_apply = gradient_apply_avx512;
+    kernels->close_rows = close_rows_avx512;
 }
 #endif

@@ -141,6 +141,8 @@ void lutra_train_adam_ref(float *values, float *first, float *second, const floa
 void lutra_train_byte_products_ref(float *sums, const uint8_t *bytes, const uint32_t *offsets,
                                    size_t quads, const int8_t *weights,
                                    const int32_t corrections[4], size_t positions);
+void lutra_train_close_rows_ref(float *to, const float *from, size_t rows, size_t width,
+                                size_t from_stride);
 void lutra_train_widen_ref(float *values, const uint8_t *bytes, size_t count, float offset);
 void lutra_train_gather_ref(float *patches, size_t row_stride, const float *plane,
                             const LutraConvShape *shape);

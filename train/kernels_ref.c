@@ -104,6 +104,13 @@ void lutra_train_byte_products_ref(float *sums, const uint8_t *bytes, const uint
     }
 }
 
+void lutra_train_close_rows_ref(float *to, const float *from, size_t rows, size_t width,
+                                size_t from_stride) {
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(to + (r * width), from + (r * from_stride), width * sizeof *to);
+    }
+}
+
 void lutra_train_widen_ref(float *values, const uint8_t *bytes, size_t count, float offset) {
     for (size_t i = 0; i < count; i++) {
         values[i] = (float)bytes[i] + offset;
@@ -131,6 +138,7 @@ void lutra_train_kernels_init(LutraTrainKernels *kernels, uint32_t cpu_flags) {
         .adam = lutra_train_adam_ref,
         .byte_products = lutra_train_byte_products_ref,
         .byte_limit = 1 << 30,
+        .close_rows = lutra_train_close_rows_ref,
         .widen = lutra_train_widen_ref,
         .gather = lutra_train_gather_ref,
         .scatter = lutra_train_scatter_ref,

@@ -249,6 +249,23 @@ static void test_adam_keeps_nan(void **state) {
     assert_true(isnan(values[0]) && isnan(values[8]));
 }
 
+static void test_close_rows(void **state) {
+    (void)state;
+    const Pair pair = kernels_pair();
+    static float from[4 * 80];
+    fill_reals(from, sizeof from / sizeof from[0], 5);
+    for (size_t width = 1; width <= 50; width++) {
+        CheckBuffer actual;
+        check_buffer_init(&actual, 4 * width * sizeof(float), 4 * (width % 5));
+        float *rows = (float *)(void *)actual.data;
+        pair.fast.close_rows(rows, from + 1, 4, width, width + 13);
+        for (size_t i = 0; i < 4 * width; i++) {
+            assert_true(rows[i] == from[1 + ((i / width) * (width + 13)) + (i % width)]);
+        }
+        check_buffer_done(&actual);
+    }
+}
+
 static void test_widen(void **state) {
     (void)state;
     const Pair pair = kernels_pair();
@@ -422,6 +439,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_moments),      cmocka_unit_test(test_quantize),
         cmocka_unit_test(test_gradients),    cmocka_unit_test(test_weight_codes),
         cmocka_unit_test(test_adam),         cmocka_unit_test(test_adam_keeps_nan),
+        cmocka_unit_test(test_close_rows),
         cmocka_unit_test(test_widen),        cmocka_unit_test(test_patches),
     };
     if (argc > 1) {

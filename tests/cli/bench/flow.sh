@@ -38,6 +38,10 @@ grep -q '^train.vgg9.epoch-of-50000,s,less,' t.csv
 for part in forward backward update; do grep -q "^train.vgg9.batch-of-100.$part,ms,less," t.csv; done
 [ "$(grep -c '^train.vgg9.conv[1-6].weight-gradient,GMAC/s,more,' t.csv)" = 6 ]
 [ "$(grep -c '^train.vgg9.conv[2-6].input-gradient,GMAC/s,more,' t.csv)" = 5 ]
+[ "$(grep -c '^train.vgg9.conv[1-6].forward,GMAC/s,more,' t.csv)" = 6 ]
+[ "$(grep -c '^train.lean.conv[1-4].forward,GMAC/s,more,' t.csv)" = 4 ]
+grep -q '^train.lean.epoch-of-50000,s,less,' t.csv
+[ "$(grep -c '^train.*.batch-of-100.[a-z]*-products,ms,less,' t.csv)" = 4 ]
 # refusals
 code=0; "$LUTRA" bench kernels $small --csv b.csv || code=$?
 [ "$code" = 2 ]
