@@ -2,8 +2,8 @@
 /*
  * bench train: steps of the ternary VGG9 and of a lean network on random images, by part, and the
  * products of each of their layers by themselves. What a step takes beyond its products is work on
- * elements: norms, quantizers, pools. Augmentation and reading are not in the steps: they take about
- * a hundredth.
+ * elements: norms, quantizers, pools. Augmentation and reading are not in the steps: they take
+ * about a hundredth.
  */
 #include <inttypes.h>
 #include <stdio.h>
