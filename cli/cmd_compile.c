@@ -27,7 +27,8 @@ enum {
     KEY_SECURITY,
     KEY_PARTITION,
     KEY_CALIBRATION,
-    KEY_CLEAR
+    KEY_CLEAR,
+    KEY_PROTECTION
 };
 
 static const char *const COMMAND = "compile";
@@ -59,6 +60,10 @@ static const struct argp_option OPTIONS[] = {
      2},
     {"offsets", KEY_OFFSETS, "RULE", 0,
      "constants added before rounding: none (default), align or centre", 2},
+    {"overflow-protection", KEY_PROTECTION, NULL, 0,
+     "one bit more for tables whose largest sums round up beyond their P bits (not with centre); "
+     "otherwise such sums are counted as out of range",
+     2},
     {"calibration", KEY_CALIBRATION, "N", 0, "training images to measure ranges on (default all)",
      2},
     {"clear-layers", KEY_CLEAR, "A..B", 0,
@@ -154,6 +159,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_OFFSETS:
             options->lower.offsets = cli_parse_offsets(state, argument);
             return 0;
+        case KEY_PROTECTION: options->lower.overflow_protected = true; return 0;
         case KEY_P_ERROR:
             options->target.p_error = cli_parse_f64(state, "--p-error", argument, 1e-30, 0.9);
             options->error_given = true;
@@ -223,6 +229,7 @@ static void set_settings(LutraJson *object, const Options *options, const LutraM
     }
     lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[options->lower.mode]);
     lutra_json_set_text(object, "offsets", cli_offset_rules[options->lower.offsets]);
+    lutra_json_set_bool(object, "overflow_protected", options->lower.overflow_protected);
     lutra_json_set_text(object, "partition", cli_partitions[options->target.partition]);
     lutra_json_set_text(object, "clear_layers_from", options->clear_from);
     lutra_json_set_text(object, "clear_layers_to", options->clear_to);

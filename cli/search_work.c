@@ -245,7 +245,10 @@ static LutraStatus make_circuit(LutraCircuit *circuit, const Search *search, uin
         const LutraRoundSettings settings = {bits, count, what->mode};
         return lutra_circuit_round(circuit, &search->plain, &settings, error);
     }
-    const LutraLowerSettings settings = {bits, count, what->mode, what->offsets};
+    const LutraLowerSettings settings = {.rounding = bits,
+                                         .rounding_count = count,
+                                         .mode = what->mode,
+                                         .offsets = what->offsets};
     return lutra_lower(circuit, &search->model, &search->calibrations[what->offsets], &settings,
                        error);
 }

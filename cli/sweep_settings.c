@@ -229,7 +229,10 @@ static LutraStatus make_circuit(LutraCircuit *circuit, const SweepSource *source
         const LutraRoundSettings settings = {bits, count, setting->mode};
         status = lutra_circuit_round(circuit, &source->plain, &settings, error);
     } else {
-        const LutraLowerSettings settings = {bits, count, setting->mode, setting->offsets};
+        const LutraLowerSettings settings = {.rounding = bits,
+                                             .rounding_count = count,
+                                             .mode = setting->mode,
+                                             .offsets = setting->offsets};
         status = lutra_lower(circuit, &source->model, &source->calibrations[setting->offsets],
                              &settings, error);
     }

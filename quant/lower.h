@@ -42,9 +42,13 @@ typedef struct {
     uint32_t rounding_count;
     LutraRoundingMode mode;
     LutraOffsetRule offsets;
+    /** Where the range of a sum rounds up beyond 2^P buckets, it gets one bit more and its table
+     * reads P + 1. Else such a sum reads the last entry in the clear, and wraps under FHE. Not with
+     * LUTRA_OFFSETS_CENTRE, which has its own answer to sums beyond the end. */
+    bool overflow_protected;
 } LutraLowerSettings;
 
-/** No rounding, approximate mode, no offsets. */
+/** No rounding, approximate mode, no offsets, no protection. */
 void lutra_lower_default(LutraLowerSettings *settings);
 
 /** Tables that lowering gives, one for each activation and max_pool. */

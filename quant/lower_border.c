@@ -112,6 +112,22 @@ static LutraStatus centred_border(LutraBorder *border, LutraLowering *builder,
     return LUTRA_OK;
 }
 
+/* One bit more for a sum whose largest values round up beyond the buckets. */
+static void protect(LutraBorder *border, const LutraLowering *builder, const LutraOperation *sum) {
+    const LutraLowerPlan *plan = builder->plan;
+    if (!plan->settings.overflow_protected || plan->narrow || plan->shift_only ||
+        border->dropped_bits == 0 || border->encoding.bits >= LUTRA_MAX_VALUE_BITS) {
+        return;
+    }
+    const LutraRange buckets =
+        rounded_range(range_of(sum), border->dropped_bits, border->offsets, sum->shape.channels);
+    LutraEncoding read = border->encoding;
+    read.bits -= border->dropped_bits;
+    if (!lutra_encoding_holds(read, buckets.min) || !lutra_encoding_holds(read, buckets.max)) {
+        border->encoding.bits++;
+    }
+}
+
 LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
     const LutraOperation *sum = lutra_lowering_last(builder);
     const uint32_t channels = sum->shape.channels;
@@ -123,6 +139,7 @@ LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
     }
     if (rule == LUTRA_OFFSETS_NONE ||
         (rule == LUTRA_OFFSETS_ALIGN && border->dropped_bits == 0)) {
+        protect(border, builder, sum);
         return LUTRA_OK;
     }
     LUTRA_TRY(lutra_alloc(&border->offsets, channels, sizeof *border->offsets, builder->error));
@@ -138,7 +155,9 @@ LutraStatus lutra_lowering_border(LutraBorder *border, LutraLowering *builder) {
     }
     const LutraRange range = range_of(sum);
     const LutraHistogram *densities = builder->plan->densities;
-    return lutra_offsets_align(border->offsets, &builder->pending, channels, range,
-                               densities == NULL ? NULL : &densities[builder->plain],
-                               border->dropped_bits, builder->error);
+    LUTRA_TRY(lutra_offsets_align(border->offsets, &builder->pending, channels, range,
+                                  densities == NULL ? NULL : &densities[builder->plain],
+                                  border->dropped_bits, builder->error));
+    protect(border, builder, sum);
+    return LUTRA_OK;
 }

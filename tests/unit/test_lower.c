@@ -566,6 +566,49 @@ static void rounding_drops_bits_before_each_table(void **state) {
     lutra_model_deinit(&model);
 }
 
+/* Every sum of a protected circuit rounds to a bucket that its table has; where that was so before,
+ * nothing changes, elsewhere the table reads one bit more. */
+static void protection_gives_a_bit_where_sums_round_up_beyond_the_end(void **state) {
+    (void)state;
+    LutraModel model = {0};
+    uint32_t met[2] = {0};
+    make_model(&model, MIXED, 2);
+    shake_norms(&model, 2);
+    for (uint32_t bits = 1; bits <= 9; bits++) {
+        LutraCircuit plain = {0};
+        LutraCircuit circuit = {0};
+        LutraLowerSettings settings;
+        LutraError error = {""};
+        lower(&plain, &model, &bits, 1);
+        lutra_lower_default(&settings);
+        assert_false(settings.overflow_protected);
+        settings.rounding = &bits;
+        settings.rounding_count = 1;
+        settings.overflow_protected = true;
+        check_status(lutra_lower(&circuit, &model, NULL, &settings, &error), LUTRA_OK, &error);
+        assert_int_equal(circuit.operation_count, plain.operation_count);
+        for (uint32_t i = 0; i < plain.operation_count; i++) {
+            const LutraOperation *before = &plain.operations[i];
+            const LutraOperation *after = &circuit.operations[i];
+            if (before->kind != LUTRA_OPERATION_ROUND) {
+                continue;
+            }
+            const bool fits = lutra_encoding_holds(before->encoding, before->static_range.min) &&
+                              lutra_encoding_holds(before->encoding, before->static_range.max);
+            met[fits]++;
+            assert_int_equal(before->encoding.bits, bits);
+            assert_int_equal(after->encoding.bits, bits + !fits);
+            assert_int_equal(after->u.round.dropped_bits, before->u.round.dropped_bits);
+            assert_true(lutra_encoding_holds(after->encoding, after->static_range.min));
+            assert_true(lutra_encoding_holds(after->encoding, after->static_range.max));
+        }
+        lutra_circuit_deinit(&plain);
+        lutra_circuit_deinit(&circuit);
+    }
+    assert_true(met[0] > 0 && met[1] > 0);
+    lutra_model_deinit(&model);
+}
+
 static void names_of_roundings_avoid_those_of_layers(void **state) {
     (void)state;
     LutraModel model = {0};
@@ -666,6 +709,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(padding_counts_in_static_ranges),
         cmocka_unit_test(vgg9_has_its_counts_codes_and_tables),
         cmocka_unit_test(rounding_drops_bits_before_each_table),
+        cmocka_unit_test(protection_gives_a_bit_where_sums_round_up_beyond_the_end),
         cmocka_unit_test(names_of_roundings_avoid_those_of_layers),
         cmocka_unit_test(impossible_requests_are_refused),
         cmocka_unit_test(too_wide_sums_are_refused),

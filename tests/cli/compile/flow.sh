@@ -59,6 +59,10 @@ INI
 "$LUTRA" compile m.h5 --data d.h5 --rounding 4 --json -o rounded.h5
 "$LUTRA" compile m.h5 --data d.h5 --rounding 4 --json --threads 1 -o again.h5 > again.txt
 cmp rounded.h5 again.h5
+"$LUTRA" compile m.h5 --data d.h5 --rounding 2 --overflow-protection --json -o protected.h5 \
+    > protected.txt
+grep -q '"overflow_protected":.*true' protected.txt
+grep -q '"overflow_protected":.*false' again.txt
 key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | head -1; }
 "$LUTRA" evaluate m.h5 --data d.h5 --json > evaluate.txt
 "$LUTRA" simulate plain.h5 --data d.h5 --json > simulate.txt
