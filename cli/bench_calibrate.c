@@ -83,23 +83,18 @@ static LutraCryptoParameters set_for(uint32_t log2_poly, uint32_t level, uint32_
 typedef struct {
     double keys;
     double encryption;
-    double keyswitch;
     double lookup;
     double lone_lookup; /* of one that has the keys for itself */
 } Times;
 
 static LutraStatus time_lookups(Times *times, const LutraBackend *backend, uint64_t *ciphertexts,
-                                uint64_t *words, size_t count, LutraError *error) {
+                                size_t count, LutraError *error) {
     static const uint64_t entries[1 << TABLE_BITS] = {0, UINT64_C(1) << 61, UINT64_C(1) << 62,
                                                       UINT64_C(3) << 61};
     const LutraBackendTables tables = {entries, 1, TABLE_BITS};
     const LutraBackendOperations *const operations = backend->operations;
     for (uint32_t i = 0; i < REPEATS; i++) {
         double start = core_seconds();
-        LUTRA_TRY(operations->keyswitch_decrypt(backend->context, words, ciphertexts, count,
-                                                error));
-        times->keyswitch = fmin(times->keyswitch, (core_seconds() - start) / (double)count);
-        start = core_seconds();
         LUTRA_TRY(operations->bootstrap(backend->context, ciphertexts, ciphertexts, count,
                                         &tables, NULL, NULL, error));
         times->lookup = fmin(times->lookup, (core_seconds() - start) / (double)count);
@@ -111,8 +106,9 @@ static LutraStatus time_lookups(Times *times, const LutraBackend *backend, uint6
     return LUTRA_OK;
 }
 
-static uint64_t largest_group(const LutraCryptoParameters *set) {
-    return lutra_cost_group(set, 1 << 10, 1); /* a multiple of every largest group */
+/** Look-ups that are timed at once, for each thread: one full group. */
+static uint64_t full_group(const LutraCryptoParameters *set) {
+    return lutra_cost_groups(set, 64, 1).group;
 }
 
 static LutraStatus time_context(Times *times, const LutraBackend *backend, size_t count,
@@ -131,7 +127,7 @@ static LutraStatus time_context(Times *times, const LutraBackend *backend, size_
     LUTRA_TRY_GOTO(status,
                    operations->encrypt(backend->context, ciphertexts, plain, count, error));
     times->encryption = (core_seconds() - start) / (double)(count * words);
-    status = time_lookups(times, backend, ciphertexts, plain, count, error);
+    status = time_lookups(times, backend, ciphertexts, count, error);
 done:
     lutra_free(&ciphertexts);
     lutra_free(&plain);
@@ -145,11 +141,11 @@ static LutraStatus time_set(Times *times, Work *work, const LutraCryptoParameter
     LutraBackendSettings settings;
     lutra_backend_settings_default(&settings);
     settings.threads = threads;
-    *times = (Times){.keyswitch = HUGE_VAL, .lookup = HUGE_VAL, .lone_lookup = HUGE_VAL};
+    *times = (Times){.lookup = HUGE_VAL, .lone_lookup = HUGE_VAL};
     LUTRA_TRY(step(work, error));
     LUTRA_TRY(lutra_backend_create(&backend, lutra_backend_tfhe(), set, &settings, error));
     const LutraStatus status =
-        time_context(times, &backend, (size_t)(largest_group(set) * threads), error);
+        time_context(times, &backend, (size_t)(full_group(set) * threads), error);
     lutra_backend_destroy(&backend);
     return status;
 }
@@ -196,7 +192,15 @@ static LutraStatus time_keyswitch_key(Work *work, uint32_t log2_poly, LutraError
     return LUTRA_OK;
 }
 
-/** What does not depend on N, from one set of usual size. */
+/** Core-seconds of the keyswitch in one of the look-ups that time_set times. */
+static double keyswitch_of(const LutraCryptoParameters *set, const LutraMachineProfile *profile) {
+    return lutra_cost_keyswitch(set->glwe_dim << set->log2_poly, set->lwe_dim, set->ks_level) *
+               profile->keyswitch +
+           (double)lutra_keyswitch_key_bytes(set) * profile->key_byte / (double)full_group(set);
+}
+
+/** What does not depend on N, from one set of usual size. A keyswitch is what more levels add to a
+ * look-up. */
 static LutraStatus calibrate_common(Work *work, LutraError *error) {
     LutraMachineProfile *const profile = &work->profile;
     const uint32_t smallest = work->calibration->smallest_log2_poly;
@@ -205,21 +209,28 @@ static LutraStatus calibrate_common(Work *work, LutraError *error) {
                                : USUAL_LOG2_POLY > largest ? largest
                                                            : USUAL_LOG2_POLY;
     const LutraCryptoParameters set = set_for(log2_poly, 1, KEYSWITCH_LEVEL);
+    const LutraCryptoParameters many = set_for(log2_poly, 1, MANY_KEYSWITCH_LEVELS);
     Times all = {0};
+    Times longer = {0};
     Times alone = {0};
     LUTRA_TRY(time_set(&all, work, &set, profile->threads, error));
+    LUTRA_TRY(time_set(&longer, work, &many, profile->threads, error));
     LUTRA_TRY(time_set(&alone, work, &set, 1, error));
     LUTRA_TRY(time_keyswitch_key(work, log2_poly, error));
-    const double group = (double)largest_group(&set);
+    const double group = (double)full_group(&set);
     const double bytes =
         (double)(lutra_bootstrap_key_bytes(&set) + lutra_keyswitch_key_bytes(&set));
     profile->key_byte = fmax(LEAST_SECONDS, (alone.lone_lookup - alone.lookup) /
                                                 (bytes * (1.0 - 1.0 / group)));
     profile->bootstrap_alone = alone.lookup / all.lookup;
     profile->encryption = all.encryption;
+    const uint32_t dim = set.glwe_dim << set.log2_poly;
+    const double more_bytes =
+        (double)(lutra_keyswitch_key_bytes(&many) - lutra_keyswitch_key_bytes(&set));
     profile->keyswitch =
-        (all.keyswitch - (double)lutra_keyswitch_key_bytes(&set) * profile->key_byte / group) /
-        lutra_cost_keyswitch(set.glwe_dim << set.log2_poly, set.lwe_dim, set.ks_level);
+        (longer.lookup - all.lookup - more_bytes * profile->key_byte / group) /
+        (lutra_cost_keyswitch(dim, many.lwe_dim, many.ks_level) -
+         lutra_cost_keyswitch(dim, set.lwe_dim, set.ks_level));
     return LUTRA_OK;
 }
 
@@ -234,9 +245,9 @@ static LutraStatus calibrate_poly(Work *work, uint32_t log2_poly, LutraError *er
         const uint64_t bytes = lutra_bootstrap_key_bytes(&set);
         Times times = {0};
         LUTRA_TRY(time_set(&times, work, &set, profile->threads, error));
-        const double stream = (double)bytes * profile->key_byte / (double)largest_group(&set);
+        const double stream = (double)bytes * profile->key_byte / (double)full_group(&set);
         profile->bootstrap[i][place] =
-            (times.lookup - times.keyswitch - stream) /
+            (times.lookup - keyswitch_of(&set, profile) - stream) /
             (set.lwe_dim * lutra_cost_cmux(set.glwe_dim, set.log2_poly, set.pbs_level));
         key_seconds += times.keys - words_of(lutra_keyswitch_key_bytes(&set)) *
                                         profile->keyswitch_key;
@@ -377,7 +388,7 @@ LutraStatus bench_calibrate(LutraMachineProfile *profile, const BenchCalibration
     const uint32_t first = calibration->smallest_log2_poly;
     const uint32_t last = calibration->largest_log2_poly;
     Work work = {.calibration = calibration,
-                 .steps = (uint64_t)LUTRA_PROFILE_LEVELS * (last - first + 1) + 4};
+                 .steps = (uint64_t)LUTRA_PROFILE_LEVELS * (last - first + 1) + 5};
     LUTRA_TRY(lutra_backend_check(lutra_backend_tfhe(), error));
     describe(&work.profile, calibration->common->threads);
     LUTRA_TRY(calibrate_linear(&work, error));

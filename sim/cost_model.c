@@ -10,8 +10,11 @@
 #include "sim/key_layout.h"
 #include "sim/operations.h"
 
-static const uint64_t GROUP_CACHE_BYTES = 2 << 20;
+/* As in bridge/lookup.c. */
+static const uint64_t GROUP_CACHE_BYTES = 512 << 10;
 static const uint64_t LARGEST_GROUP = 16;
+static const uint64_t LARGEST_BATCH = 64;
+static const uint64_t BATCHES_PER_THREAD = 2; /* of one step */
 
 static uint64_t divide_up(uint64_t a, uint64_t b) {
     return (a + b - 1) / b;
@@ -48,12 +51,16 @@ static double share_of_load(const LutraMachineProfile *profile, double alone, ui
     return alone + load * (1.0 - alone);
 }
 
-uint64_t lutra_cost_group(const LutraCryptoParameters *set, uint64_t count, uint32_t threads) {
-    const uint64_t bytes = UINT64_C(16) * (set->glwe_dim + 1) << set->log2_poly;
+LutraLookupGroups lutra_cost_groups(const LutraCryptoParameters *set, uint64_t count,
+                                    uint32_t threads) {
+    const uint64_t bytes = sizeof(uint64_t) * (set->glwe_dim + 1) << set->log2_poly;
     uint64_t largest = GROUP_CACHE_BYTES / bytes;
     largest = largest < 1 ? 1 : largest > LARGEST_GROUP ? LARGEST_GROUP : largest;
-    const uint64_t rounds = divide_up(count, threads * largest);
-    return divide_up(count, threads * rounds);
+    const uint64_t step = threads * LARGEST_BATCH * BATCHES_PER_THREAD;
+    const uint64_t at_once = count < step ? count : step;
+    const uint64_t rounds = divide_up(at_once, threads * LARGEST_BATCH);
+    const uint64_t batch = divide_up(at_once, threads * rounds);
+    return (LutraLookupGroups){batch, divide_up(batch, divide_up(batch, largest))};
 }
 
 LutraLookupCost lutra_cost_of_lookup(const LutraCryptoParameters *set,
@@ -63,17 +70,19 @@ LutraLookupCost lutra_cost_of_lookup(const LutraCryptoParameters *set,
     LUTRA_ASSERT(count >= 1 && threads >= 1);
     const uint32_t busy = count < threads ? (uint32_t)count : threads;
     const double load = share_of_load(profile, profile->bootstrap_alone, busy);
-    const double byte = profile->key_byte / (double)lutra_cost_group(set, count, threads);
+    const LutraLookupGroups groups = lutra_cost_groups(set, count, threads);
     const uint32_t level = set->pbs_level == 1 ? 0 : 1;
     const double keyswitch =
         lutra_cost_keyswitch(from->glwe_dim << from->log2_poly, set->lwe_dim, set->ks_level);
     const double cmux = lutra_cost_cmux(set->glwe_dim, set->log2_poly, set->pbs_level);
     return (LutraLookupCost){
         .keyswitch = load * (keyswitch * profile->keyswitch +
-                             (double)lutra_keyswitch_key_bytes_from(set, from) * byte),
+                             (double)lutra_keyswitch_key_bytes_from(set, from) *
+                                 profile->key_byte / (double)groups.batch),
         .bootstrap = load * (set->lwe_dim * cmux *
                                  at_poly(profile->bootstrap[level], set->log2_poly) +
-                             (double)lutra_bootstrap_key_bytes(set) * byte)};
+                             (double)lutra_bootstrap_key_bytes(set) * profile->key_byte /
+                                 (double)groups.group)};
 }
 
 static double cost_of_bootstrap_key(const LutraCryptoParameters *set,

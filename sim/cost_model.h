@@ -8,10 +8,12 @@
  * profile has the seconds of each kind (machine_profile.h says why those of a bootstrap depend on
  * N). One look-up takes, in core-seconds,
  *
- *   KS(k N, n, l) * keyswitch + n CMUX(k, N, l) * bootstrap[l][N] + key bytes / group * key_byte
+ *   KS(k N, n, l) * keyswitch + keyswitch key bytes / batch * key_byte
+ *   + n CMUX(k, N, l) * bootstrap[l][N] + bootstrap key bytes / group * key_byte
  *
- * because `group` ciphertexts pass through the keys together. An N between two that the profile has
- * is interpolated on a logarithmic scale, one outside takes the nearest.
+ * because `batch` ciphertexts pass through the keyswitch key together, and `group` of these through
+ * the bootstrap key. An N between two that the profile has is interpolated on a logarithmic scale,
+ * one outside takes the nearest.
  *
  * @assumes  nothing else runs on the machine; T threads share work evenly, but a look-up stays on
  *           one of them; more threads than the profile was measured with are each as fast as those,
@@ -55,9 +57,16 @@ typedef struct {
     double bootstrap;
 } LutraLookupCost;
 
-/** Ciphertexts that pass through the keys together when `count` >= 1 are looked up at once: what
- * bridge/tfhe/ does, so that their accumulators stay in a second-level cache of 2 MiB. */
-uint64_t lutra_cost_group(const LutraCryptoParameters *set, uint64_t count, uint32_t threads);
+/** Ciphertexts that pass through the keys together. */
+typedef struct {
+    uint64_t batch; /* through the keyswitch key */
+    uint64_t group; /* through the bootstrap key; at most the batch */
+} LutraLookupGroups;
+
+/** When `count` >= 1 are looked up at once: what bridge/lookup.c does, so that all threads have as
+ * much to do and the accumulators of a group stay in a second-level cache. */
+LutraLookupGroups lutra_cost_groups(const LutraCryptoParameters *set, uint64_t count,
+                                    uint32_t threads);
 
 /** Of each of `count` >= 1 look-ups that are done at once, on ciphertexts under the big key of
  * `from`: the set itself, or another one (key_layout.h). */

@@ -4,29 +4,29 @@
 
 #define AT(log2_poly) ((log2_poly) - LUTRA_SMALLEST_LOG2_POLY)
 
-static const LutraMachineProfile zen3 = {
-    .cpu = "AMD Zen 3 core (AVX2)",
+static const LutraMachineProfile zen4 = {
+    .cpu = "AMD Zen 4 core (AVX-512)",
     .backend = "tfhe-rs 1.7.0",
     .version = "0.1.0",
-    .date = "2026-11-22",
+    .date = "2026-12-01",
     .threads = 2,
-    .bootstrap = {{[AT(8)] = 2.38e-10, [AT(9)] = 2.25e-10, [AT(10)] = 2.03e-10,
-                   [AT(11)] = 1.96e-10, [AT(12)] = 1.92e-10, [AT(13)] = 1.91e-10},
-                  {[AT(8)] = 2.17e-10, [AT(9)] = 2.01e-10, [AT(10)] = 1.94e-10,
-                   [AT(11)] = 1.89e-10, [AT(12)] = 1.83e-10, [AT(13)] = 1.83e-10}},
-    .bootstrap_key = {[AT(8)] = 1.22e-7, [AT(9)] = 1.51e-7, [AT(10)] = 1.89e-7,
-                      [AT(11)] = 2.2e-7, [AT(12)] = 2.84e-7, [AT(13)] = 3.81e-7},
-    .keyswitch = 7.8e-11,
-    .keyswitch_key = 3.7e-8,
-    .key_byte = 4.7e-11,
-    .encryption = 3.3e-8,
-    .addition = 4.2e-10,
-    .multiplication = 1.6e-9,
-    .streaming = 5.8e-9,
+    .bootstrap = {{[AT(8)] = 9.199e-11, [AT(9)] = 8.206e-11, [AT(10)] = 8.134e-11,
+                   [AT(11)] = 7.445e-11, [AT(12)] = 7.999e-11, [AT(13)] = 9.36e-11},
+                  {[AT(8)] = 9.195e-11, [AT(9)] = 8.331e-11, [AT(10)] = 7.877e-11,
+                   [AT(11)] = 7.353e-11, [AT(12)] = 8.878e-11, [AT(13)] = 8.974e-11}},
+    .bootstrap_key = {[AT(8)] = 1.054e-07, [AT(9)] = 1.306e-07, [AT(10)] = 1.76e-07,
+                      [AT(11)] = 1.981e-07, [AT(12)] = 2.722e-07, [AT(13)] = 3.71e-07},
+    .keyswitch = 3.807e-11,
+    .keyswitch_key = 3.177e-08,
+    .key_byte = 8.113e-11,
+    .encryption = 2.742e-08,
+    .addition = 4.529e-10,
+    .multiplication = 1.485e-09,
+    .streaming = 5.415e-09,
     .bootstrap_alone = 1.0,
     .linear_alone = 1.0,
 };
 
 const LutraMachineProfile *lutra_machine_profile_builtin(void) {
-    return &zen3;
+    return &zen4;
 }

@@ -30,4 +30,4 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | hea
 for seconds in predicted_run_seconds predicted_keygen_seconds; do
     awk -v s="$(key $seconds v.json)" 'BEGIN {exit s > 0 && s < 100 ? 0 : 1}'
 done
-"$LUTRA" verify c.h5 --data d.h5 -q | grep -q '^predicted  *[0-9.]* s keygen, [0-9.]* s run, '
+"$LUTRA" verify c.h5 --data d.h5 -q | grep -q '^predicted  *[0-9.]* s keygen, [0-9.]* s encryption, [0-9.]* s run, '

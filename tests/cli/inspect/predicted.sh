@@ -9,7 +9,7 @@ export XDG_CONFIG_HOME
 [ "$(key calibrated builtin.json)" = false ]
 [ "$(key profile builtin.json)" = null ]
 "$LUTRA" inspect c.h5 --threads 1 > builtin.txt
-grep -q '^machine  *estimated for an AMD Zen 3 core (AVX2); run lutra bench --calibrate$' builtin.txt
+grep -q '^machine  *estimated for an AMD Zen 4 core (AVX-512); run lutra bench --calibrate$' builtin.txt
 grep -q '^predicted  *[0-9.]* m*s per image with 1 thread, [0-9.]* core-seconds$' builtin.txt
 [ "$(awk 'length > 100' builtin.txt | wc -l)" = 0 ]
 # the layers make up the total: the last predicted_seconds, after the layers
