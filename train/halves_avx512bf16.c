@@ -17,7 +17,7 @@ static inline __m512i pairs_of(__m512 first, __m512 second) {
 }
 
 static inline __mmask16 first_lanes(size_t count) {
-    return count >= LANES ? (__mmask16)0xFFFF : (__mmask16)((1u << count) - 1u);
+    return (__mmask16)(count >= LANES ? 0xFFFFu : (1u << count) - 1u);
 }
 
 static inline __m512 masked(const float *values, __mmask16 mask) {

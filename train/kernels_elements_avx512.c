@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVX-512 versions of the passes over elements: sixteen at a time, the same operations in the same
  * order as _ref. */
+#include <math.h>
+
 #include "train/kernels_priv.h"
 
 #if defined(__x86_64__)
@@ -19,6 +21,7 @@ typedef struct {
     __m512 step;
     __m512 code_min;
     __m512 code_max;
+    __m512 above; /* gradients pass where y is larger */
 } Spread;
 
 static inline Spread spread(const LutraChannelFunction *function) {
@@ -32,6 +35,7 @@ static inline Spread spread(const LutraChannelFunction *function) {
         .step = _mm512_set1_ps(function->quantizer.step),
         .code_min = _mm512_set1_ps((float)function->quantizer.code_min),
         .code_max = _mm512_set1_ps((float)function->quantizer.code_max),
+        .above = _mm512_set1_ps(function->relu ? 0.0f : -HUGE_VALF),
     };
 }
 
@@ -43,21 +47,21 @@ static inline __m512 x_of(const Spread *f, __m512 z) {
     return _mm512_mul_ps(_mm512_sub_ps(z, f->mean), f->inverse_deviation);
 }
 
-/* rint(y / step), not clamped. */
-static inline __m512 unclamped(const Spread *f, __m512 z, bool normed, bool divide) {
-    __m512 y = z;
-    if (normed) {
-        y = _mm512_add_ps(_mm512_mul_ps(x_of(f, z), f->weight), f->shift);
-    }
-    if (divide) {
-        y = _mm512_div_ps(y, f->step);
-    }
-    return _mm512_roundscale_ps(y, NEAREST);
+static inline __m512 y_of(const Spread *f, __m512 z, bool normed) {
+    return normed ? _mm512_add_ps(_mm512_mul_ps(x_of(f, z), f->weight), f->shift) : z;
 }
 
-static inline __mmask16 passing(const Spread *f, __m512 code) {
-    return _mm512_cmp_ps_mask(code, f->code_min, _CMP_GE_OQ) &
-           _mm512_cmp_ps_mask(code, f->code_max, _CMP_LE_OQ);
+/* rint(y / step), not clamped. */
+static inline __m512 unclamped(const Spread *f, __m512 y, bool divide) {
+    return _mm512_roundscale_ps(divide ? _mm512_div_ps(y, f->step) : y, NEAREST);
+}
+
+static inline __mmask16 passing(const Spread *f, __m512 y, bool divide) {
+    const __m512 code = unclamped(f, y, divide);
+    return _mm512_mask_cmp_ps_mask(
+        _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(code, f->code_min, _CMP_GE_OQ), code,
+                                f->code_max, _CMP_LE_OQ),
+        y, f->above, _CMP_GT_OQ);
 }
 
 static inline __m512d low_half(__m512 values) {
@@ -93,7 +97,7 @@ static inline size_t quantize_blocks(uint8_t *bytes, const float *sums, size_t c
                                      const Spread *f, bool normed, bool divide) {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
-        const __m512 code = unclamped(f, z_of(f, sums + i), normed, divide);
+        const __m512 code = unclamped(f, y_of(f, z_of(f, sums + i), normed), divide);
         /* max takes its second operand where the first is NaN */
         const __m512 clamped = _mm512_min_ps(_mm512_max_ps(code, f->code_min), f->code_max);
         const __m512i words = _mm512_cvtps_epi32(_mm512_sub_ps(clamped, f->code_min));
@@ -126,7 +130,7 @@ static void gradient_sums_avx512(LutraGradientSums *result, const float *gradien
     const size_t whole = count - (count % LANES);
     for (size_t i = 0; i < whole; i += LANES) {
         const __m512 z = z_of(&f, sums + i);
-        const __mmask16 mask = passing(&f, unclamped(&f, z, function->normed, divide));
+        const __mmask16 mask = passing(&f, y_of(&f, z, function->normed), divide);
         const __m512 g = _mm512_maskz_loadu_ps(mask, gradient + i);
         const __m512 gx = _mm512_maskz_mul_ps(mask, g, x_of(&f, z));
         plain_lanes = _mm512_add_pd(_mm512_add_pd(plain_lanes, low_half(g)), high_half(g));
@@ -139,7 +143,7 @@ static void gradient_sums_avx512(LutraGradientSums *result, const float *gradien
     _mm512_storeu_pd(weighted, weighted_lanes);
     for (size_t i = whole; i < count; i++) {
         const float z = lutra_channel_z(function, sums[i]);
-        if (lutra_quantizer_passes(&function->quantizer, lutra_channel_y(function, z))) {
+        if (lutra_channel_passes(function, lutra_channel_y(function, z))) {
             const float x = (z - function->mean) * function->inverse_deviation;
             plain[i % LUTRA_TRAIN_LANES] += (double)gradient[i];
             weighted[i % LUTRA_TRAIN_LANES] += (double)(gradient[i] * x);
@@ -159,7 +163,7 @@ static void gradient_apply_avx512(float *gradient, const float *sums, size_t cou
     const size_t whole = count - (count % LANES);
     for (size_t i = 0; i < whole; i += LANES) {
         const __m512 z = z_of(&f, sums + i);
-        const __mmask16 mask = passing(&f, unclamped(&f, z, function->normed, divide));
+        const __mmask16 mask = passing(&f, y_of(&f, z, function->normed), divide);
         __m512 g = _mm512_maskz_loadu_ps(mask, gradient + i);
         if (function->normed) {
             g = _mm512_sub_ps(_mm512_sub_ps(_mm512_mul_ps(g, slope), constant),
