@@ -214,26 +214,24 @@ static void check_same(const LutraCircuitStatistics *a, const LutraCircuitStatis
     }
 }
 
-/** Counters of the most demanding channel, in bytes: less memory is refused. */
-static size_t fewest_bytes(const Case *test, uint32_t threads) {
-    LutraLayerSettings settings = default_settings();
-    settings.threads = threads;
-    settings.memory_bytes = 1;
+/** With hardly more memory than the most demanding channel's counters take: less is refused. */
+static LutraCircuitStatistics statistics_in_little_memory(const Case *test,
+                                                          LutraLayerSettings *settings) {
     LutraError error = {""};
     LutraCircuitStatistics statistics;
     memset(&statistics, 0x5A, sizeof statistics);
     LutraStatus status = LUTRA_ENOMEM;
-    for (; status == LUTRA_ENOMEM; settings.memory_bytes += settings.memory_bytes / 4 + 1) {
+    for (size_t bytes = 1; status == LUTRA_ENOMEM; bytes += bytes / 4 + 1) {
+        settings->memory_bytes = bytes;
         status = lutra_circuit_statistics(&statistics, &test->circuit, &test->images,
-                                          &test->simulation, &settings, &error);
+                                          &test->simulation, settings, &error);
         if (status == LUTRA_ENOMEM) {
             assert_int_equal(statistics.layer_count, 0x5A5A5A5A);
             assert_non_null(strstr(error.message, "for one channel"));
         }
     }
     check_status(status, LUTRA_OK, &error);
-    lutra_circuit_statistics_deinit(&statistics);
-    return settings.memory_bytes;
+    return statistics;
 }
 
 static void threads_passes_and_instruction_sets_do_not_matter(void **state) {
@@ -246,8 +244,10 @@ static void threads_passes_and_instruction_sets_do_not_matter(void **state) {
         for (uint32_t threads = 1; threads <= 5; threads += 2) {
             settings.threads = threads;
             settings.cpu_flags = threads == 3 ? 0 : LUTRA_CPU_ALL;
-            settings.memory_bytes = threads == 1 ? 512 << 20 : fewest_bytes(&test, threads);
-            LutraCircuitStatistics other = statistics_of(&test, &settings);
+            settings.memory_bytes = 512 << 20;
+            LutraCircuitStatistics other = threads == 1
+                                               ? statistics_of(&test, &settings)
+                                               : statistics_in_little_memory(&test, &settings);
             check_same(&first, &other);
             lutra_circuit_statistics_deinit(&other);
         }
@@ -270,9 +270,10 @@ static void stopping_leaves_the_result_alone(void **state) {
     uint64_t total = 0;
     const LutraProgress progress = {stop, NULL, &total};
     LutraLayerSettings settings = default_settings();
+    settings.threads = 1;
+    LutraCircuitStatistics statistics = statistics_in_little_memory(&test, &settings);
+    lutra_circuit_statistics_deinit(&statistics);
     settings.progress = &progress;
-    settings.memory_bytes = fewest_bytes(&test, 1);
-    LutraCircuitStatistics statistics;
     memset(&statistics, 0x5A, sizeof statistics);
     check_status(lutra_circuit_statistics(&statistics, &test.circuit, &test.images,
                                           &test.simulation, &settings, NULL),
