@@ -25,6 +25,8 @@ typedef enum {
     LUTRA_STREAM_MODULUS_SWITCH = 9,
     LUTRA_STREAM_BOOTSTRAP = 10,
     LUTRA_STREAM_NOISE_STUDY = 20, /* which results are added up (bridge/noise_study_key.c) */
+    LUTRA_STREAM_NEURONS = 21,      /* which outputs are verified; index = operation */
+    LUTRA_STREAM_NEURON_NOISE = 22, /* noise that their inputs carry */
     LUTRA_STREAM_TRAIN_NOISE = 30, /* noise on sums in training; index = layer */
     LUTRA_STREAM_CIRCUIT = 90, /* weights of random circuits, pixels to run them on */
     LUTRA_STREAM_TEST = 1000  /* tests */

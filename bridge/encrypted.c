@@ -293,24 +293,37 @@ static void add_per_channel(Run *run, uint32_t index, uint64_t *ciphertexts, uin
     }
 }
 
-/** Removes the low bits one by one. With p bits in, bit i has the weight 2^(63-p+i) of the torus:
- * multiplied by 2^(p-i) it becomes the top bit, and all higher ones vanish modulo 2^64. */
+LutraStatus lutra_encrypted_remove_bit(const LutraBackend *backend, uint64_t *values,
+                                       uint64_t *bit, size_t count, uint32_t bits,
+                                       uint32_t threads, const LutraProgress *progress,
+                                       LutraError *error) {
+    const size_t words = backend->operations->ciphertext_words(backend->context);
+    lutra_ciphertexts_shift(bit, values, bits, count * words, threads);
+    /* The sign look-up gives minus half the bit's weight for 0 and plus half for 1. */
+    const uint64_t half = UINT64_C(1) << (62 - bits);
+    const uint64_t minus_half = 0 - half;
+    const LutraBackendTables sign = {&minus_half, 1, 0};
+    LUTRA_TRY(backend->operations->bootstrap(backend->context, bit, bit, count, &sign, NULL,
+                                             progress, error));
+    lutra_ciphertexts_add_constant(bit, half, count, words);
+    lutra_ciphertexts_subtract(values, bit, count * words, threads);
+    return LUTRA_OK;
+}
+
+/** Removes the low bits one by one. */
 static LutraStatus extract_bits(Run *run, uint32_t index, uint64_t *value, uint32_t bits,
                                 uint32_t dropped_bits) {
-    const size_t words = words_of(run, index);
+    const LutraProgress progress = {.tick = tick_lookups, .note = NULL, .user = run};
+    const LutraBackend *const backend = lutra_circuit_keys_of_lookups(run->keys, index);
     const size_t count = elements_of(run, index);
     uint64_t *bit = NULL;
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, allocate_ciphertexts(run, &bit, index));
     for (uint32_t i = 0; i < dropped_bits; i++) {
-        lutra_ciphertexts_shift(bit, value, bits - i, count * words, run->settings->threads);
-        /* The sign look-up gives minus half the bit's weight for 0 and plus half for 1. */
-        const uint64_t half = UINT64_C(1) << (62 - (bits - i));
-        const uint64_t minus_half = 0 - half;
-        const LutraBackendTables sign = {&minus_half, 1, 0};
-        LUTRA_TRY_GOTO(status, look_up(run, index, bit, bit, &sign, NULL));
-        lutra_ciphertexts_add_constant(bit, half, count, words);
-        lutra_ciphertexts_subtract(value, bit, count * words, run->settings->threads);
+        LUTRA_TRY_GOTO(status, lutra_encrypted_remove_bit(backend, value, bit, count, bits - i,
+                                                          run->settings->threads, &progress,
+                                                          run->error));
+        run->report.lookups += count;
     }
 done:
     free_ciphertexts(run, &bit, index);

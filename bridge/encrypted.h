@@ -60,6 +60,22 @@ typedef struct {
 LUTRA_MUST_CHECK LutraStatus lutra_encrypted_check(const LutraCircuit *circuit,
                                                    LutraError *error);
 
+/**
+ * One step of an exact rounding: removes the lowest bit that is left in `count` values by a sign
+ * look-up. With p bits in, bit i has the weight 2^(63-p+i) of the torus: multiplied by 2^(p-i) it
+ * becomes the top bit, and all higher ones vanish modulo 2^64.
+ *
+ * @param[in,out] values  (count, words) with the lower bits gone
+ * @param         bit     (count, words) scratch
+ * @param         bits    p - i: bits left in the values, 1 .. 62
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_encrypted_remove_bit(const LutraBackend *backend,
+                                                        uint64_t *values, uint64_t *bit,
+                                                        size_t count, uint32_t bits,
+                                                        uint32_t threads,
+                                                        const LutraProgress *progress,
+                                                        LutraError *error);
+
 /** Look-ups that run under encryption for one image. */
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bridge/verify_priv.h"
+#include "bridge/verify_sampled_priv.h"
 #include "sim/operations.h"
 #include "sim/simulate.h"
 
@@ -24,6 +25,7 @@ void lutra_verify_result_deinit(LutraVerifyResult *result) {
     lutra_free(&result->clear_logits);
     lutra_free(&result->encrypted_logits);
     lutra_free(&result->layers);
+    lutra_free(&result->neurons);
     memset(result, 0, sizeof *result);
 }
 
@@ -40,10 +42,13 @@ const char *lutra_verdict_text(LutraVerdict verdict) {
 
 /** Gives every array of the result its size. */
 static LutraStatus allocate(LutraVerifyResult *result, const LutraCircuit *circuit, uint64_t count,
-                            LutraError *error) {
+                            uint32_t neurons, LutraError *error) {
     size_t logits = 0;
+    size_t chosen = 0;
     if (count > SIZE_MAX ||
-        lutra_size_mul(&logits, (size_t)count, circuit->class_count) != LUTRA_OK) {
+        lutra_size_mul(&logits, (size_t)count, circuit->class_count) != LUTRA_OK ||
+        lutra_size_mul(&chosen, (size_t)count,
+                       (size_t)lutra_verify_sampled_outputs(circuit, neurons)) != LUTRA_OK) {
         return lutra_error_set(error, LUTRA_ENOMEM,
                                "%llu samples do not fit in memory: verify fewer",
                                (unsigned long long)count);
@@ -53,6 +58,9 @@ static LutraStatus allocate(LutraVerifyResult *result, const LutraCircuit *circu
     LUTRA_TRY(lutra_alloc(&result->encrypted_logits, logits, sizeof(float), error));
     LUTRA_TRY(lutra_alloc(&result->layers, circuit->operation_count, sizeof *result->layers,
                           error));
+    if (neurons > 0) {
+        LUTRA_TRY(lutra_alloc(&result->neurons, chosen, sizeof *result->neurons, error));
+    }
     result->class_count = circuit->class_count;
     return LUTRA_OK;
 }
@@ -136,6 +144,37 @@ done:
     return status;
 }
 
+/** Chosen outputs of one image. */
+static LutraStatus run_chosen(LutraVerifyResult *result, LutraVerifyObserver *observer,
+                              const uint8_t *pixels, uint64_t samples,
+                              const LutraVerifySettings *settings, LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
+    const size_t at = (size_t)result->sample_count;
+    const uint32_t classes = circuit->class_count;
+    const uint64_t mismatches_before = mismatches_so_far(observer);
+    Ticker ticker = {settings->progress, result->sample_count, samples};
+    const LutraProgress progress = {tick, NULL, &ticker};
+    LutraVerifySettings own = *settings;
+    own.progress = &progress;
+    LutraVerifySample sample = {0};
+    LutraImageValues clear = {0};
+    LUTRA_TRY(lutra_simulate_image_values(&clear, circuit, pixels, error));
+    const LutraStatus status =
+        lutra_verify_sampled(result, &sample, observer, result->sample_count,
+                             (const int32_t *const *)clear.values, &own, error);
+    if (status == LUTRA_OK) {
+        sample.clear_class = lutra_argmax(clear.logits, classes);
+        sample.encrypted_class = sample.clear_class;
+        memcpy(result->clear_logits + at * classes, clear.logits, classes * sizeof(float));
+        memcpy(result->encrypted_logits + at * classes, clear.logits, classes * sizeof(float));
+        sample.mismatches = mismatches_so_far(observer) - mismatches_before;
+        result->samples[at] = sample;
+        result->sample_count++;
+    }
+    lutra_image_values_deinit(&clear);
+    return status;
+}
+
 static LutraVerdict judge(const LutraVerifyResult *result) {
     if (result->strays > 0) {
         return LUTRA_VERDICT_BROKEN;
@@ -177,8 +216,10 @@ static void conclude(LutraVerifyResult *result, const LutraVerifyObserver *obser
     }
     for (uint64_t s = 0; s < result->sample_count; s++) {
         const LutraVerifySample *const sample = &result->samples[s];
-        result->logits_equal += sample->logits_equal;
-        result->top1_agree += sample->clear_class == sample->encrypted_class;
+        if (result->neurons == NULL) {
+            result->logits_equal += sample->logits_equal;
+            result->top1_agree += sample->clear_class == sample->encrypted_class;
+        }
         result->encrypt_seconds += sample->encrypt_seconds;
         result->run_seconds += sample->run_seconds;
         result->decrypt_seconds += sample->decrypt_seconds;
@@ -211,14 +252,15 @@ LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
     LutraStatus status = LUTRA_OK;
     memset(result, 0, sizeof *result);
     LUTRA_TRY_GOTO(status, lutra_encrypted_check(circuit, error));
-    LUTRA_TRY_GOTO(status, allocate(result, circuit, count, error));
+    LUTRA_TRY_GOTO(status, allocate(result, circuit, count, settings->neurons, error));
     LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, settings->noise_model,
                                                  error));
     LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &keys, circuit, &prediction,
                                                       error));
     LUTRA_TRY_GOTO(status, make_keys(result, &keys, circuit, settings, error));
     for (uint64_t s = 0; s < count && status == LUTRA_OK; s++) {
-        status = run_sample(result, &observer, pixels + (size_t)s * image, count, settings, error);
+        status = (settings->neurons > 0 ? run_chosen : run_sample)(
+            result, &observer, pixels + (size_t)s * image, count, settings, error);
     }
     if (status == LUTRA_OK || (status == LUTRA_ECANCELLED && result->sample_count > 0)) {
         conclude(result, &observer);

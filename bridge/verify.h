@@ -24,11 +24,16 @@
  * look-ups reach 6.5; the rest is for keys with many ones. */
 #define LUTRA_VERIFY_STRAY_DEVIATIONS 9.0
 
+enum { LUTRA_VERIFY_MOST_NEURONS = 1 << 20 };
+
 typedef struct {
     const LutraBackendOperations *backend;
     LutraBackendSettings backend_settings; /* threads also of the linear operations */
     const uint8_t *test_seed;              /* LUTRA_TEST_SEED_BYTES, or NULL: real entropy */
     LutraNoiseModel noise_model;           /* of the predictions */
+    uint32_t neurons;     /* 0: whole images; else so many outputs of each operation (all, if it has
+                             fewer), chosen by neuron_seed; at most LUTRA_VERIFY_MOST_NEURONS */
+    uint64_t neuron_seed;
     const LutraProgress *progress;         /* may be NULL */
 } LutraVerifySettings;
 
@@ -67,6 +72,15 @@ typedef struct {
     double decrypt_seconds;
 } LutraVerifySample;
 
+/** One output that was chosen, at its look-up. */
+typedef struct {
+    uint64_t image;     /* number among those verified */
+    uint32_t operation;
+    size_t element;     /* of its shape */
+    int32_t expected;   /* in the simulation, which clamps what leaves its encoding */
+    int32_t found;      /* what was read; on the torus such values wrap */
+} LutraVerifyNeuron;
+
 typedef enum {
     LUTRA_VERDICT_AGREES = 0, /* the expected number lies in the interval of the observed */
     LUTRA_VERDICT_FEWER = 1,  /* fewer wrong look-ups than predicted: the model is cautious */
@@ -82,6 +96,8 @@ typedef struct {
     float *encrypted_logits; /* (sample_count, class_count), owned */
     uint32_t layer_count;
     LutraVerifyLayer *layers; /* encrypted operations and encrypted inputs in order, owned */
+    uint64_t neuron_count;
+    LutraVerifyNeuron *neurons; /* (neuron_count) if outputs were chosen, owned */
     uint64_t lookups;
     uint64_t wrong_boxes;
     uint64_t mismatches;
@@ -89,7 +105,7 @@ typedef struct {
     double expected_wrong_boxes;
     double expected_mismatches;
     LutraInterval mismatch_interval; /* 95 %, of the probability per look-up */
-    uint64_t logits_equal;           /* samples */
+    uint64_t logits_equal;           /* samples; this and the next: 0 if outputs were chosen */
     uint64_t top1_agree;             /* samples */
     LutraVerdict verdict;
     uint64_t key_bytes;
@@ -104,7 +120,8 @@ typedef struct {
 void lutra_verify_result_deinit(LutraVerifyResult *result);
 
 /**
- * Verifies `count` images.
+ * Verifies `count` images, or chosen outputs of them. Where outputs were chosen, encrypted classes
+ * and logits are those of the simulation: they say nothing.
  *
  * @param[out] result   owned by the caller; zeroed on error, except LUTRA_ECANCELLED: then it holds
  *                      the samples that were finished; layers and their sums also count the

@@ -155,16 +155,6 @@ static void judge_lookup(LutraVerifyObserver *observer, uint32_t index, size_t e
     observer->values[index][element] = (int32_t)value;
 }
 
-static void judge_table(LutraVerifyObserver *observer, uint32_t index) {
-    const LutraShape shape = observer->circuit->operations[index].shape;
-    const size_t plane = (size_t)shape.height * shape.width;
-    for (uint32_t c = 0; c < shape.channels; c++) {
-        for (size_t i = 0; i < plane; i++) {
-            judge_lookup(observer, index, c * plane + i, c);
-        }
-    }
-}
-
 /* --- roundings -------------------------------------------------------------------------------- */
 
 /** The words hold x + offset; the table that reads them rounds. */
@@ -176,53 +166,66 @@ static void keep_unrounded(LutraVerifyObserver *observer, uint32_t index) {
                           observer->values[op->inputs[0]]);
 }
 
-/** Exact rounding decodes unambiguously: compare with the rounded integers. */
-static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index,
-                                 const uint64_t *words, size_t count) {
+/** Exact rounding decodes unambiguously: compare with the rounded integer, which
+ * values[index][i] is, and keep what was read. */
+static void judge_exact_rounding(LutraVerifyObserver *observer, uint32_t index, size_t i,
+                                 uint64_t word) {
     const LutraOperation *const op = &observer->circuit->operations[index];
     const uint32_t input = op->inputs[0];
     const uint32_t dropped = op->u.round.dropped_bits;
     const uint64_t codes = (UINT64_C(2) << op->encoding.bits) - 1;
     LutraVerifyLayer *const layer = &observer->layers[index];
-    apply(observer, index, NULL);
-    for (size_t i = 0; i < count && dropped > 0; i++) {
-        const int64_t read = (int64_t)lutra_word_steps(words[i], op->encoding.bits);
-        const int64_t right = observer->values[index][i];
-        const uint64_t difference = ((uint64_t)read - (uint64_t)right) & codes;
-        const double expected = lutra_prediction_exact_rounding(
-            &observer->prediction->lookups[index], observer->prediction->var_t2[input][i],
-            op->encoding.bits + dropped, dropped);
-        layer->lookups += dropped;
-        layer->wrong_boxes += difference != 0;
-        layer->mismatches += difference != 0;
-        layer->off_by_one += difference == 1 || difference == codes;
-        layer->expected_wrong_boxes += expected;
-        layer->expected_mismatches += expected;
-        if (difference != 0) {
-            observer->values[index][i] = (int32_t)lutra_word_decode(words[i], op->encoding);
-        }
+    const int64_t read = (int64_t)lutra_word_steps(word, op->encoding.bits);
+    const int64_t right = observer->values[index][i];
+    const uint64_t difference = ((uint64_t)read - (uint64_t)right) & codes;
+    const double expected = lutra_prediction_exact_rounding(
+        &observer->prediction->lookups[index], observer->prediction->var_t2[input][i],
+        op->encoding.bits + dropped, dropped);
+    layer->lookups += dropped;
+    layer->wrong_boxes += difference != 0;
+    layer->mismatches += difference != 0;
+    layer->off_by_one += difference == 1 || difference == codes;
+    layer->expected_wrong_boxes += expected;
+    layer->expected_mismatches += expected;
+    if (difference != 0) {
+        observer->values[index][i] = (int32_t)lutra_word_decode(word, op->encoding);
     }
 }
 
 /* --- all operations --------------------------------------------------------------------------- */
 
-/** Compares words with the integers that they should hold. */
-static void judge_noise(LutraVerifyObserver *observer, uint32_t index, const uint64_t *words,
-                        size_t count) {
-    const uint32_t bits = word_bits(observer->circuit, index);
-    const uint64_t shift = word_shift(observer->circuit, index);
-    const double *const var_t2 = observer->prediction->var_t2[index];
+/** Compares a word with the integer that it should hold. */
+static void judge_noise(LutraVerifyObserver *observer, uint32_t index, size_t i, uint64_t word) {
+    const double var_t2 = observer->prediction->var_t2[index][i];
     LutraVerifyLayer *const layer = &observer->layers[index];
     LutraVerifySums *const sums = &observer->sums[index];
-    for (size_t i = 0; i < count; i++) {
-        const double deviation =
-            lutra_word_deviation(words[i] - shift, observer->values[index][i], bits);
-        const double limit = LUTRA_VERIFY_STRAY_DEVIATIONS * sqrt(var_t2[i]);
-        layer->strays += !(fabs(deviation) <= limit);
-        sums->noise_squares += deviation * deviation;
-        sums->noise_predicted += var_t2[i];
+    const double deviation =
+        lutra_word_deviation(word - word_shift(observer->circuit, index),
+                             observer->values[index][i], word_bits(observer->circuit, index));
+    const double limit = LUTRA_VERIFY_STRAY_DEVIATIONS * sqrt(var_t2);
+    layer->strays += !(fabs(deviation) <= limit);
+    sums->noise_squares += deviation * deviation;
+    sums->noise_predicted += var_t2;
+    layer->elements++;
+}
+
+static bool rounds_exactly(const LutraOperation *op) {
+    return op->kind == LUTRA_OPERATION_ROUND && op->u.round.dropped_bits > 0 &&
+           lutra_operation_bits_left(op) == 0;
+}
+
+void lutra_verify_judge_element(LutraVerifyObserver *observer, uint32_t index, size_t element,
+                                uint64_t word) {
+    const LutraOperation *const op = &observer->circuit->operations[index];
+    const size_t plane = (size_t)op->shape.height * op->shape.width;
+    if (lutra_operation_is_encrypted(op)) {
+        if (op->kind == LUTRA_OPERATION_TABLE) {
+            judge_lookup(observer, index, element, (uint32_t)(element / plane));
+        } else if (rounds_exactly(op)) {
+            judge_exact_rounding(observer, index, element, word);
+        }
     }
-    layer->elements += count;
+    judge_noise(observer, index, element, word);
 }
 
 /** Where the look-ups of every table that reads operation `index` will read. */
@@ -248,17 +251,33 @@ static LutraStatus judge(LutraVerifyObserver *observer, uint32_t index, const ui
     const LutraOperation *const op = &observer->circuit->operations[index];
     if (lutra_operation_is_encrypted(op)) {
         LUTRA_TRY(need_values(observer, index, error));
-        if (op->kind == LUTRA_OPERATION_TABLE) {
-            judge_table(observer, index);
-        } else if (lutra_operation_bits_left(op) > 0) {
+        if (lutra_operation_bits_left(op) > 0) {
             keep_unrounded(observer, index);
-        } else if (op->kind == LUTRA_OPERATION_ROUND) {
-            judge_exact_rounding(observer, index, words, count);
-        } else {
+        } else if (op->kind != LUTRA_OPERATION_TABLE) {
             apply(observer, index, NULL);
         }
     }
-    judge_noise(observer, index, words, count);
+    for (size_t i = 0; i < count; i++) {
+        lutra_verify_judge_element(observer, index, i, words[i]);
+    }
+    return LUTRA_OK;
+}
+
+LutraStatus lutra_verify_observer_know(LutraVerifyObserver *observer,
+                                       const int32_t *const *values, LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
+    forget_values(observer);
+    for (uint32_t i = 0; i + 1 < circuit->operation_count; i++) {
+        const LutraOperation *const op = &circuit->operations[i];
+        const size_t count = lutra_shape_elements(op->shape);
+        LUTRA_TRY(need_values(observer, i, error));
+        LUTRA_TRY(lutra_alloc(&observer->positions[i], count, sizeof(uint32_t), error));
+        if (lutra_operation_is_encrypted(op) && lutra_operation_bits_left(op) > 0) {
+            keep_unrounded(observer, i);
+        } else {
+            memcpy(observer->values[i], values[i], count * sizeof(int32_t));
+        }
+    }
     return LUTRA_OK;
 }
 

@@ -39,6 +39,23 @@ LUTRA_MUST_CHECK LutraStatus lutra_verify_observer_start(LutraVerifyObserver *ob
                                                          const uint8_t *pixels,
                                                          LutraError *error);
 
+/**
+ * In place of start, where single values are looked at: the integers of a whole simulated image,
+ * and room for all positions.
+ *
+ * @param values  [operation] as lutra_simulate_image_values gives them
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_verify_observer_know(LutraVerifyObserver *observer,
+                                                        const int32_t *const *values,
+                                                        LutraError *error);
+
+/**
+ * Books one decrypted word. values[index][element] holds what it should be, or for a table
+ * positions[index][element] what was read; that of a look-up becomes what was read.
+ */
+void lutra_verify_judge_element(LutraVerifyObserver *observer, uint32_t index, size_t element,
+                                uint64_t word);
+
 /** LutraEncryptedListener.result; user is the observer. */
 LutraStatus lutra_verify_observe(void *user, uint32_t operation, const uint64_t *ciphertexts,
                                  size_t count, LutraError *error);

@@ -20,7 +20,8 @@
 
 static const char *const COMMAND = "verify";
 
-enum { KEY_DATA = 1, KEY_SPLIT, KEY_SAMPLES, KEY_FIRST, KEY_KEY_LIMIT, KEY_TEST_KEYS, KEY_LOOKUPS };
+enum { KEY_DATA = 1, KEY_SPLIT, KEY_SAMPLES, KEY_FIRST, KEY_KEY_LIMIT, KEY_TEST_KEYS, KEY_LOOKUPS,
+       KEY_NEURONS };
 
 typedef struct {
     CliCommon common;
@@ -33,6 +34,7 @@ typedef struct {
     uint64_t key_limit_gib;
     bool test_keys;
     bool library_lookups;
+    uint32_t neurons; /* 0: whole images */
 } Options;
 
 static const struct argp_option option_table[] = {
@@ -41,6 +43,9 @@ static const struct argp_option option_table[] = {
     {"split", KEY_SPLIT, "NAME", 0, "train or test (default test)", 1},
     {"samples", KEY_SAMPLES, "K", 0, "images to run (default 1)", 1},
     {"first", KEY_FIRST, "N", 0, "index of the first image (default 0)", 1},
+    {"neurons", KEY_NEURONS, "M", 0,
+     "not whole images, but M outputs of each operation, drawn by --seed, with the inputs that the "
+     "simulation has and the noise that they would carry", 1},
     {NULL, 0, NULL, 0, "Keys:", 2},
     {"key-limit", KEY_KEY_LIMIT, "GIB", 0, "refuse larger evaluation keys (default 8)", 2},
     {"insecure-test-keys", KEY_TEST_KEYS, NULL, 0,
@@ -48,7 +53,8 @@ static const struct argp_option option_table[] = {
     {"lookups", KEY_LOOKUPS, "WHOSE", 0,
      "lutra (default): blind rotation by lutra's own kernels; or tfhe-rs: by the library", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
-    {"output", 'o', "DIR", 0, "write samples.csv and layers.csv there", 3},
+    {"output", 'o', "DIR", 0,
+     "write layers.csv there, and samples.csv or with --neurons neurons.csv", 3},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -67,6 +73,10 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             options->key_limit_gib = cli_parse_u64(state, "--key-limit", argument, 1, 1 << 20);
             return 0;
         case KEY_TEST_KEYS: options->test_keys = true; return 0;
+        case KEY_NEURONS:
+            options->neurons = (uint32_t)cli_parse_u64(state, "--neurons", argument, 1,
+                                                       LUTRA_VERIFY_MOST_NEURONS);
+            return 0;
         case KEY_LOOKUPS:
             options->library_lookups = strcmp(argument, "tfhe-rs") == 0;
             if (!options->library_lookups && strcmp(argument, "lutra") != 0) {
@@ -105,7 +115,8 @@ static const struct argp argp = {
     "\vExamples:\n"
     "  lutra verify small.circuit.h5 --data fashion-mnist.h5 -o verified\n"
     "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --samples 3 --json \\\n"
-    "      --first 100\n\n"
+    "      --first 100\n"
+    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --neurons 200 -o sampled\n\n"
     "A wrong look-up is counted once, in the layer where it happens. Its expected number comes "
     "from the noise of each look-up and how near its value stands to another entry.\n\n"
     "Exit codes: 0 done; 1 done, but there are more wrong look-ups than the noise model "
@@ -164,16 +175,33 @@ static void print_layers(FILE *out, const LutraVerifyResult *result) {
     }
 }
 
-/* samples.csv if there is a split for the labels, else layers.csv. */
+static void print_neurons(FILE *out, const Options *options, const LutraVerifyResult *result,
+                          const LutraCircuit *circuit) {
+    fputs("image,operation,element,expected,found\n", out);
+    for (uint64_t i = 0; i < result->neuron_count; i++) {
+        const LutraVerifyNeuron *const neuron = &result->neurons[i];
+        fprintf(out, "%" PRIu64 ",%s,%zu,%" PRId32 ",%" PRId32 "\n",
+                options->first + neuron->image, circuit->operations[neuron->operation].name,
+                neuron->element, neuron->expected, neuron->found);
+    }
+}
+
+static const char *samples_name(const Options *options) {
+    return options->neurons > 0 ? "neurons.csv" : "samples.csv";
+}
+
+/* layers.csv if there is no split for the labels, else samples.csv or neurons.csv. */
 static LutraStatus write_table(const Options *options, const char *name,
                                const LutraVerifyResult *result, const LutraSplit *split,
-                               LutraError *error) {
+                               const LutraCircuit *circuit, LutraError *error) {
     CliCsv csv;
     char *path = NULL;
     LUTRA_TRY(lutra_file_path_in(&path, options->folder, name, error));
     LutraStatus status = cli_csv_open(&csv, error);
     if (status == LUTRA_OK) {
-        if (split != NULL) {
+        if (split != NULL && options->neurons > 0) {
+            print_neurons(csv.out, options, result, circuit);
+        } else if (split != NULL) {
             print_samples(csv.out, options, result, split);
         } else {
             print_layers(csv.out, result);
@@ -185,7 +213,7 @@ static LutraStatus write_table(const Options *options, const char *name,
 }
 
 static LutraStatus check_folder(const Options *options, LutraError *error) {
-    static const char *const names[] = {"samples.csv", "layers.csv"};
+    const char *const names[] = {samples_name(options), "layers.csv"};
     if (options->folder == NULL) {
         return LUTRA_OK;
     }
@@ -269,18 +297,28 @@ static int print_json(const Options *options, const LutraVerifyResult *result,
     lutra_json_set_f64(json, "expected_mismatches", result->expected_mismatches);
     set_interval(json, "mismatch_interval_95", result->mismatch_interval);
     lutra_json_set_i64(json, "strays", (int64_t)result->strays);
-    lutra_json_set_i64(json, "logits_equal", (int64_t)result->logits_equal);
-    lutra_json_set_i64(json, "top1_agree", (int64_t)result->top1_agree);
-    lutra_json_set_i64(json, "top1_correct",
-                       (int64_t)correct_answers(options, result, &dataset->splits[options->split]));
+    if (options->neurons > 0) {
+        lutra_json_set_i64(json, "neurons", options->neurons);
+        lutra_json_set_null(json, "logits_equal");
+        lutra_json_set_null(json, "top1_agree");
+        lutra_json_set_null(json, "top1_correct");
+    } else {
+        lutra_json_set_i64(json, "logits_equal", (int64_t)result->logits_equal);
+        lutra_json_set_i64(json, "top1_agree", (int64_t)result->top1_agree);
+        lutra_json_set_i64(
+            json, "top1_correct",
+            (int64_t)correct_answers(options, result, &dataset->splits[options->split]));
+    }
     lutra_json_set_text(json, "verdict", verdicts[result->verdict]);
     lutra_json_set_f64(json, "keygen_seconds", result->keygen_seconds);
     lutra_json_set_f64(json, "encrypt_seconds", result->encrypt_seconds);
     lutra_json_set_f64(json, "run_seconds", result->run_seconds);
-    lutra_json_set_f64(json, "predicted_run_seconds",
-                       (double)result->sample_count * cost->seconds);
-    lutra_json_set_f64(json, "predicted_encrypt_seconds",
-                       (double)result->sample_count * cost->encrypt_seconds);
+    if (options->neurons == 0) {
+        lutra_json_set_f64(json, "predicted_run_seconds",
+                           (double)result->sample_count * cost->seconds);
+        lutra_json_set_f64(json, "predicted_encrypt_seconds",
+                           (double)result->sample_count * cost->encrypt_seconds);
+    }
     lutra_json_set_f64(json, "predicted_keygen_seconds", cost->keygen_seconds);
     lutra_json_set_f64(json, "decrypt_seconds", result->decrypt_seconds);
     lutra_json_set_i64(json, "key_bytes", (int64_t)result->key_bytes);
@@ -333,24 +371,38 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
         "time        %.2f s encryption, %.1f s run, %.2f s decryption; %.2f core-ms per "
         "look-up\n",
         result->encrypt_seconds, result->run_seconds, result->decrypt_seconds, milliseconds);
-    printf("predicted   %.1f s keygen, %.2f s encryption, %.1f s run, on a machine with nothing "
-           "else to do\n",
-           cost->keygen_seconds, (double)result->sample_count * cost->encrypt_seconds,
-           (double)result->sample_count * cost->seconds);
+    if (options->neurons == 0) {
+        printf("predicted   %.1f s keygen, %.2f s encryption, %.1f s run, on a machine with "
+               "nothing else to do\n",
+               cost->keygen_seconds, (double)result->sample_count * cost->encrypt_seconds,
+               (double)result->sample_count * cost->seconds);
+    }
     printf("memory      %s of ciphertexts, %s in all\n\n",
            cli_bytes(a, (double)result->ciphertext_bytes), cli_bytes(b, (double)peak_rss_bytes()));
     print_layer_lines(result);
     printf("\nlook-ups    %s, %s with a wrong result, %.1f expected\n",
            cli_grouped(a, result->lookups), cli_grouped(b, result->mismatches),
            result->expected_mismatches);
+    uint64_t off_by_one = 0;
+    for (uint32_t i = 0; i < result->layer_count; i++) {
+        off_by_one += result->layers[i].off_by_one;
+    }
+    printf("errors      %s off by one, %s larger\n", cli_grouped(a, off_by_one),
+           cli_grouped(b, result->mismatches - off_by_one));
     printf("rate        %.3g, 95 %% interval %.3g .. %.3g; expected %.3g\n",
            (double)result->mismatches / (double)(result->lookups > 0 ? result->lookups : 1),
            result->mismatch_interval.low, result->mismatch_interval.high,
            result->expected_mismatches / (double)(result->lookups > 0 ? result->lookups : 1));
-    printf("logits      equal in %" PRIu64 " of %" PRIu64 " samples, same answer in %" PRIu64
-           ", right answer in %" PRIu64 "\n",
-           result->logits_equal, result->sample_count, result->top1_agree,
-           correct_answers(options, result, &dataset->splits[options->split]));
+    if (options->neurons > 0) {
+        printf("outputs     %" PRIu32 " of each operation, drawn by seed %" PRIu64
+               ": the answers under encryption were not computed\n",
+               options->neurons, options->common.seed);
+    } else {
+        printf("logits      equal in %" PRIu64 " of %" PRIu64 " samples, same answer in %" PRIu64
+               ", right answer in %" PRIu64 "\n",
+               result->logits_equal, result->sample_count, result->top1_agree,
+               correct_answers(options, result, &dataset->splits[options->split]));
+    }
     printf("verdict     %s\n", lutra_verdict_text(result->verdict));
     return cli_end_text("lutra verify");
 }
@@ -362,9 +414,10 @@ static int report(const Options *options, const LutraVerifyResult *result,
     LutraError error = {""};
     if (options->folder != NULL) {
         LutraStatus status =
-            write_table(options, "samples.csv", result, &dataset->splits[options->split], &error);
+            write_table(options, samples_name(options), result,
+                                         &dataset->splits[options->split], circuit, &error);
         if (status == LUTRA_OK) {
-            status = write_table(options, "layers.csv", result, NULL, &error);
+            status = write_table(options, "layers.csv", result, NULL, circuit, &error);
         }
         if (status != LUTRA_OK) {
             return cli_fail(COMMAND, status, &error);
@@ -412,6 +465,8 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     settings.backend_settings.library_lookups = options->library_lookups;
     settings.backend_settings.cpu_flags = options->common.cpu_flags;
     settings.test_seed = options->test_keys ? seed : NULL;
+    settings.neurons = options->neurons;
+    settings.neuron_seed = options->common.seed;
     CliProgress progress;
     cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;

@@ -50,3 +50,13 @@ sed -n 2p simulated.csv | cmp - later.csv
 [ "$(key lookups w.json)" = '"tfhe-rs"' ]
 [ "$(key mismatches w.json)" = 0 ]
 sed 1d w/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv
+# chosen outputs: both tables have two, so three of each are all; the answers stay open
+"$LUTRA" verify c.h5 --data d.h5 --samples 2 --neurons 3 -q --json -o n > n.json
+[ "$(key neurons n.json)" = 3 ]
+[ "$(key pbs_run n.json)" = 4 ]
+[ "$(key mismatches n.json)" = 0 ]
+[ "$(key logits_equal n.json)" = null ]
+[ "$(ls n)" = "layers.csv
+neurons.csv" ]
+[ "$(wc -l < n/neurons.csv)" = 5 ]
+[ "$(sed 1d n/neurons.csv | awk -F, '$4 != $5' | wc -l)" = 0 ]

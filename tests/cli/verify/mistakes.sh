@@ -30,6 +30,7 @@ refused 4 "cannot open 'none.h5'" c.h5 --data none.h5 -o v
 refused 2 "has 8 images in its test split; cannot take 9 from 0" c.h5 --data d.h5 --samples 9 -o v
 refused 2 "cannot take 1 from 8" c.h5 --data d.h5 --first 8 -o v
 refused 2 "'--samples'" c.h5 --data d.h5 --samples 0 -o v
+refused 2 "'--neurons'" c.h5 --data d.h5 --neurons 0 -o v
 refused 2 "'--split'" c.h5 --data d.h5 --split both -o v
 refused 2 "'--key-limit'" c.h5 --data d.h5 --key-limit 0 -o v
 refused 2 "'--lookups'; should be lutra or tfhe-rs" c.h5 --data d.h5 --lookups mine -o v
