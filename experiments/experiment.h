@@ -168,6 +168,7 @@ extern const LutraExperiment lutra_experiment_noise;
 extern const LutraExperiment lutra_experiment_p_error;
 extern const LutraExperiment lutra_experiment_rounding;
 extern const LutraExperiment lutra_experiment_accumulators;
+extern const LutraExperiment lutra_experiment_vgg11;
 extern const LutraExperiment lutra_experiment_hybrid;
 extern const LutraExperiment lutra_experiment_agreement;
 

@@ -240,28 +240,25 @@ static LutraStatus fit_validation(LutraRecipe *recipe, const LutraDataset *datas
     return LUTRA_OK;
 }
 
-static LutraStatus train_network(LutraSubject *subject, const LutraExperimentRun *run,
-                                 const char *section, const char *file, LutraError *error) {
-    const char *const name = key_of(run, section, "network");
+/** A new model of a network file, trained; with the weights of another one if there is one. */
+static LutraStatus train_network(LutraModel *model, const LutraDataset *dataset,
+                                 const LutraModelSource *source, const LutraExperimentRun *run,
+                                 LutraError *error) {
     LutraNetwork network = {0};
     LutraRecipe recipe;
-    uint32_t epochs = 0;
-    LUTRA_TRY(optional(&epochs, run, "epochs", MOST_EPOCHS, error));
-    if (name == NULL || epochs == 0) {
-        const char *const model = key_of(run, section, "model");
-        return lutra_experiment_missing_input(run, model != NULL ? model : "model", error);
-    }
-    LUTRA_TRY(read_network(&network, run, name, error));
-    LutraStatus status = lutra_recipe_parse(&recipe, network.text, name, error);
+    LUTRA_TRY(read_network(&network, run, source->network, error));
+    LutraStatus status = lutra_recipe_parse(&recipe, network.text, source->network, error);
     if (status == LUTRA_OK) {
-        status = lutra_model_create(&subject->model, &network, run->seed, error);
+        status = lutra_model_create(model, &network, run->seed, error);
     }
     lutra_network_deinit(&network);
     LUTRA_TRY(status);
-    recipe.epochs = epochs;
-    LUTRA_TRY(fit_validation(&recipe, &subject->dataset));
-    subject->was_trained = true;
-    return train(&subject->model, &recipe, &subject->dataset, run, file, error);
+    if (source->from != NULL) {
+        LUTRA_TRY(lutra_warm_start(model, source->from, NULL, NULL, error));
+    }
+    recipe.epochs = source->epochs;
+    LUTRA_TRY(fit_validation(&recipe, dataset));
+    return train(model, &recipe, dataset, run, source->file, error);
 }
 
 /** Reads the model that the user gave; *found is false if there is none. */
@@ -282,20 +279,48 @@ static LutraStatus read_model(bool *found, LutraModel *model, const LutraExperim
     return status;
 }
 
+LutraStatus lutra_subject_model(LutraModel *model, bool *was_trained, const LutraSubject *subject,
+                                const LutraModelSource *source, const LutraExperimentRun *run,
+                                LutraError *error) {
+    LutraModel made = {0};
+    bool found = false;
+    LutraStatus status = read_model(&found, &made, run, source->input, error);
+    if (status == LUTRA_OK && !found) {
+        status = source->network == NULL || source->epochs == 0
+                     ? lutra_experiment_missing_input(
+                           run, source->input != NULL ? source->input : "model", error)
+                     : train_network(&made, &subject->dataset, source, run, error);
+    }
+    if (status == LUTRA_OK) {
+        status = lutra_check_data_fits(&subject->dataset, &made.network, error);
+    }
+    if (status == LUTRA_OK) {
+        *model = made;
+        *was_trained = !found;
+    } else {
+        lutra_model_deinit(&made);
+    }
+    return status;
+}
+
+LutraStatus lutra_subject_open_data(LutraSubject *subject, const LutraExperimentRun *run,
+                                    const char *section, LutraError *error) {
+    *subject = (LutraSubject){.is_stand_in = strcmp(section, "stand-in") == 0};
+    return read_data(subject, run, section, error);
+}
+
 LutraStatus lutra_subject_open(LutraSubject *subject, const LutraExperimentRun *run,
                                const char *section, const char *file, LutraError *error) {
-    LutraSubject made = {.is_stand_in = strcmp(section, "stand-in") == 0};
-    LutraStatus status = LUTRA_OK;
-    bool found = false;
+    LutraSubject made = {.is_stand_in = false};
+    LutraModelSource source = {.input = key_of(run, section, "model"),
+                               .network = key_of(run, section, "network"),
+                               .file = file};
     *subject = (LutraSubject){0};
-    LUTRA_TRY_GOTO(status, read_data(&made, run, section, error));
-    LUTRA_TRY_GOTO(status,
-                   read_model(&found, &made.model, run, key_of(run, section, "model"), error));
-    if (!found) {
-        LUTRA_TRY_GOTO(status, train_network(&made, run, section, file, error));
+    LUTRA_TRY(optional(&source.epochs, run, "epochs", MOST_EPOCHS, error));
+    LutraStatus status = lutra_subject_open_data(&made, run, section, error);
+    if (status == LUTRA_OK) {
+        status = lutra_subject_model(&made.model, &made.was_trained, &made, &source, run, error);
     }
-    status = lutra_check_data_fits(&made.dataset, &made.model.network, error);
-done:
     if (status == LUTRA_OK) {
         *subject = made;
     } else {

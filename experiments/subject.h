@@ -52,6 +52,26 @@ LUTRA_MUST_CHECK LutraStatus lutra_subject_open(LutraSubject *subject,
                                                 const LutraExperimentRun *run, const char *section,
                                                 const char *file, LutraError *error);
 
+/** Reads the data of a section alone; `subject` has no model then. */
+LUTRA_MUST_CHECK LutraStatus lutra_subject_open_data(LutraSubject *subject,
+                                                     const LutraExperimentRun *run,
+                                                     const char *section, LutraError *error);
+
+/** Where a model comes from. */
+typedef struct {
+    const char *input;      /* name of an input, or NULL */
+    const char *network;    /* of the network to train if the input is not there, or NULL */
+    uint32_t epochs;        /* to train it; 0: not at all */
+    const LutraModel *from; /* whose weights it begins with; NULL: at random */
+    const char *file;       /* in the folder of the run, for the training */
+} LutraModelSource;
+
+/** Reads or trains a model for the data of `subject`. */
+LUTRA_MUST_CHECK LutraStatus lutra_subject_model(LutraModel *model, bool *was_trained,
+                                                 const LutraSubject *subject,
+                                                 const LutraModelSource *source,
+                                                 const LutraExperimentRun *run, LutraError *error);
+
 /** How a model is trained on, knowing of the rounding. */
 typedef struct {
     uint32_t rounding_bits; /* 0: not rounded in training */

@@ -94,6 +94,22 @@ bits = 2
 p_error = 0.1
 samples = 2
 INI
+sed -e 's/codes = .*/codes = float/' -e '/^step/d; /^weight_scale/d' net.ini > settings/float.ini
+cat > settings/vgg11.ini <<'INI'
+[experiment]
+name = vgg11
+question = What is lost on the way?
+[subject.1]
+label = T
+data = tiny
+float_network = float.ini
+network = net.ini
+[quick]
+float_epochs = 1
+epochs = 1
+train_images = 48
+test_images = 24
+INI
 cat > settings/p-error.ini <<'INI'
 [experiment]
 name = p-error
@@ -112,12 +128,12 @@ budget = 1
 search_images = 1
 INI
 run() {
-    "$LUTRA" experiment run rounding accumulators hybrid agreement p-error --settings settings \
+    "$LUTRA" experiment run rounding vgg11 accumulators hybrid agreement p-error --settings settings \
         --inputs inputs --threads 2 --no-progress "$@"
 }
 run -o r > out.txt 2> err.txt
 grep -q "p-error: skipped: input 'nowhere' is missing" err.txt
-for name in rounding accumulators hybrid; do grep -q "^$name *done$" out.txt; done
+for name in rounding vgg11 accumulators hybrid; do grep -q "^$name *done$" out.txt; done
 grep -q '^p-error *skipped: ' out.txt
 grep -q '^report   r/report.html$' out.txt
 # every figure once, with what it is of
@@ -140,6 +156,10 @@ grep -q '^top-1,CIFAR-100; 3 bits,fraction,simulated,[0-9.]*,[0-9.]*,[0-9.]*,16,
 [ "$(at hybrid 'top-3,all in FHE,fraction,simulated,1,')" = 1 ] # of two classes
 # all tables in the clear: there is nothing to encrypt for, and no parameters
 grep -q 'f..a in the clear,.*no crypto parameters$' r/hybrid/figures.csv
+for stage in float quantized circuit; do
+    [ "$(at vgg11 "top-1,T; $stage,fraction,simulated,[0-9.]*,[0-9.]*,[0-9.]*,24,")" = 1 ]
+done
+grep -q '^images with equal logits in model and circuit,T,fraction,simulated,1,' r/vgg11/figures.csv
 if grep -q 'agreement *done' out.txt; then
     [ "$(at agreement 'wrong look-ups under FHE,a,fraction,encrypted,')" = 1 ]
     [ "$(at agreement 'same answer under FHE as simulated,all samples,')" = 1 ]
@@ -149,7 +169,7 @@ else
     grep -q '^agreement *skipped: ' out.txt
 fi
 grep -q '^# skipped: input' r/p-error/figures.csv
-[ "$(grep -c '<section id=' r/report.html)" = 5 ]
+[ "$(grep -c '<section id=' r/report.html)" = 6 ]
 grep -q 'skipped: input' r/report.html
 # complete ones are not run again, and what was skipped is tried again
 run --resume -o r > again.txt 2> again.err
