@@ -69,7 +69,8 @@ LIBS := $(PACKAGE_LIBS) -lpthread -ldl -lm
 FOLDERS := base sim quant train datasets bridge
 LIBRARY_SOURCES := $(sort $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c)))
 PROGRAM_SOURCES := $(sort $(wildcard cli/*.c) $(wildcard experiments/*.c))
-SUPPORT_SOURCES := $(sort $(wildcard tests/support/*.c))
+# experiments/ is part of the program; what of it has unit tests is linked to the tests
+SUPPORT_SOURCES := $(sort $(wildcard tests/support/*.c) experiments/figures.c)
 TEST_KINDS := unit prop kernels golden stat fault bridge
 TEST_SOURCES := $(sort $(foreach k,$(TEST_KINDS),$(foreach p,test prop check stat,$(wildcard tests/$(k)/$(p)_*.c))))
 ifeq ($(BRIDGE),0)

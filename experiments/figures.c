@@ -56,10 +56,12 @@ static LutraFigureFact *find_fact(const LutraFigures *figures, const char *key) 
 
 LutraStatus lutra_figures_set_fact(LutraFigures *figures, const char *key, const char *value,
                                    LutraError *error) {
+    char clean[LUTRA_FIGURE_TEXT_BYTES];
     char *copy = NULL;
+    copy_clean(clean, sizeof clean, key, true);
     LUTRA_TRY(lutra_string_copy(&copy, value, error));
     copy_clean(copy, strlen(copy) + 1, value, false);
-    LutraFigureFact *fact = find_fact(figures, key);
+    LutraFigureFact *fact = find_fact(figures, clean);
     if (fact == NULL) {
         const uint32_t count = figures->fact_count;
         const LutraStatus status =
@@ -69,7 +71,7 @@ LutraStatus lutra_figures_set_fact(LutraFigures *figures, const char *key, const
             return status;
         }
         fact = &figures->facts[figures->fact_count++];
-        copy_clean(fact->key, sizeof fact->key, key, true);
+        memcpy(fact->key, clean, sizeof clean);
     }
     lutra_free(&fact->value);
     fact->value = copy;
