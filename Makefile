@@ -92,7 +92,7 @@ ifeq ($(BRIDGE),1)
 BRIDGE_DEPENDENCY := $(BRIDGE_LIBRARY)
 endif
 
-.PHONY: all bridge check check-all check-unit check-cli lint sanitize golden fuzz install uninstall \
+.PHONY: all bridge notebooks check check-all check-unit check-cli lint sanitize golden fuzz install uninstall \
         format clean help tests FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -179,6 +179,21 @@ fuzz: ## build the libFuzzer targets (clang); run one with build/fuzz/tests/fuzz
 
 .PHONY: fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)
+
+# Each notebook is run from top to bottom; what they make is kept in build/notebooks, and their pages
+# with outputs in build/notebooks/pages. NOTEBOOKS= chooses some.
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
+JUPYTER := /usr/bin/jupyter
+ifeq ($(wildcard $(JUPYTER)),)
+JUPYTER := jupyter
+endif
+
+notebooks: $(PROGRAM) ## run all notebooks in their quick setting (jupyter-nbconvert, python3-h5py, python3-matplotlib)
+	@command -v $(JUPYTER) > /dev/null || { echo "jupyter is missing: see notebooks/requirements.txt" >&2; exit 1; }
+	@mkdir -p $(BUILD)/../notebooks/pages
+	$(Q)for n in $(NOTEBOOKS); do \
+	    $(JUPYTER) nbconvert --to notebook --execute --log-level=ERROR --output-dir build/notebooks/pages $$n && \
+	    echo "  ok   $$n" || exit 1; done
 
 golden: ## recompute the golden states with PyTorch (python3-torch)
 	$(Q)/usr/bin/python3 tests/golden/make_vgg9_golden.py
