@@ -92,7 +92,7 @@ ifeq ($(BRIDGE),1)
 BRIDGE_DEPENDENCY := $(BRIDGE_LIBRARY)
 endif
 
-.PHONY: all bridge notebooks check check-all check-unit check-cli lint sanitize golden fuzz install uninstall \
+.PHONY: all bridge notebooks reference check check-all check-unit check-cli lint sanitize golden fuzz install uninstall \
         format clean help tests FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -194,6 +194,9 @@ notebooks: $(PROGRAM) ## run all notebooks in their quick setting (jupyter-nbcon
 	$(Q)for n in $(NOTEBOOKS); do \
 	    $(JUPYTER) nbconvert --to notebook --execute --log-level=ERROR --output-dir build/notebooks/pages $$n && \
 	    echo "  ok   $$n" || exit 1; done
+
+reference: $(PROGRAM) ## write the reference of all commands, build/release/commands.md
+	$(Q)scripts/make-command-reference.sh $(PROGRAM) > $(BUILD)/commands.md
 
 golden: ## recompute the golden states with PyTorch (python3-torch)
 	$(Q)/usr/bin/python3 tests/golden/make_vgg9_golden.py
