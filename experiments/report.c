@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "experiments/experiment.h"
 
-enum { MOST_PICTURE_BYTES = 1 << 24 };
+enum { MOST_PICTURE_BYTES = 1 << 24, MOST_HEADS = 8, MOST_TAILS = 40, FEW_FIGURES = 12 };
 
 static const char style[] =
     ":root{color-scheme:light}"
@@ -30,7 +30,7 @@ static const char style[] =
     ".skip{border-left:4px solid #888;padding-left:.8rem;color:#444}"
     ".apart{font-weight:bold}"
     "@media(max-width:40rem){body{font-size:15px;padding:.6rem}dl{display:block}"
-    "td,th{padding-right:.4rem}}"
+    "td,th{padding-right:.4rem}}small{color:#555;white-space:nowrap}"
     "@media print{body{max-width:none;font-size:10pt;padding:0}h2{break-before:page}"
     "tr{break-inside:avoid}.wide{overflow:visible}}";
 
@@ -260,19 +260,118 @@ static void put_singles(FILE *out, const LutraCompare *run) {
     fputs("</tbody></table></div>\n", out);
 }
 
+/* --- a table of two dimensions ------------------------------------------------------------------
+ */
+
+/** The two parts of "6 bits; align; ..." : columns are the first parts, rows the rest. */
+typedef struct {
+    char heads[MOST_HEADS][LUTRA_FIGURE_TEXT_BYTES];
+    uint32_t head_count;
+    const char *tails[MOST_TAILS]; /* borrowed from the figures */
+    uint32_t tail_count;
+    uint32_t figures;
+    bool fits; /* few enough of both */
+} Pivot;
+
+static const char *tail_of(const char *at) {
+    const char *const cut = strstr(at, "; ");
+    return cut != NULL ? cut + 2 : "";
+}
+
+static void head_of(char head[LUTRA_FIGURE_TEXT_BYTES], const char *at) {
+    const char *const cut = strstr(at, "; ");
+    const int length = cut != NULL ? (int)(cut - at) : (int)strlen(at);
+    (void)snprintf(head, LUTRA_FIGURE_TEXT_BYTES, "%.*s", length, at);
+}
+
+static void add_to_pivot(Pivot *pivot, const char *at) {
+    char head[LUTRA_FIGURE_TEXT_BYTES];
+    uint32_t h = 0;
+    uint32_t r = 0;
+    head_of(head, at);
+    while (h < pivot->head_count && strcmp(pivot->heads[h], head) != 0) {
+        h++;
+    }
+    while (r < pivot->tail_count && strcmp(pivot->tails[r], tail_of(at)) != 0) {
+        r++;
+    }
+    pivot->figures++;
+    if (h == MOST_HEADS || r == MOST_TAILS) {
+        pivot->fits = false;
+        return;
+    }
+    if (h == pivot->head_count) {
+        memcpy(pivot->heads[pivot->head_count++], head, sizeof head);
+    }
+    if (r == pivot->tail_count) {
+        pivot->tails[pivot->tail_count++] = tail_of(at);
+    }
+}
+
+static void put_cell(FILE *out, const LutraFigure *ours, const LutraFigure *theirs) {
+    char text[96];
+    fputs("<td class=\"n\">", out);
+    if (ours != NULL) {
+        put(out, lutra_figure_value_text(text, ours, ours->value));
+        (void)lutra_figure_interval_text(text, ours);
+        if (text[0] != '\0' && strcmp(text, "exact") != 0) {
+            fputs("<br><small>", out);
+            put(out, text);
+            fputs("</small>", out);
+        }
+    }
+    if (theirs != NULL) {
+        fputs("<br><small>published ", out);
+        put(out, lutra_figure_value_text(text, theirs, theirs->value));
+        fputs("</small>", out);
+    }
+    fputs("</td>", out);
+}
+
+static void put_pivot(FILE *out, const LutraCompare *run, const char *quantity,
+                      const Pivot *pivot) {
+    fputs("<div class=\"wide\"><table><thead><tr><th></th>", out);
+    for (uint32_t h = 0; h < pivot->head_count; h++) {
+        fputs("<th class=\"n\">", out);
+        put(out, pivot->heads[h]);
+        fputs("</th>", out);
+    }
+    fputs("</tr></thead><tbody>\n", out);
+    for (uint32_t r = 0; r < pivot->tail_count; r++) {
+        fputs("<tr><td>", out);
+        put(out, pivot->tails[r][0] != '\0' ? pivot->tails[r] : "plain");
+        fputs("</td>", out);
+        for (uint32_t h = 0; h < pivot->head_count; h++) {
+            char at[2 * LUTRA_FIGURE_TEXT_BYTES + 4];
+            (void)snprintf(at, sizeof at, "%s%s%s", pivot->heads[h],
+                           pivot->tails[r][0] != '\0' ? "; " : "", pivot->tails[r]);
+            put_cell(out, lutra_figures_find(&run->ours, quantity, at),
+                     lutra_figures_find(&run->published, quantity, at));
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
 /** One table: all figures of a quantity. */
 static void put_quantity(FILE *out, const LutraCompare *run, uint32_t first) {
     const LutraFigures *const ours = &run->ours;
     const char *const quantity = ours->figures[first].quantity;
     Columns columns = {false, false, false};
+    Pivot pivot = {.fits = true};
     for (uint32_t i = first; i < ours->count; i++) {
         if (strcmp(ours->figures[i].quantity, quantity) == 0) {
             look_at(&columns, &ours->figures[i], &run->published);
+            add_to_pivot(&pivot, ours->figures[i].at);
         }
     }
     fputs("<h3>", out);
     put(out, quantity);
     fputs("</h3>\n", out);
+    if (pivot.fits && pivot.figures > FEW_FIGURES && pivot.tail_count > 1 && pivot.head_count > 1) {
+        put_pivot(out, run, quantity, &pivot);
+        return;
+    }
     put_head(out, "at", &columns);
     for (uint32_t i = first; i < ours->count; i++) {
         const LutraFigure *const figure = &ours->figures[i];

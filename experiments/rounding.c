@@ -322,11 +322,17 @@ typedef struct {
     const LutraFigures *published;
     const char *label;
     bool has_tuned;
+    bool is_stand_in;
 } Drawing;
+
+/** Curves stand side by side, so that no interval covers another. */
+static double aside_of(size_t series) {
+    return 0.06 * ((double)series - 2.5);
+}
 
 /** Places on the axis: 0 = no rounding, then the bits in their order. */
 static void gather(LutraPoints *points, const Drawing *drawing, const LutraFigures *figures,
-                   LutraStudySetting setting, bool tuned) {
+                   LutraStudySetting setting, bool tuned, double aside) {
     const Settings *const settings = drawing->settings;
     char at[AT_BYTES];
     for (uint32_t i = 0; i <= settings->bits_count; i++) {
@@ -335,7 +341,7 @@ static void gather(LutraPoints *points, const Drawing *drawing, const LutraFigur
         }
         setting.bits = i == 0 ? LUTRA_ROUNDING_NONE : settings->bits[i - 1];
         (void)at_of(at, drawing->label, &setting, tuned);
-        lutra_points_add_figure(points, i, lutra_figures_find(figures, TOP1, at), 100.0);
+        lutra_points_add_figure(points, i + aside, lutra_figures_find(figures, TOP1, at), 100.0);
     }
 }
 
@@ -366,7 +372,7 @@ static LutraStatus draw_accuracy(const Drawing *drawing, const char *what, const
     for (uint32_t o = 0; o < settings->offset_count; o++, n++) {
         const LutraStudySetting setting = {.offsets = settings->offsets[o],
                                            .mode = LUTRA_ROUNDING_APPROXIMATE};
-        gather(&points[n], drawing, drawing->run->figures, setting, false);
+        gather(&points[n], drawing, drawing->run->figures, setting, false, aside_of(n));
         (void)snprintf(labels[n], sizeof labels[n], "%s%s",
                        settings->offsets[o] == LUTRA_OFFSETS_NONE ? "no offsets" : "offsets ",
                        settings->offsets[o] == LUTRA_OFFSETS_NONE
@@ -377,20 +383,21 @@ static LutraStatus draw_accuracy(const Drawing *drawing, const char *what, const
     for (uint32_t k = 0; k < settings->noise_count; k++, n++) {
         const LutraStudySetting setting = {.mode = settings->noise[k],
                                            .p_error = settings->p_error};
-        gather(&points[n], drawing, drawing->run->figures, setting, false);
+        gather(&points[n], drawing, drawing->run->figures, setting, false, aside_of(n));
         (void)snprintf(labels[n], sizeof labels[n], "no offsets, noise of %s rounding",
                        lutra_study_mode_names[settings->noise[k]]);
         series[n] = lutra_points_curve(labels[n], &points[n]);
     }
     if (drawing->has_tuned) {
         const LutraStudySetting setting = {.mode = LUTRA_ROUNDING_APPROXIMATE};
-        gather(&points[n], drawing, drawing->run->figures, setting, true);
+        gather(&points[n], drawing, drawing->run->figures, setting, true, aside_of(n));
         series[n] = lutra_points_curve("trained on with rounding, no offsets", &points[n]);
         n++;
     }
     const LutraStudySetting plain = {.mode = LUTRA_ROUNDING_APPROXIMATE};
-    gather(&points[n], drawing, drawing->published, plain, false);
-    series[n] = lutra_points_marks("published", &points[n]);
+    gather(&points[n], drawing, drawing->published, plain, false, aside_of(n));
+    series[n] = lutra_points_marks(
+        drawing->is_stand_in ? "published, of another network and data" : "published", &points[n]);
     n++;
     name_places(names, list, settings);
     lutra_chart_default(&chart);
@@ -426,7 +433,7 @@ static LutraStatus draw_time(const Drawing *drawing, const char *what, const cha
                 const LutraFigure *const time =
                     lutra_figures_find(drawing->run->figures, SECONDS, at);
                 if (time != NULL) {
-                    lutra_points_add_figure(&points[n], time->value / 60.0,
+                    lutra_points_add_figure(&points[n], time->value,
                                             lutra_figures_find(drawing->run->figures, TOP1, at),
                                             100.0);
                 }
@@ -439,7 +446,7 @@ static LutraStatus draw_time(const Drawing *drawing, const char *what, const cha
     }
     lutra_chart_default(&chart);
     chart.title = "Accuracy with noise against predicted time of an image";
-    chart.x_label = "minutes of an image under FHE, predicted (points: bits kept)";
+    chart.x_label = "seconds of an image under FHE, predicted; a point for each number of bits";
     chart.y_label = "top-1 accuracy, % of the test images";
     chart.x_log10 = true;
     const LutraStatus status =
@@ -513,7 +520,7 @@ static LutraStatus one_subject(LutraExperimentOutcome *outcome, const Settings *
     }
     LUTRA_TRY_GOTO(status, lutra_experiment_published(&published, run, error));
     outcome->holds = outcome->holds && holds(settings, &subject, label, run->figures);
-    const Drawing drawing = {settings, run, &published, label, tunes};
+    const Drawing drawing = {settings, run, &published, label, tunes, subject.is_stand_in};
     status = draw(&drawing, &subject, number, error);
 done:
     lutra_figures_deinit(&published);
