@@ -77,7 +77,7 @@ static void look_up(const LutraBackend *backend, uint64_t *outputs, const uint64
  * tfhe-rs's keyswitch and modulus switch give. Results are within 2^-16, a step is 2^-14. */
 static void every_lookup_reads_the_tick_of_tfhe_rs(void **state) {
     (void)state;
-    enum { COUNT = 150 };
+    enum { COUNT = 100 };
     for (size_t s = 0; s < SETS; s++) {
         const size_t n = (size_t)1 << sets[s].log2_poly;
         LutraBackend backend = open_backend(&sets[s], 2, false, LUTRA_CPU_ALL);
@@ -119,7 +119,7 @@ static void every_lookup_reads_the_tick_of_tfhe_rs(void **state) {
  * working in place change a ciphertext. */
 static void results_depend_on_nothing_but_keys_and_inputs(void **state) {
     (void)state;
-    enum { COUNT = 70 };
+    enum { COUNT = 20 };
     for (size_t s = 0; s < SETS; s++) {
         LutraBackend first = open_backend(&sets[s], 1, false, 0);
         const size_t size = first.operations->ciphertext_words(first.context);

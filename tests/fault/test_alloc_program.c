@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "bridge/lookup.h"
 #include "bridge/verify.h"
 #include "quant/lower.h"
 #include "sim/layer_statistics.h"
@@ -500,6 +501,52 @@ static LutraStatus verify(LutraError *error) {
     return status;
 }
 
+static LutraStatus verify_chosen(LutraError *error) {
+    LutraVerifyResult result;
+    LutraVerifySettings settings;
+    memset(&fake, 0, sizeof fake);
+    lutra_verify_default(&settings);
+    settings.backend = &fake_operations;
+    settings.neurons = 3;
+    const LutraStatus status =
+        lutra_verify(&result, &shared.circuit, shared.images, 2, &settings, error);
+    assert_int_equal(fake.alive, 0);
+    assert_int_equal(result.sample_count, status == LUTRA_OK ? 2 : 0);
+    assert_true(status == LUTRA_OK || (result.samples == NULL && result.neurons == NULL));
+    lutra_verify_result_deinit(&result);
+    return status;
+}
+
+/* Keys of zeros: what comes out is the table's first entry. */
+static LutraStatus look_up_words(LutraError *error) {
+    enum { N = 256, COUNT = 3, SIZE = N + 1, SMALL = 3 };
+    static const LutraCryptoParameters set = {.lwe_dim = SMALL - 1, .glwe_dim = 1, .log2_poly = 8,
+                                              .pbs_level = 1, .pbs_base_log = 20, .ks_level = 1,
+                                              .ks_base_log = 4};
+    static const uint64_t encrypted_bits[(SMALL - 1) * 4 * N];
+    static const uint64_t keyswitch_words[N * SMALL];
+    static const uint64_t inputs[COUNT * SIZE];
+    static uint64_t outputs[COUNT * SIZE];
+    const uint64_t table[2] = {7, 8};
+    const LutraBackendTables tables = {table, 1, 1};
+    const LutraKeyswitchKey keyswitch = {keyswitch_words, SIZE};
+    LutraBootstrapKey key;
+    fill(&key, sizeof key);
+    LutraStatus status = lutra_bootstrap_key_init(&key, &set, 0, error);
+    if (status != LUTRA_OK) {
+        assert_null(key.points);
+        return status;
+    }
+    status = lutra_bootstrap_key_fill(&key, 0, SMALL - 1, encrypted_bits, 2, error);
+    if (status == LUTRA_OK) {
+        status = lutra_lookup_run(outputs, &key, &keyswitch, inputs, COUNT, &tables, NULL, 2, NULL,
+                                  error);
+        assert_true(status != LUTRA_OK || outputs[SIZE - 1] == 7);
+    }
+    lutra_bootstrap_key_deinit(&key);
+    return status;
+}
+
 /* ---- training ---- */
 
 static LutraStatus begin_training(LutraError *error) {
@@ -786,6 +833,8 @@ static void simulation(void **state) {
 static void verification(void **state) {
     (void)state;
     allocfail_each(verify);
+    allocfail_each(verify_chosen);
+    allocfail_each(look_up_words);
 }
 
 static void cost_of_real_fhe(void **state) {
