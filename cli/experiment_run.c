@@ -294,11 +294,6 @@ static LutraJson *new_record(const Job *job) {
 
 static void conclude_record(LutraJson *json, const Job *job) {
     const LutraExperimentOutcome *const outcome = &job->outcome;
-    LutraJson *const facts = lutra_json_set_object(json, "facts");
-    for (uint32_t i = 0; i < job->figures.fact_count; i++) {
-        lutra_json_set_text(facts, job->figures.facts[i].key, job->figures.facts[i].value);
-    }
-    lutra_figures_set_json(lutra_json_set_array(json, "figures"), &job->figures);
     lutra_json_set_bool(json, "complete", outcome->done == outcome->parts);
     lutra_json_set_i64(json, "parts", outcome->parts);
     lutra_json_set_i64(json, "parts_done", outcome->done);
@@ -308,6 +303,11 @@ static void conclude_record(LutraJson *json, const Job *job) {
         lutra_json_set_null(json, "holds");
     }
     lutra_json_set_f64(json, "seconds", job->seconds);
+    LutraJson *const facts = lutra_json_set_object(json, "facts");
+    for (uint32_t i = 0; i < job->figures.fact_count; i++) {
+        lutra_json_set_text(facts, job->figures.facts[i].key, job->figures.facts[i].value);
+    }
+    lutra_figures_set_json(lutra_json_set_array(json, "figures"), &job->figures);
 }
 
 /** Figures with the verdict, and run.json. */
