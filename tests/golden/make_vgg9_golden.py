@@ -17,6 +17,7 @@ Networks:
   signed, unsigned   a small VGG11: normalised pixels, weight scales from the maximum, ReLU, learned
          steps everywhere (also of the input), pools 2/1, 2/2, 1/1 and over all that is left, each
          with its quantizer, float biases; 5-bit codes -16..15 or 0..31
+  float  the same without any quantizer, with a batch_norm: as float training runs it
 
 Everything runs in double and in single precision. Values of the double run are stored; the
 distance between the two runs says how far a correct single-precision program may be off, and is
@@ -127,6 +128,8 @@ class Net:
 
     def weights(self, name, s):
         w = self.by_name[f"{name}/weights"]
+        if s["scale"] == "none":
+            return w
         scale = w.abs().max() / s["codes"][1] if s["scale"] == "max" else torch.ones((), dtype=self.dtype)
         if s["scale"] == "max":
             self.note_margin(w / scale, False)
@@ -180,6 +183,8 @@ class Net:
                 if "mean" in s:
                     mean, deviation = (torch.tensor(v, dtype=self.dtype).view(-1, 1, 1) for v in (s["mean"], s["deviation"]))
                     x = (x - mean) / deviation
+                if s["codes"] is None:
+                    continue
                 step = self.step(name, s, x)
                 self.note_margin(x / step, s["step"] != "learned")
                 codes = RoundClamp.apply(x / step, *s["codes"])
@@ -200,6 +205,8 @@ class Net:
             elif kind == "activation":
                 if s.get("relu"):
                     x = torch.relu(x)
+                if s["codes"] is None:
+                    continue
                 step = self.step(name, s, x)
                 self.note_margin(x / step, fresh and s["step"] != "learned")
                 codes = RoundClamp.apply(x / step, *s["codes"])
@@ -258,7 +265,7 @@ def thin(array):
     return flat if flat.size <= 4096 else flat[::STRIDE]
 
 
-def write(path, layers, pixels, labels, loss_of, rate, epsilon, margin=MARGIN):
+def write(path, layers, pixels, labels, loss_of, rate, epsilon, margin=MARGIN, later=False):
     double = run(layers, pixels, labels, loss_of, rate, epsilon, torch.float64)
     single = run(layers, pixels, labels, loss_of, rate, epsilon, torch.float32)
     if double["closest"] < margin:  # in any of the eleven passes
@@ -289,7 +296,7 @@ def write(path, layers, pixels, labels, loss_of, rate, epsilon, margin=MARGIN):
                 put(f"{prefix}gradient_scale/{name}", np.array([np.sqrt((gradient**2).mean()), np.sqrt((error**2).mean()), np.abs(error).max()]))
 
         put_gradients("", double["gradients"], single["gradients"])
-        if any(name.endswith("/threshold") for name in double["later"]):
+        if later:
             put_gradients("later/", double["later"], single["later"])
         for name, value in double["last"].items():
             put(f"last/{name}", thin(value))
@@ -361,6 +368,26 @@ def small_vgg11(codes):
     return layers
 
 
+def small_float():
+    """small_vgg11 without quantizers and with a batch_norm after its third convolution."""
+    layers = []
+    for name, kind, s in small_vgg11((-16, 15)):
+        s = dict(s)
+        s.pop("step", None)
+        if kind in ("input", "activation"):
+            s["codes"] = None
+        if kind in ("conv", "linear"):
+            s["scale"] = "none"
+        if kind == "activation" and not s.get("relu"):
+            continue
+        if name == "conv3":
+            s.pop("bias")
+        layers.append((name, kind, s))
+        if name == "conv3":
+            layers.append(("norm3", "batch_norm", {"channels": 8}))
+    return layers
+
+
 def main(out_dir):
     os.makedirs(out_dir, exist_ok=True)
     torch.set_num_threads(1)
@@ -372,7 +399,9 @@ def main(out_dir):
     write(os.path.join(out_dir, "mixed.h5"), mixed(), pixels, np.arange(7) % 5, squared_hinge, 0.01, 1e-8)
     for name, codes, seed in (("signed", (-16, 15), 1), ("unsigned", (0, 31), 18)):
         pixels = np.random.default_rng(seed).integers(0, 256, (4, 3, 8, 8)).astype(np.uint8)
-        write(os.path.join(out_dir, f"{name}.h5"), small_vgg11(codes), pixels, np.arange(4) % 5, cross_entropy, 0.01, 1e-3, 1e-5)
+        write(os.path.join(out_dir, f"{name}.h5"), small_vgg11(codes), pixels, np.arange(4) % 5, cross_entropy, 0.01, 1e-3, 1e-5, True)
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 3, 8, 8)).astype(np.uint8)
+    write(os.path.join(out_dir, "float.h5"), small_float(), pixels, np.arange(4) % 5, cross_entropy, 0.01, 1e-3, 0.0)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,23 @@ static const char mixed_text[] =
     SMALL_BLOCK("4", "8", codes, "kernel = 3\nstride = 1\n")                                 \
     "[fc]\ntype = linear\nfeatures = 5\nbias = yes\nweight_codes = -15..15\nweight_scale = max\n"
 
+/* small_float of the script */
+#define FLOAT_CONV(n, channels, more)                                                          \
+    "[conv" n "]\ntype = conv\nchannels = " channels "\nkernel = 3\npadding = 1\n"             \
+    "weight_codes = float\n" more
+#define FLOAT_RELU(n, pool)                                                                    \
+    "[relu" n "]\ntype = activation\nfunction = relu\ncodes = float\n"                         \
+    "[pool" n "]\ntype = average_pool\n" pool
+static const char float_text[] =
+    "[network]\nname = small\nclasses = 5\n"
+    "[input]\ntype = input\nshape = 3x8x8\nrange = 0..1\nmean = 0.4914, 0.4822, 0.4465\n"
+    "deviation = 0.247, 0.243, 0.261\ncodes = float\n"
+    FLOAT_CONV("1", "4", "bias = yes\n") FLOAT_RELU("1", "kernel = 2\nstride = 1\n")
+    FLOAT_CONV("2", "6", "bias = yes\n") FLOAT_RELU("2", "kernel = 2\n")
+    FLOAT_CONV("3", "8", "[norm3]\ntype = batch_norm\n") FLOAT_RELU("3", "kernel = 1\n")
+    FLOAT_CONV("4", "8", "bias = yes\n") FLOAT_RELU("4", "kernel = 3\n")
+    "[fc]\ntype = linear\nfeatures = 5\nbias = yes\nweight_codes = float\n";
+
 typedef struct {
     LutraH5 *file;
     LutraModel model;
@@ -101,7 +118,7 @@ static void set_initial(LutraModel *model) {
         const size_t weights = lutra_layer_weight_count(layer);
         const size_t norms = lutra_layer_norm_count(layer);
         double factor = 1.0;
-        if (weights > 0 && layer->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_MAX) {
+        if (weights > 0 && layer->u.weighted.quantizer.scale != LUTRA_WEIGHT_SCALE_FIXED) {
             const double fan_in = (double)(weights / layer->shape.channels);
             factor = (double)(float)sqrt(6.0 / fan_in);
         }
@@ -415,6 +432,21 @@ static void run_mixed(uint32_t cpu_flags, uint32_t threads) {
     close_golden(&golden);
 }
 
+static void run_float(uint32_t cpu_flags, uint32_t threads) {
+    Golden golden;
+    open_golden(&golden, "tests/golden/data/float.h5", float_text, false,
+                LUTRA_LOSS_CROSS_ENTROPY, cpu_flags, threads);
+    check_first_pass(&golden);
+    check_steps(&golden, 0.01, 1e-3, false);
+    close_golden(&golden);
+}
+
+static void test_float(void **state) {
+    (void)state;
+    run_float(lutra_cpu_detect(), 2);
+    run_float(0, 1);
+}
+
 static void run_small(const char *path, const char *text, uint32_t cpu_flags, uint32_t threads) {
     Golden golden;
     open_golden(&golden, path, text, false, LUTRA_LOSS_CROSS_ENTROPY, cpu_flags, threads);
@@ -463,6 +495,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mixed_ref),
         cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_float),
         cmocka_unit_test(test_learned_signed),
         cmocka_unit_test(test_learned_unsigned),
         cmocka_unit_test(test_vgg9),

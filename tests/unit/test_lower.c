@@ -30,6 +30,10 @@ static void shake_norms(LutraModel *model, uint64_t seed) {
             p->running_mean[c] = 0.3f * (float)lutra_random_normal(key, (4 * c) + 2);
             p->running_variance[c] = 0.5f * (float)lutra_random_uniform(key, (4 * c) + 3);
         }
+        if (p->threshold != NULL) {
+            p->threshold[0] = 0.6f + (float)lutra_random_uniform(key, 0);
+            p->threshold_batches[0] = 1.0f;
+        }
         for (uint32_t c = 0; p->bias != NULL && c < layer->shape.channels; c++) {
             p->bias[c] = 0.3f * (float)lutra_random_normal(key, c);
         }
@@ -279,15 +283,22 @@ static void run_float(float *logits, int32_t *codes, const LutraModel *model,
         const size_t count = lutra_shape_elements(layer->shape);
         const size_t area = (size_t)layer->shape.height * layer->shape.width;
         assert_true(count <= 4096);
+        LutraQuantizer quantizer = layer->kind == LUTRA_LAYER_INPUT ? layer->u.input.quantizer
+                                                                    : layer->u.activation;
+        if (p->threshold != NULL) { /* 5 bits, signed or not */
+            quantizer.step = p->threshold[0] / (layer->coding.divisor == 31.0f ? 31.0f : 16.0f);
+        }
         switch (layer->kind) {
         case LUTRA_LAYER_INPUT: {
             const LutraInputLayer *in = &layer->u.input;
             const float span = in->range_max - in->range_min;
             for (size_t i = 0; i < count; i++) {
-                const float x = in->range_min + (span * (float)pixels[i]) / 255.0f;
-                flow.values[i] = (float)lutra_quantizer_code(&in->quantizer, x);
+                float x = in->range_min + (span * (float)pixels[i]) / 255.0f;
+                x = in->mean_count > 1 ? x - in->mean[i / area] : x;
+                x = in->deviation_count == 1 ? x / in->deviation[0] : x;
+                flow.values[i] = (float)lutra_quantizer_code(&quantizer, x);
             }
-            flow.step = in->quantizer.step;
+            flow.step = quantizer.step;
             flow.weight_scale = 1.0f;
             flow.pooled = 1;
             flow.bias = NULL;
@@ -311,11 +322,12 @@ static void run_float(float *logits, int32_t *codes, const LutraModel *model,
                 if (norm != NULL) {
                     z = flow_norm(z, norm, norm_parameters, i / area);
                 }
-                flow.values[i] = (float)lutra_quantizer_code(&layer->u.activation, z);
+                z = layer->coding.relu && z < 0.0f ? 0.0f : z;
+                flow.values[i] = (float)lutra_quantizer_code(&quantizer, z);
                 *codes++ = written_code((int32_t)flow.values[i], layer);
             }
             norm = NULL;
-            flow.step = layer->u.activation.step;
+            flow.step = quantizer.step;
             flow.weight_scale = 1.0f;
             flow.pooled = 1;
             flow.bias = NULL;
@@ -388,10 +400,30 @@ static const char *const MAXIMA =
     "[out]\ntype = linear\nfeatures = 3\nweight_codes = -1..1\nweight_scale = fixed\n"
     "bias = yes\n";
 
+/* Learned steps, ReLU on signed and unsigned codes, normalised pixels, a maximum of learned codes. */
+static const char *const LEARNED =
+    "[network]\nname = learned\nclasses = 3\n"
+    "[in]\ntype = input\nshape = 2x9x9\nrange = 0..1\nmean = 0.4, 0.6\ndeviation = 0.3\n"
+    "codes = -16..15\nstep = learned\n"
+    "[c1]\ntype = conv\nchannels = 4\nkernel = 3\npadding = 1\nbias = yes\n"
+    "weight_codes = -15..15\nweight_scale = max\n"
+    "[r1]\ntype = activation\nfunction = relu\ncodes = -16..15\nstep = learned\n"
+    "[p1]\ntype = average_pool\nkernel = 2\nstride = 1\n"
+    "[a1]\ntype = activation\ncodes = -16..15\nstep = learned\n"
+    "[c2]\ntype = conv\nchannels = 5\nkernel = 2\nbias = yes\nweight_codes = -7..7\n"
+    "weight_scale = max\n"
+    "[r2]\ntype = activation\nfunction = relu\ncodes = 0..31\nstep = learned\n"
+    "[c3]\ntype = conv\nchannels = 3\nkernel = 2\nweight_codes = -1..1\nweight_scale = fixed\n"
+    "[n3]\ntype = batch_norm\n"
+    "[r3]\ntype = activation\nfunction = relu\ncodes = 0..2\nstep = 0.4\n"
+    "[m]\ntype = max_pool\nkernel = 2\n"
+    "[out]\ntype = linear\nfeatures = 3\nbias = yes\nweight_codes = -15..15\n"
+    "weight_scale = max\n";
+
 static void circuits_give_the_codes_and_logits_of_the_network(void **state) {
     (void)state;
-    static const char *const texts[4] = {TINY, MIXED, POOLS, MAXIMA};
-    for (uint32_t t = 0; t < 4; t++) {
+    static const char *const texts[5] = {TINY, MIXED, POOLS, MAXIMA, LEARNED};
+    for (uint32_t t = 0; t < 5; t++) {
         size_t distinct = 0;
         for (uint64_t seed = 1; seed <= 5; seed++) {
             LutraModel model = {0};
@@ -524,6 +556,68 @@ static void vgg9_has_its_counts_codes_and_tables(void **state) {
 }
 
 /* ---- rounding ---- */
+
+static void vgg11_has_its_counts(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        uint64_t lookups;
+        uint64_t multiply_adds;
+        uint32_t tables;
+    } files[4] = {
+        {"experiments/networks/vgg11.ini", 533056, 676312064, 14},
+        {"experiments/networks/vgg11-unsigned.ini", 507456, 676312064, 12},
+        {"experiments/networks/vgg11-cifar100.ini", 533056, 676358144, 14},
+        {"experiments/networks/vgg11-cifar100-unsigned.ini", 507456, 676358144, 12},
+    };
+    const uint32_t rounding = 4;
+    for (size_t f = 0; f < 4; f++) {
+        LutraNetwork network = {0};
+        LutraModel model = {0};
+        LutraCircuit circuit = {0};
+        LutraError error = {""};
+        check_status(lutra_network_read(&network, files[f].path, &error), LUTRA_OK, &error);
+        check_status(lutra_model_create(&model, &network, 1, &error), LUTRA_OK, &error);
+        shake_norms(&model, 1);
+        lower(&circuit, &model, &rounding, 1);
+        assert_int_equal(lutra_circuit_pbs(&circuit), files[f].lookups);
+        assert_int_equal(lutra_circuit_macs(&circuit), files[f].multiply_adds);
+        assert_int_equal(lutra_network_table_count(&model.network), files[f].tables);
+        lutra_circuit_deinit(&circuit);
+        lutra_model_deinit(&model);
+    }
+}
+
+/* The float network has the layers of the quantized one, and none that it has not. */
+static void vgg11_begins_as_float(void **state) {
+    (void)state;
+    static const char *const files[6] = {
+        "experiments/networks/vgg11-float.ini", "experiments/networks/vgg11.ini",
+        "experiments/networks/vgg11-unsigned.ini", "experiments/networks/vgg11-cifar100-float.ini",
+        "experiments/networks/vgg11-cifar100.ini",
+        "experiments/networks/vgg11-cifar100-unsigned.ini"};
+    for (size_t f = 0; f < 6; f++) {
+        LutraNetwork network = {0};
+        LutraNetwork quantized = {0};
+        LutraError error = {""};
+        uint32_t weighted = 0;
+        check_status(lutra_network_read(&network, files[f - (f % 3)], &error), LUTRA_OK, &error);
+        check_status(lutra_network_read(&quantized, files[f], &error), LUTRA_OK, &error);
+        for (uint32_t i = 0; i < quantized.layer_count; i++) {
+            for (uint32_t j = 0; j < network.layer_count; j++) {
+                const bool same = strcmp(network.layers[j].name, quantized.layers[i].name) == 0;
+                const size_t count = lutra_layer_weight_count(&network.layers[j]);
+                weighted += same && count > 0 ? 1u : 0u;
+                assert_true(!same || count == lutra_layer_weight_count(&quantized.layers[i]));
+                assert_true(!same || lutra_shape_equal(network.layers[j].shape,
+                                                       quantized.layers[i].shape));
+            }
+        }
+        assert_int_equal(weighted, 9);
+        lutra_network_deinit(&network);
+        lutra_network_deinit(&quantized);
+    }
+}
 
 static void rounding_drops_bits_before_each_table(void **state) {
     (void)state;
@@ -708,6 +802,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(static_ranges_are_those_of_the_simulator),
         cmocka_unit_test(padding_counts_in_static_ranges),
         cmocka_unit_test(vgg9_has_its_counts_codes_and_tables),
+        cmocka_unit_test(vgg11_has_its_counts),
+        cmocka_unit_test(vgg11_begins_as_float),
         cmocka_unit_test(rounding_drops_bits_before_each_table),
         cmocka_unit_test(protection_gives_a_bit_where_sums_round_up_beyond_the_end),
         cmocka_unit_test(names_of_roundings_avoid_those_of_layers),

@@ -50,6 +50,39 @@ static void a_small_network_is_read(void **state) {
     assert_null(network.layers);
 }
 
+static void codings_are_read(void **state) {
+    (void)state;
+    LutraNetwork network = {0};
+    LutraError error = {""};
+    check_status(lutra_network_parse(
+                     &network,
+                     HEAD "[in]\ntype = input\nshape = 2x4x4\nrange = 0..1\nmean = 0.5 , -1\n"
+                     "deviation = 0.25\ncodes = -16..15\nstep = learned\n"
+                     CONV("") "[r]\ntype = activation\ncodes = -16..15\nstep = learned\n"
+                     "function = relu\n"
+                     "[p]\ntype = average_pool\nkernel = 1\n"
+                     "[u]\ntype = activation\ncodes = 0..31\nstep = learned\n"
+                     "[l]\ntype = linear\nfeatures = 3\nweight_codes = float\n"
+                     "[f]\ntype = activation\ncodes = float\nfunction = none\n" LAST,
+                     "t", &error), LUTRA_OK, &error);
+    const LutraLayer *layers = network.layers;
+    assert_int_equal(layers[0].u.input.mean_count, 2);
+    assert_int_equal(layers[0].u.input.deviation_count, 1);
+    assert_true(layers[0].u.input.mean[1] == -1.0f);
+    assert_true(layers[0].coding.learned && !layers[0].coding.relu);
+    assert_true(layers[0].coding.divisor == 16.0f);
+    assert_int_equal(layers[0].u.input.quantizer.code_min, -16);
+    assert_true(layers[2].coding.relu && layers[2].coding.divisor == 16.0f);
+    assert_int_equal(layers[2].u.activation.code_min, 0);
+    assert_int_equal(layers[2].u.activation.code_max, 15);
+    assert_true(layers[4].coding.divisor == 31.0f && !layers[4].coding.relu);
+    assert_true(lutra_layer_is_float(&layers[5]) && lutra_layer_is_float(&layers[6]));
+    assert_false(lutra_layer_is_float(&layers[0]) || lutra_layer_is_float(&layers[1]) ||
+                 lutra_layer_is_float(&layers[3]) || lutra_layer_is_float(&layers[7]));
+    assert_int_equal(layers[5].u.weighted.quantizer.scale, LUTRA_WEIGHT_SCALE_NONE);
+    lutra_network_deinit(&network);
+}
+
 static void pools_step_by_their_kernel(void **state) {
     (void)state;
     LutraNetwork network = {0};
@@ -107,6 +140,25 @@ static const struct {
      "last layer 'c' has 3 features; it should have one for each of the 2 classes"},
     {HEAD INPUT CONV("bias = yes\n") "[p]\ntype = average_pool\nkernel = 2\n" ACT LAST,
      "layer 'c' cannot have a bias: 'p' sums its results"},
+    {HEAD "[in]\ntype = input\nshape = 3x4x4\nrange = 0..1\nmean = 1, 2\ncodes = 0..15\nstep = 1\n"
+     LAST, "t:5: 'mean' of layer 'in' has 2 numbers; it should have 1 or one for each of the 3"},
+    {HEAD "[in]\ntype = input\nshape = 1x4x4\nrange = 0..1\ndeviation = 0\ncodes = 0..15\n",
+     "value '0' of 'deviation' in layer 'in' should be a positive number, or one for each"},
+    {HEAD "[in]\ntype = input\nshape = 1x4x4\nrange = 0..1\nmean = 1,\ncodes = 0..15\n",
+     "value '1,' of 'mean' in layer 'in' should be a number, or one for each channel"},
+    {HEAD "[in]\ntype = input\nshape = 1x4x4\nrange = 0..1\ncodes = 0..15\n",
+     "layer 'in' of type 'input' has no 'step'; it should be a positive number such as 1/128 or "
+     "0.25, or learned"},
+    {HEAD "[in]\ntype = input\nshape = 1x4x4\nrange = 0..1\ncodes = float\nstep = 1\n",
+     "t:9: layer 'in' has codes = float and so no 'step'; leave it out"},
+    {HEAD INPUT "[fc]\ntype = linear\nfeatures = 2\nweight_codes = float\nweight_scale = max\n",
+     "t:14: layer 'fc' has weight_codes = float and so no 'weight_scale'; leave it out"},
+    {HEAD INPUT "[fc]\ntype = linear\nfeatures = 2\nweight_codes = -1..1\n",
+     "layer 'fc' of type 'linear' has no 'weight_scale'; it should be fixed or max"},
+    {HEAD INPUT CONV("") "[a]\ntype = activation\ncodes = 0..1\nstep = 1\nfunction = tanh\n",
+     "value 'tanh' of 'function' in layer 'a' should be none or relu"},
+    {HEAD INPUT CONV("") "[a]\ntype = activation\ncodes = float\n[m]\ntype = max_pool\nkernel = 2\n"
+     LAST, "layer 'm' cannot take the maximum of what is not quantized"},
     {HEAD "[a/b]\ntype = input\n", "layer name 'a/b' should be 1 to 47 letters"},
 };
 
@@ -297,6 +349,7 @@ static void missing_files_are_named(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_network_is_read),
+        cmocka_unit_test(codings_are_read),
         cmocka_unit_test(pools_step_by_their_kernel),
         cmocka_unit_test(every_mistake_has_its_line_and_answer),
         cmocka_unit_test(values_are_read_whole_or_refused),

@@ -18,6 +18,8 @@ static void test_parse(void **state) {
                         "logit_steps = 10\nlabel_smoothing = 0.1\nviews = 6\n"
                         "teacher_weight = 0.5\nteacher_temperature = 4\nteacher_fade = 0.25\n"
                         "average_keep = 0.99\naverage_from = 0.5\naverage_choice = last\n"
+                        "threshold_batches = 9\nthreshold_percentile = 99.5\nthreshold_steps = 0.25\n"
+                        "train_layers = a, b\n"
                         "average_images = 77\nnoise = 0.25\nweight_penalty = 1e-6\n[other]\n"
                         "type = input\n";
     check_status(lutra_recipe_parse(&recipe, text, "x.ini", &error), LUTRA_OK, &error);
@@ -46,6 +48,10 @@ static void test_parse(void **state) {
     check_close(recipe.average_from, 0.5, 0.0);
     assert_int_equal(recipe.average_choice, LUTRA_AVERAGE_NEVER);
     assert_int_equal(recipe.average_images, 77);
+    assert_int_equal(recipe.threshold_batches, 9);
+    check_close(recipe.threshold_percentile, 99.5, 0.0);
+    check_close(recipe.threshold_steps, 0.25, 0.0);
+    assert_string_equal(recipe.train_layers, "a, b");
     check_close(recipe.noise, 0.25, 0.0);
     check_close(recipe.weight_penalty, 1e-6, 0.0);
     /* of 100 steps the last 25 fade */
