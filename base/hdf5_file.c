@@ -25,7 +25,8 @@ enum {
     MAX_READ_CHUNK_BYTES = 1 << 28, /* a chunk is unpacked in one piece */
     MAX_DEFLATE_RATIO = 1040,       /* deflate packs at most 1032 : 1 */
     MAX_TEXT_BYTES = 1 << 20,
-    MAX_NAME_BYTES = 256
+    MAX_NAME_BYTES = 256,
+    MAX_ROOT_NAMES = 65536
 };
 
 struct LutraH5 {
@@ -310,6 +311,42 @@ bool lutra_h5_has(const LutraH5 *file, const char *name) {
     }
     (void)H5Oclose(array);
     return true;
+}
+
+void lutra_h5_free_names(char ***names, size_t count) {
+    for (size_t i = 0; *names != NULL && i < count; i++) {
+        lutra_free(&(*names)[i]);
+    }
+    lutra_free(names);
+}
+
+LutraStatus lutra_h5_names(char ***names, size_t *count, LutraH5 *file, LutraError *error) {
+    H5G_info_t about;
+    char **list = NULL;
+    char name[MAX_NAME_BYTES];
+    LutraStatus status = LUTRA_OK;
+    if (H5Gget_info(file->id, &about) < 0 || about.nlinks > MAX_ROOT_NAMES) {
+        return lutra_error_set(error, LUTRA_EDATA, "'%s' should have at most %d names in its root",
+                               file->path, MAX_ROOT_NAMES);
+    }
+    const size_t links = (size_t)about.nlinks;
+    LUTRA_TRY(lutra_alloc(&list, links == 0 ? 1 : links, sizeof *list, error));
+    for (size_t i = 0; i < links; i++) {
+        const ssize_t length = H5Lget_name_by_idx(file->id, ".", H5_INDEX_NAME, H5_ITER_INC, i,
+                                                  name, sizeof name, H5P_DEFAULT);
+        if (length <= 0 || (size_t)length >= sizeof name) {
+            status = lutra_error_set(error, LUTRA_EDATA, "'%s': name %zu of its root cannot be "
+                                     "read or is too long", file->path, i);
+            goto done;
+        }
+        LUTRA_TRY_GOTO(status, lutra_string_copy(&list[i], name, error));
+    }
+    *names = list;
+    *count = links;
+    list = NULL;
+done:
+    lutra_h5_free_names(&list, links);
+    return status;
 }
 
 /* Creates the group `name` and its parents, all without times. */

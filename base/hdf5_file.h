@@ -67,6 +67,16 @@ const char *lutra_h5_path(const LutraH5 *file);
 /** Whether an array exists. `name` is a path such as "train/images" everywhere below. */
 bool lutra_h5_has(const LutraH5 *file, const char *name);
 
+/**
+ * Names of all links of the root group, in their order; arrays and groups alike.
+ *
+ * @param[out] names  (count), each and the list itself on the heap: free with lutra_h5_free_names
+ * @errors LUTRA_EDATA more than 65536, or a name of 256 bytes or more; LUTRA_ENOMEM
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_h5_names(char ***names, size_t *count, LutraH5 *file,
+                                            LutraError *error);
+void lutra_h5_free_names(char ***names, size_t count);
+
 /** Shape of an array; LUTRA_EDATA if it is missing or of a foreign type. */
 LUTRA_MUST_CHECK LutraStatus lutra_h5_shape(LutraH5Shape *shape, LutraH5 *file, const char *name,
                                             LutraError *error);

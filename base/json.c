@@ -196,3 +196,72 @@ LutraStatus lutra_json_text(char **text, const LutraJson *root, LutraError *erro
     cJSON_free(printed);
     return status;
 }
+
+/* ---- reading: a LutraJsonValue is a cJSON item under another name ---- */
+
+static const cJSON *item_of(const LutraJsonValue *value) {
+    return (const cJSON *)(const void *)value;
+}
+
+static const LutraJsonValue *value_of(const cJSON *item) {
+    return (const LutraJsonValue *)(const void *)item;
+}
+
+LutraStatus lutra_json_parse(LutraJsonValue **root, const char *text, size_t bytes,
+                             const char *name, LutraError *error) {
+    const char *end = NULL;
+    cJSON *item = cJSON_ParseWithLengthOpts(text, bytes, &end, false);
+    while (item != NULL && end < text + bytes && strchr(" \t\r\n", *end) != NULL && *end != '\0') {
+        end++;
+    }
+    if (item == NULL || end != text + bytes) {
+        cJSON_Delete(item);
+        return lutra_error_set(error, LUTRA_EDATA, "'%s' is not one JSON value", name);
+    }
+    *root = (LutraJsonValue *)(void *)item;
+    return LUTRA_OK;
+}
+
+void lutra_json_release(LutraJsonValue **root) {
+    if (root != NULL && *root != NULL) {
+        cJSON_Delete((cJSON *)(void *)*root);
+        *root = NULL;
+    }
+}
+
+const LutraJsonValue *lutra_json_first(const LutraJsonValue *value) {
+    return value_of(item_of(value)->child);
+}
+
+const LutraJsonValue *lutra_json_next(const LutraJsonValue *value) {
+    return value_of(item_of(value)->next);
+}
+
+bool lutra_json_is_object(const LutraJsonValue *value) {
+    return cJSON_IsObject(item_of(value));
+}
+
+const char *lutra_json_key(const LutraJsonValue *value) {
+    return item_of(value)->string;
+}
+
+const LutraJsonValue *lutra_json_find(const LutraJsonValue *value, const char *key) {
+    return value == NULL ? NULL
+                         : value_of(cJSON_GetObjectItemCaseSensitive(item_of(value), key));
+}
+
+const char *lutra_json_string(const LutraJsonValue *value) {
+    return value == NULL ? NULL : cJSON_GetStringValue(item_of(value));
+}
+
+bool lutra_json_u64(uint64_t *number, const LutraJsonValue *value) {
+    if (value == NULL || !cJSON_IsNumber(item_of(value))) {
+        return false;
+    }
+    const double read = item_of(value)->valuedouble;
+    if (!(read >= 0.0) || read > 0x1p53 || read != floor(read)) {
+        return false;
+    }
+    *number = (uint64_t)read;
+    return true;
+}

@@ -10,6 +10,8 @@ const CliCommand cli_commands[] = {
     {"evaluate", cmd_evaluate, "accuracy of a trained model in the clear", "Data and models"},
     {"export", cmd_export, "packs a trained model: what inference needs, a byte a weight",
      "Data and models"},
+    {"import", cmd_import, "makes a model of weights that another program trained",
+     "Data and models"},
     {"compile", cmd_compile, "makes the integer circuit of a model", "Circuits"},
     {"inspect", cmd_inspect, "shows a circuit layer by layer: widths, look-ups, cost", "Circuits"},
     {"simulate", cmd_simulate, "runs a circuit in the clear on a whole split", "Circuits"},
