@@ -5,8 +5,8 @@
  *
  * A safetensors file is 8 bytes with the length of a JSON header (little-endian), the header
  * {"NAME": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]}, ..., "__metadata__": {..}},
- * then the data, row-major and little-endian. dtype F32, F64, F16 and BF16 are read; arrays of other
- * types are listed and cannot be read.
+ * then the data, row-major and little-endian. dtype F32, F64, F16 and BF16 are read; arrays of
+ * other types are listed and cannot be read.
  *
  * @source the format description of the safetensors library
  */

@@ -25,8 +25,8 @@ typedef struct {
 
 /**
  * @param[in,out] model  unchanged on error
- * @errors LUTRA_EDATA an array has another shape than its layer, with both; a bias is missing; there
- *         are more or fewer arrays than layers; none fits; a number is not finite
+ * @errors LUTRA_EDATA an array has another shape than its layer, with both; a bias is missing;
+ *         there are more or fewer arrays than layers; none fits; a number is not finite
  */
 LUTRA_MUST_CHECK LutraStatus lutra_import_weights(LutraModel *model, const LutraTensorFile *file,
                                                   LutraImportReport *report, LutraError *error);

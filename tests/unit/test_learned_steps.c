@@ -292,7 +292,7 @@ static void floats_train_and_give_their_weights(void **state) {
     assert_true(second.model.layers[RELU].threshold_batches[0] == 0.0f);
     check_status(lutra_lower(&circuit, &second.model, NULL, &lowering, &error), LUTRA_EDATA,
                  &error);
-    assert_non_null(strstr(error.message, "the step of layer 'input' is learned, but not measured"));
+    assert_non_null(strstr(error.message, "layer 'input' is learned, but not measured"));
     check_status(lutra_evaluate(&evaluation, NULL, &second.model, &second.data, LUTRA_SPLIT_TRAIN,
                                 &settings, NULL, &error),
                  LUTRA_EINVAL, &error);

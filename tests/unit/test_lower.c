@@ -400,7 +400,7 @@ static const char *const MAXIMA =
     "[out]\ntype = linear\nfeatures = 3\nweight_codes = -1..1\nweight_scale = fixed\n"
     "bias = yes\n";
 
-/* Learned steps, ReLU on signed and unsigned codes, normalised pixels, a maximum of learned codes. */
+/* Learned steps, ReLU on signed and unsigned codes, normalised pixels, a maximum. */
 static const char *const LEARNED =
     "[network]\nname = learned\nclasses = 3\n"
     "[in]\ntype = input\nshape = 2x9x9\nrange = 0..1\nmean = 0.4, 0.6\ndeviation = 0.3\n"

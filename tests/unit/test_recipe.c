@@ -18,7 +18,8 @@ static void test_parse(void **state) {
                         "logit_steps = 10\nlabel_smoothing = 0.1\nviews = 6\n"
                         "teacher_weight = 0.5\nteacher_temperature = 4\nteacher_fade = 0.25\n"
                         "average_keep = 0.99\naverage_from = 0.5\naverage_choice = last\n"
-                        "threshold_batches = 9\nthreshold_percentile = 99.5\nthreshold_steps = 0.25\n"
+                        "threshold_batches = 9\nthreshold_percentile = 99.5\n"
+                        "threshold_steps = 0.25\n"
                         "train_layers = a, b\n"
                         "average_images = 77\nnoise = 0.25\nweight_penalty = 1e-6\n[other]\n"
                         "type = input\n";
