@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* safetensors: any bytes are refused with a sentence, or give arrays that lie inside them and can
- * be read twice to the same numbers, or are refused for their type or a number that is not finite. */
+/* safetensors: any bytes are refused with a sentence, or give arrays that lie inside them. These
+ * read twice to the same numbers, or are refused for their type or a number that is not finite. */
 #include <stdlib.h>
 #include <string.h>
 
