@@ -64,7 +64,10 @@ uint64_t lutra_verify_sampled_outputs(const LutraCircuit *circuit, uint32_t neur
 static void draw_elements(Station *station, size_t from) {
     const LutraRandomKey key = {station->settings->neuron_seed, LUTRA_STREAM_NEURONS,
                                 station->operation};
-    for (size_t i = 0; i < station->count; i++) {
+    for (size_t i = 0; station->count == from && i < from; i++) {
+        station->elements[i] = i; /* all of them */
+    }
+    for (size_t i = 0; station->count < from && i < station->count; i++) {
         const size_t last = from - station->count + i;
         size_t drawn =
             (size_t)lutra_random_below(key, station->image << 32 | (uint64_t)i, last + 1);

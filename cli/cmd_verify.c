@@ -403,7 +403,14 @@ static int print_text(const Options *options, const LutraVerifyResult *result,
                result->logits_equal, result->sample_count, result->top1_agree,
                correct_answers(options, result, &dataset->splits[options->split]));
     }
-    printf("verdict     %s\n", lutra_verdict_text(result->verdict));
+    printf("verdict     %s", lutra_verdict_text(result->verdict));
+    if (result->strays > 0) {
+        printf(": %s of them\n", cli_grouped(a, result->strays));
+    } else {
+        printf(": %.1f expected, %.1f to %.1f by those observed\n", result->expected_mismatches,
+               result->mismatch_interval.low * (double)result->lookups,
+               result->mismatch_interval.high * (double)result->lookups);
+    }
     return cli_end_text("lutra verify");
 }
 
