@@ -39,6 +39,9 @@ LUTRA_MUST_CHECK LutraStatus lutra_compare_read(LutraCompare *compare, const cha
                                                 const char *assets, const char *expected,
                                                 LutraError *error);
 
+/** What the figures say on being of a stand-in, of any of their subjects; NULL: they are not. */
+const char *lutra_compare_stand_in(const LutraFigures *figures);
+
 /** Whether an expected figure has moved; `ours` NULL: it is missing. */
 bool lutra_compare_moved(const LutraFigure *ours, const LutraFigure *expected);
 

@@ -104,7 +104,7 @@ static void put_summary(FILE *out, const LutraCompare *runs, size_t count) {
         put(out, fact(ours, "question"));
         fputs("</td><td>", out);
         put(out, fact(ours, "setting"));
-        fputs(lutra_figures_fact(ours, "stand-in") != NULL ? ", stand-in" : "", out);
+        fputs(lutra_compare_stand_in(ours) != NULL ? ", stand-in" : "", out);
         fprintf(out, "</td><td class=\"%s\">", class_name);
         put(out, word);
         fputs("</td><td class=\"n\">", out);
@@ -462,9 +462,9 @@ static LutraStatus put_run(FILE *out, const LutraCompare *run, LutraError *error
         put(out, fact(ours, "skipped"));
     }
     fputs("</p>\n", out);
-    if (lutra_figures_fact(ours, "stand-in") != NULL) {
+    if (lutra_compare_stand_in(ours) != NULL) {
         fputs("<p class=\"skip\">Stand-in: ", out);
-        put(out, fact(ours, "stand-in"));
+        put(out, lutra_compare_stand_in(ours));
         fputs("</p>\n", out);
     }
     LUTRA_TRY(put_pictures(out, run, error));

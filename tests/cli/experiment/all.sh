@@ -171,6 +171,7 @@ fi
 grep -q '^# skipped: input' r/p-error/figures.csv
 [ "$(grep -c '<section id=' r/report.html)" = 6 ]
 grep -q 'skipped: input' r/report.html
+[ "$(grep -c 'quick, stand-in' r/report.html)" = 1 ]
 # complete ones are not run again, and what was skipped is tried again
 run --resume -o r > again.txt 2> again.err
 grep -q 'rounding: complete already' again.err
