@@ -222,7 +222,14 @@ static void only_named_layers_are_trained(void **state) {
     assert_true(head.training.optimizer.second[RELU].threshold[0] == 0.0f);
     assert_true(head.model.history[2].train_loss < head.model.history[0].train_loss);
     setup_deinit(&head);
-    head.recipe.train_layers[1] = 'x';
+    /* a frozen layer above a trained one has gradients, but takes no steps */
+    setup_init(&head, learned_text, "conv");
+    check_status(run(&head, 1, NULL, -1, &error), LUTRA_OK, &error);
+    check_same_array(start.model.layers[FC].weights, head.model.layers[FC].weights, 12);
+    check_same_array(start.model.layers[FC].bias, head.model.layers[FC].bias, 3);
+    assert_memory_not_equal(start.model.layers[1].weights, head.model.layers[1].weights, 72);
+    setup_deinit(&head);
+    memcpy(head.recipe.train_layers, "fx", 3);
     check_status(lutra_training_init(&head.training, &start.model, &head.recipe, 3, &head.data,
                                      &error), LUTRA_EINVAL, &error);
     assert_non_null(strstr(error.message, "'train_layers' names 'fx'"));
