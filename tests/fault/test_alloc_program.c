@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "bridge/lookup.h"
 #include "bridge/verify.h"
+#include "quant/import.h"
 #include "quant/lower.h"
 #include "sim/layer_statistics.h"
 #include "sim/circuit_parameters.h"
@@ -151,6 +152,57 @@ static LutraStatus write_packed(LutraError *error) {
     assert_int_equal(kept, status == LUTRA_OK ? 0 : 77);
     (void)remove(path);
     return status;
+}
+
+/* Writes a file of weights for layer conv, undisturbed. */
+static void write_weights(const char *path, bool hdf5) {
+    static const char header[] =
+        "\110\0\0\0\0\0\0\0{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[2,1,3,3],"
+        "\"data_offsets\":[0,72]}} ";
+    const uint64_t dims[4] = {2, 1, 3, 3};
+    uint8_t bytes[sizeof header - 1 + 72] = {0};
+    LutraH5 *file = NULL;
+    LutraError error = {""};
+    memcpy(bytes, header, sizeof header - 1);
+    if (!hdf5) {
+        check_status(lutra_file_write(path, bytes, sizeof bytes, true, &error), LUTRA_OK, &error);
+        return;
+    }
+    check_status(lutra_h5_create(&file, path, true, &error), LUTRA_OK, &error);
+    check_status(lutra_h5_write(file, "conv.weight", bytes + sizeof header - 1, LUTRA_H5_F32, 4,
+                                dims, &error), LUTRA_OK, &error);
+    check_status(lutra_h5_commit(&file, &error), LUTRA_OK, &error);
+}
+
+/* All weights of the file are 0, none of the model is. */
+static LutraStatus import_weights(bool hdf5, LutraError *error) {
+    const char *const path = check_temporary("weights");
+    const uint64_t count = allocfail_countdown;
+    LutraModel model;
+    LutraTensorFile file = {0};
+    LutraImportReport report = {.copied = 77};
+    (void)allocfail_stop();
+    write_weights(path, hdf5);
+    make_model(&model, 5);
+    allocfail_after(count);
+    LutraStatus status = lutra_tensor_file_open(&file, path, error);
+    if (status == LUTRA_OK) {
+        status = lutra_import_weights(&model, &file, &report, error);
+    }
+    assert_int_equal(report.copied, status == LUTRA_OK ? 1 : 77);
+    assert_true((model.layers[1].weights[0] == 0.0f) == (status == LUTRA_OK));
+    lutra_tensor_file_deinit(&file);
+    lutra_model_deinit(&model);
+    (void)remove(path);
+    return status;
+}
+
+static LutraStatus import_hdf5(LutraError *error) {
+    return import_weights(true, error);
+}
+
+static LutraStatus import_safetensors(LutraError *error) {
+    return import_weights(false, error);
 }
 
 static LutraStatus read_packed(LutraError *error) {
@@ -798,6 +850,8 @@ static void models(void **state) {
     allocfail_each(write_model);
     allocfail_each(write_packed);
     allocfail_each(read_packed);
+    allocfail_each(import_hdf5);
+    allocfail_each(import_safetensors);
 }
 
 static void lowering(void **state) {
