@@ -89,6 +89,11 @@ grep -q '"moved":[[:space:]]*1' more.json
 sed 's/^# data: .*/# data: other/' again/figures.csv > data.csv
 "$LUTRA" experiment compare r --expected data.csv > data.txt
 grep -q "not compared, because 'data' differs" data.txt
+# the same data from elsewhere are
+sed 's/^\(# data: tiny, checksum [0-9a-f]*\), .*/\1, from elsewhere/' again/figures.csv > moved.csv
+grep -q 'from elsewhere$' moved.csv
+"$LUTRA" experiment compare r --expected moved.csv > elsewhere.txt
+grep -q '^[0-9]* figures compared, 0 moved' elsewhere.txt
 # a damaged file is refused with its line
 sed 's/,counted,/,guessed,/' again/figures.csv > bad.csv
 code=0; "$LUTRA" experiment compare r --expected bad.csv > out.txt 2> err.txt || code=$?
