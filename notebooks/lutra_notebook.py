@@ -29,14 +29,14 @@ def program():
 
 
 def call(*arguments, check=True):
-    """Runs `lutra ARGUMENTS`, shows the command, returns what it printed."""
+    """Runs `lutra ARGUMENTS`, shows the command, returns what it printed (paths of work files shortened)."""
     words = [str(a) for a in arguments]
     print("$ lutra " + " ".join(shorten(w) for w in words))
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
     done = subprocess.run([program(), *words], capture_output=True, text=True, env=environment)
     if check and done.returncode not in (0, 1):
         raise RuntimeError(done.stderr.strip() or f"exit code {done.returncode}")
-    return done.stdout
+    return done.stdout.replace(str(WORK), "WORK")
 
 
 def ask(*arguments):
