@@ -226,6 +226,8 @@ install: $(PROGRAM) $(LIBRARY) $(SHARED) $(BUILD)/lutra.pc $(BUILD)/lutra.1 ## i
 	for h in $(HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/lutra/$$h; done
 	install -d $(DESTDIR)$(PREFIX)/share/lutra/networks
 	install -m 644 experiments/networks/*.ini $(DESTDIR)$(PREFIX)/share/lutra/networks/
+	install -d $(DESTDIR)$(PREFIX)/share/lutra/pretrained
+	install -m 644 experiments/pretrained/*.h5 $(DESTDIR)$(PREFIX)/share/lutra/pretrained/
 	install -d $(DESTDIR)$(PREFIX)/share/lutra/experiments
 	install -m 644 experiments/*.ini $(DESTDIR)$(PREFIX)/share/lutra/experiments/
 	for d in published expected; do \
