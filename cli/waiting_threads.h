@@ -7,7 +7,7 @@
  * Starts the program again, once, so that threads spin for a short time and then sleep, unless the
  * environment says already how they shall wait (OMP_WAIT_POLICY, GOMP_SPINCOUNT). By default they
  * spin for milliseconds, and programs that share processors then slow each other down several
- * times: two trainings at once take 1.6 times as long as with this, one alone is 3 % faster.
+ * times: two trainings at once take 1.6 times as long as with this; a single one loses 3 % by it.
  *
  * Returns if there is nothing to do or the program cannot be started again.
  */
