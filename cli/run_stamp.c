@@ -32,8 +32,8 @@ void cli_run_stamp(CliRunStamp *stamp) {
     find_processor(stamp->processor, sizeof stamp->processor);
     (void)snprintf(stamp->system, sizeof stamp->system, "unknown system");
     if (uname(&names) == 0) {
-        (void)snprintf(stamp->system, sizeof stamp->system, "%.31s %.31s %.31s", names.sysname,
-                       names.release, names.machine);
+        (void)snprintf(stamp->system, sizeof stamp->system, "%.31s %.31s", names.sysname,
+                       names.machine);
     }
     (void)snprintf(stamp->date, sizeof stamp->date, "unknown date");
     if (gmtime_r(&now, &utc) != NULL) {

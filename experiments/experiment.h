@@ -118,7 +118,7 @@ bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest);
 
 /**
  * Where an input lies: as the user says, else NAME.h5 in the folder of inputs, else what section
- * [inputs] of the settings says.
+ * [inputs] of the settings says, else NAME.h5 among the trained models that come with the program.
  *
  * @param[out] path  heap, free with lutra_free; NULL if there is none or what is named is not there
  * @errors LUTRA_EIO a path that the user gave does not exist; LUTRA_ENOMEM
@@ -171,5 +171,6 @@ extern const LutraExperiment lutra_experiment_accumulators;
 extern const LutraExperiment lutra_experiment_vgg11;
 extern const LutraExperiment lutra_experiment_hybrid;
 extern const LutraExperiment lutra_experiment_agreement;
+extern const LutraExperiment lutra_experiment_family;
 
 #endif

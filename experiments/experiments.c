@@ -14,7 +14,8 @@ const LutraExperiment *const lutra_experiments[] = {
     &lutra_experiment_rounding,     &lutra_experiment_vgg11,
     &lutra_experiment_accumulators, &lutra_experiment_p_error,
     &lutra_experiment_hybrid,       &lutra_experiment_agreement,
-    &lutra_experiment_noise,        NULL};
+    &lutra_experiment_noise,        &lutra_experiment_family,
+    NULL};
 
 const char *lutra_experiment_setting(const LutraExperimentRun *run) {
     return run->full ? "full" : "quick";
@@ -118,6 +119,21 @@ bool lutra_experiment_next_word(char *word, size_t bytes, const char **rest) {
     return true;
 }
 
+/** NAME.h5 in pretrained/ beside the experiments. */
+static LutraStatus find_pretrained(char **path, const LutraExperimentRun *run, const char *name,
+                                   LutraError *error) {
+    char file[160];
+    if (run->assets_folder == NULL) {
+        return LUTRA_OK;
+    }
+    (void)snprintf(file, sizeof file, "pretrained/%.120s.h5", name);
+    LUTRA_TRY(lutra_file_path_in(path, run->assets_folder, file, error));
+    if (!lutra_file_exists(*path)) {
+        lutra_free(path);
+    }
+    return LUTRA_OK;
+}
+
 LutraStatus lutra_experiment_find_input(char **path, const LutraExperimentRun *run,
                                         const char *name, LutraError *error) {
     char file[128];
@@ -139,8 +155,10 @@ LutraStatus lutra_experiment_find_input(char **path, const LutraExperimentRun *r
         lutra_free(path);
     }
     const char *const usual = lutra_experiment_value(run->settings, "inputs", name);
-    return usual != NULL && lutra_file_exists(usual) ? lutra_string_copy(path, usual, error)
-                                                     : LUTRA_OK;
+    if (usual != NULL && lutra_file_exists(usual)) {
+        return lutra_string_copy(path, usual, error);
+    }
+    return find_pretrained(path, run, name, error);
 }
 
 LutraStatus lutra_experiment_missing_input(const LutraExperimentRun *run, const char *name,

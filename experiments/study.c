@@ -82,6 +82,7 @@ static LutraStatus choose(LutraStudyRow *row, LutraCircuit *circuit, const Lutra
     LutraParametersChoice choice = {0};
     lutra_parameters_target_default(&target);
     target.p_error = row->setting.p_error;
+    target.partition = row->setting.partition;
     LUTRA_TRY(lutra_circuit_choose_parameters(&choice, circuit, &target, error));
     row->feasible = choice.feasible && circuit->parameter_count > 0;
     row->expected_wrong = choice.expected_wrong;

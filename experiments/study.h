@@ -18,6 +18,7 @@ typedef struct {
     double p_error;         /* of a look-up; 0: no crypto parameters, no noise */
     const char *clear_from; /* operations that run on the client; NULL: none */
     const char *clear_to;
+    LutraPartition partition; /* of the tables into sets of crypto parameters */
 } LutraStudySetting;
 
 /** What it gave. Counts are means over the repeats of noise. */

@@ -390,12 +390,11 @@ LutraStatus lutra_subject_calibrate(LutraSubject *subject, const LutraDataset *d
     return lutra_calibrate(calibration, &subject->model, kinds[offset_rule], &observer, error);
 }
 
-LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExperimentRun *run,
-                                   const char *prefix, LutraError *error) {
+LutraStatus lutra_subject_describe_data(const LutraSubject *subject, const LutraExperimentRun *run,
+                                        const char *prefix, LutraError *error) {
     const LutraDataset *const data = &subject->dataset;
     char key[96];
     char text[512];
-    uint32_t limit = 0;
     (void)snprintf(key, sizeof key, "%sdata", prefix);
     (void)snprintf(text, sizeof text, "%s, checksum %s, %s", data->name, data->checksum,
                    data->source);
@@ -407,14 +406,6 @@ LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExper
                                run->folder, known);
     }
     LUTRA_TRY(lutra_figures_set_fact(run->figures, key, text, error));
-    (void)snprintf(key, sizeof key, "%snetwork", prefix);
-    const uint64_t train = data->splits[LUTRA_SPLIT_TRAIN].count;
-    LUTRA_TRY(optional(&limit, run, "calibration_images", UINT32_MAX, error));
-    (void)snprintf(text, sizeof text, "%s, %s, calibrated on %" PRIu64 " training images",
-                   subject->model.network.name,
-                   subject->was_trained ? "trained by this run" : "model given",
-                   limit > 0 && limit < train ? limit : train);
-    LUTRA_TRY(lutra_figures_set_fact(run->figures, key, text, error));
     if (!subject->is_stand_in) {
         return LUTRA_OK;
     }
@@ -425,8 +416,33 @@ LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExper
     return lutra_figures_set_fact(run->figures, key, text, error);
 }
 
+LutraStatus lutra_subject_describe(const LutraSubject *subject, const LutraExperimentRun *run,
+                                   const char *prefix, LutraError *error) {
+    char key[96];
+    char text[512];
+    uint32_t limit = 0;
+    LUTRA_TRY(lutra_subject_describe_data(subject, run, prefix, error));
+    (void)snprintf(key, sizeof key, "%snetwork", prefix);
+    const uint64_t train = subject->dataset.splits[LUTRA_SPLIT_TRAIN].count;
+    LUTRA_TRY(optional(&limit, run, "calibration_images", UINT32_MAX, error));
+    (void)snprintf(text, sizeof text, "%s, %s, calibrated on %" PRIu64 " training images",
+                   subject->model.network.name,
+                   subject->was_trained ? "trained by this run" : "model given",
+                   limit > 0 && limit < train ? limit : train);
+    return lutra_figures_set_fact(run->figures, key, text, error);
+}
+
+const char *lutra_subject_data_title(char text[128], const LutraSubject *subject) {
+    const char *const remark = strrchr(subject->dataset.source, ';');
+    (void)snprintf(text, 128, "%.60s%s%.40s%s%s", subject->dataset.name, remark != NULL ? " (" : "",
+                   remark != NULL ? remark + 1 + strspn(remark + 1, " ") : "",
+                   remark != NULL ? ")" : "", subject->is_stand_in ? " (stand-in)" : "");
+    return text;
+}
+
 const char *lutra_subject_title(char text[192], const LutraSubject *subject) {
-    (void)snprintf(text, 192, "%.60s on %.60s%s", subject->model.network.name,
-                   subject->dataset.name, subject->is_stand_in ? " (stand-in)" : "");
+    char data[128];
+    (void)snprintf(text, 192, "%.60s on %.120s", subject->model.network.name,
+                   lutra_subject_data_title(data, subject));
     return text;
 }

@@ -105,10 +105,20 @@ LUTRA_MUST_CHECK LutraStatus lutra_subject_held_out(LutraImages *images,
                                                     const LutraSubject *subject, uint64_t limit,
                                                     LutraError *error);
 
-/** States in the figures what they are of: data with checksum and source, network, stand-in. */
+/** States in the figures what data they are of, with checksum and source; LUTRA_EINVAL if figures
+ * that are there already are of other data. */
+LUTRA_MUST_CHECK LutraStatus lutra_subject_describe_data(const LutraSubject *subject,
+                                                         const LutraExperimentRun *run,
+                                                         const char *prefix, LutraError *error);
+
+/** The same, and the network, and stand-in. */
 LUTRA_MUST_CHECK LutraStatus lutra_subject_describe(const LutraSubject *subject,
                                                     const LutraExperimentRun *run,
                                                     const char *prefix, LutraError *error);
+
+/** "cifar-10 (JPEG copy)": the data, with the remark that they were imported with, and "stand-in"
+ * if they are one, for charts; returns it. */
+const char *lutra_subject_data_title(char text[128], const LutraSubject *subject);
 
 /** "fmnist-cnn on fashion-mnist", with "stand-in" if it is one, for charts; returns it. */
 const char *lutra_subject_title(char text[192], const LutraSubject *subject);

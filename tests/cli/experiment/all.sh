@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Several experiments in one run: rounding, splits and agreement on a tiny network, smaller
+# Several experiments in one run: rounding, splits, a family and agreement on a tiny network, smaller
 # accumulators on a tiny CIFAR-100 in the official format, one that lacks its data; the report.
 . "$LUTRA_ROOT/tests/cli/experiment/net.inc"
 mkdir settings c100
@@ -127,13 +127,31 @@ samples = 1
 budget = 1
 search_images = 1
 INI
+"$LUTRA" train net.ini --data inputs/tiny.h5 -q -o inputs/given.h5 > /dev/null
+cat > settings/family.ini <<'INI'
+[experiment]
+name = family
+question = What does a look-up buy?
+[subject.1]
+data = tiny
+models = given, nobody
+networks = net.ini
+[claim]
+bits = 2
+[quick]
+epochs = 1
+test_images = 0
+rounding = 2, 1
+p_error = 0.1
+repeats = 2
+INI
 run() {
-    "$LUTRA" experiment run rounding vgg11 accumulators hybrid agreement p-error --settings settings \
+    "$LUTRA" experiment run rounding vgg11 accumulators hybrid family agreement p-error --settings settings \
         --inputs inputs --threads 2 --no-progress "$@"
 }
 run -o r > out.txt 2> err.txt
 grep -q "p-error: skipped: input 'nowhere' is missing" err.txt
-for name in rounding vgg11 accumulators hybrid; do grep -q "^$name *done$" out.txt; done
+for name in rounding vgg11 accumulators hybrid family; do grep -q "^$name *done$" out.txt; done
 grep -q '^p-error *skipped: ' out.txt
 grep -q '^report   r/report.html$' out.txt
 # every figure once, with what it is of
@@ -156,6 +174,13 @@ grep -q '^top-1,CIFAR-100; 3 bits,fraction,simulated,[0-9.]*,[0-9.]*,[0-9.]*,16,
 [ "$(at hybrid 'top-3,all in FHE,fraction,simulated,1,')" = 1 ] # of two classes
 # all tables in the clear: there is nothing to encrypt for, and no parameters
 grep -q 'f..a in the clear,.*no crypto parameters$' r/hybrid/figures.csv
+for member in given net.ini; do
+    [ "$(at family "look-ups of an image,$member,,counted,2,2,2,")" = 1 ]
+    [ "$(at family "top-1,$member; quantized model,fraction,simulated,[0-9.]*,[0-9.]*,[0-9.]*,32,")" = 1 ]
+    [ "$(at family "top-1,$member; [12] bits,")" = 2 ]
+    [ "$(at family "time of an image predicted,$member; [12] bits,s,predicted,[0-9.]*,")" = 2 ]
+done
+grep -q "^# left out: model 'nobody'$" r/family/figures.csv
 for stage in float quantized circuit; do
     [ "$(at vgg11 "top-1,T; $stage,fraction,simulated,[0-9.]*,[0-9.]*,[0-9.]*,24,")" = 1 ]
 done
@@ -169,7 +194,7 @@ else
     grep -q '^agreement *skipped: ' out.txt
 fi
 grep -q '^# skipped: input' r/p-error/figures.csv
-[ "$(grep -c '<section id=' r/report.html)" = 6 ]
+[ "$(grep -c '<section id=' r/report.html)" = 7 ]
 grep -q 'skipped: input' r/report.html
 [ "$(grep -c 'quick, stand-in' r/report.html)" = 1 ]
 # complete ones are not run again, and what was skipped is tried again
