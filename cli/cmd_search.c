@@ -50,7 +50,8 @@ static const struct argp_option option_table[] = {
      2},
     {"partition", KEY_PARTITION, "RULE", 0,
      "tables that share crypto parameters: all, with none (default); with width those that read as "
-     "many bits; with norm those that have about the same weights too", 2},
+     "many bits; with norm those that have about the same weights too; with table each its own, "
+     "unless that saves less than 0.5 % of the cost", 2},
     {NULL, 0, NULL, 0, "Output:", 3},
     {"output", 'o', "DIR", 0,
      "folder for search.csv, pareto.csv, pareto.png, split.csv and circuit.h5 (required)", 3},

@@ -53,7 +53,8 @@ static const struct argp_option option_table[] = {
      3},
     {"partition", KEY_PARTITION, "RULE", 0,
      "tables that share crypto parameters: all, with none (default); with width those that read as "
-     "many bits; with norm those that have about the same weights too", 3},
+     "many bits; with norm those that have about the same weights too; with table each its own, "
+     "unless that saves less than 0.5 % of the cost", 3},
     {"repeats", KEY_REPEATS, "R", 0, "draws of noise for every image (default 1)", 3},
     {NULL, 0, NULL, 0, "Output:", 4},
     {"output", 'o', "DIR", 0, "folder for sweep.csv, sweep.png and layers.png (required)", 4},

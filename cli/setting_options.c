@@ -14,6 +14,7 @@ const char *const cli_offset_rules[] = {[LUTRA_OFFSETS_NONE] = "none",
 const char *const cli_partitions[] = {[LUTRA_PARTITION_NONE] = "none",
                                       [LUTRA_PARTITION_WIDTH] = "width",
                                       [LUTRA_PARTITION_NORM] = "norm",
+                                      [LUTRA_PARTITION_TABLE] = "table",
                                       NULL};
 
 LutraRoundingMode cli_parse_rounding_mode(struct argp_state *state, const char *text) {

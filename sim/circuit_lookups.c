@@ -35,7 +35,7 @@ static int norm_class(const LutraWeightNorm *norm) {
 static bool are_alike(const LutraCircuit *circuit, const LutraWeightNorm *norms,
                       LutraPartition partition, uint32_t a, uint32_t b) {
     return partition == LUTRA_PARTITION_NONE ||
-           (width_of(circuit, a) == width_of(circuit, b) &&
+           (partition != LUTRA_PARTITION_TABLE && width_of(circuit, a) == width_of(circuit, b) &&
             (partition == LUTRA_PARTITION_WIDTH ||
              norm_class(&norms[a]) == norm_class(&norms[b])));
 }

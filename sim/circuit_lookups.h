@@ -19,7 +19,8 @@
 typedef enum {
     LUTRA_PARTITION_NONE = 0,  /* one set for the circuit */
     LUTRA_PARTITION_WIDTH = 1, /* one for each width that tables read */
-    LUTRA_PARTITION_NORM = 2   /* one for each width and power of two that holds the norm */
+    LUTRA_PARTITION_NORM = 2,  /* one for each width and power of two that holds the norm */
+    LUTRA_PARTITION_TABLE = 3  /* one for each table; sets that save little are given up again */
 } LutraPartition;
 
 /** Look-ups of one kind: those of one table, or of the digits of one exact rounding. */

@@ -9,6 +9,9 @@
 #include "sim/parameters.h"
 #include "sim/partition.h"
 
+/* Part of an image's cost that keys of a hundred megabytes and a second must save. */
+static const double SET_WORTH = 0.005;
+
 enum { FEWEST_ADVISED_BITS = 2, MOST_NORM_STEPS = 40, GLOBAL_STEPS = 20 };
 
 /* Everything that one choice needs. */
@@ -19,6 +22,8 @@ typedef struct {
     LutraLookupPattern *patterns; /* (lookups.count) scratch, owned */
     LutraCryptoParameters *sets;  /* (class_count) tried last, owned */
     LutraCryptoParameters *best;  /* (class_count), owned */
+    LutraCryptoParameters *trial; /* (class_count) scratch, owned */
+    LutraPartition partition;
     LutraParameterSearch *partition_search; /* NULL with one class */
     LutraParametersSettings settings;
     LutraError *error;
@@ -121,20 +126,51 @@ static void sum_errors(Search *search) {
     }
 }
 
-/** From one set for all classes to one for each. */
+/**
+ * From one set for all classes to one for each. The search by coordinates cannot give a class
+ * noisier results while those that read them have no room for it, and a set that just keeps p_error
+ * has none. So it also starts from sets that keep a smaller one, and the cheapest end is taken.
+ */
 static LutraStatus divide(Search *search) {
-    const LutraCryptoParameters *const single = &search->sets[0];
+    static const double stricter[] = {1.0, 0.5, 0.25, 0.1, 0.03, 0.01};
+    const LutraCryptoParameters single = search->sets[0];
     const LutraLookupPattern output = output_pattern(search);
     const LutraPartitionDemand demand = {
         .p_error = search->settings.p_error,
         .output = output,
         .output_var_t2 =
-            fmax(output_variance(search, single),
+            fmax(output_variance(search, &single),
                  lutra_noise_variance_bound(output.precision_bits, search->settings.p_error)),
         .modulus_switch = search->settings.modulus_switch,
-        .largest_log2_poly = search->settings.largest_log2_poly};
-    return lutra_partition_improve(search->sets, &search->lookups, search->partition_search,
-                                   &demand, search->error);
+        .largest_log2_poly = search->settings.largest_log2_poly,
+        .worth = search->partition == LUTRA_PARTITION_TABLE ? SET_WORTH : 0.0};
+    double least = INFINITY;
+    LutraStatus status = LUTRA_OK;
+    for (size_t i = 0; i < sizeof stricter / sizeof *stricter && status == LUTRA_OK; i++) {
+        LutraCryptoParameters start = single;
+        bool found = true;
+        if (i > 0) {
+            search->settings.p_error = stricter[i] * demand.p_error;
+            list_patterns(search, UINT32_MAX, 1.0);
+            status = try_choose(&start, &found, search);
+            search->settings.p_error = demand.p_error;
+        }
+        if (status != LUTRA_OK || !found || output_variance(search, &start) > demand.output_var_t2) {
+            continue;
+        }
+        for (uint32_t c = 0; c < search->lookups.class_count; c++) {
+            search->trial[c] = start;
+        }
+        status = lutra_partition_improve(search->trial, &search->lookups, search->partition_search,
+                                         &demand, search->error);
+        const double cost = lutra_circuit_lookups_cost(&search->lookups, search->trial);
+        if (status == LUTRA_OK && cost < least) {
+            least = cost;
+            memcpy(search->sets, search->trial,
+                   search->lookups.class_count * sizeof *search->sets);
+        }
+    }
+    return status;
 }
 
 /* The cheapest sets that keep settings.p_error in every look-up; *found without them is false. */
@@ -280,14 +316,6 @@ static LutraStatus measure_norms(LutraParametersChoice *choice, const LutraCircu
     return LUTRA_OK;
 }
 
-/** Whether two sets run alike, whatever they say about the look-ups that use them. */
-static bool are_equal(const LutraCryptoParameters *a, const LutraCryptoParameters *b) {
-    return a->lwe_dim == b->lwe_dim && a->glwe_dim == b->glwe_dim &&
-           a->log2_poly == b->log2_poly && a->pbs_level == b->pbs_level &&
-           a->pbs_base_log == b->pbs_base_log && a->ks_level == b->ks_level &&
-           a->ks_base_log == b->ks_base_log;
-}
-
 /** What one set says, of the look-ups of two classes. */
 static void merge(LutraCryptoParameters *into, const LutraCryptoParameters *other,
                   double into_lookups, double other_lookups) {
@@ -324,7 +352,7 @@ static LutraStatus hand_over(LutraCircuit *circuit, const Search *search) {
     for (uint32_t c = 0; c < class_count; c++) {
         const double own = lookups_of(&search->lookups, c);
         uint32_t at = 0;
-        while (at < count && !are_equal(&parameters[at], &search->best[c])) {
+        while (at < count && !lutra_partition_alike(&parameters[at], &search->best[c])) {
             at++;
         }
         if (at < count) {
@@ -372,6 +400,7 @@ static LutraStatus prepare(Search *search, const LutraParametersTarget *target) 
                           search->error));
     LUTRA_TRY(lutra_alloc(&search->sets, class_count, sizeof *search->sets, search->error));
     LUTRA_TRY(lutra_alloc(&search->best, class_count, sizeof *search->best, search->error));
+    LUTRA_TRY(lutra_alloc(&search->trial, class_count, sizeof *search->trial, search->error));
     if (class_count > 1) {
         LUTRA_TRY(lutra_parameter_search_create(&search->partition_search, target->security_bits,
                                                 search->settings.noise_model, search->error));
@@ -397,7 +426,10 @@ LutraStatus lutra_circuit_choose_parameters(LutraParametersChoice *choice, Lutra
         return lutra_error_set(error, LUTRA_EINVAL, "a p_error of %g; should lie between 0 and 1",
                                asked);
     }
-    Search search = {.circuit = circuit, .choice = &built, .error = error};
+    Search search = {.circuit = circuit,
+                     .choice = &built,
+                     .partition = target->partition,
+                     .error = error};
     lutra_parameters_default(&search.settings);
     search.settings.p_error = asked;
     search.settings.security_bits = target->security_bits;
@@ -428,6 +460,7 @@ done:
     lutra_free(&search.patterns);
     lutra_free(&search.sets);
     lutra_free(&search.best);
+    lutra_free(&search.trial);
     lutra_parameter_search_destroy(&search.partition_search);
     lutra_parameters_choice_deinit(&built);
     return status;

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "sim/crypto_cost.h"
 #include "sim/parameters_priv.h"
+#include "sim/partition_priv.h"
 
 enum { MOST_ROUNDS = 32 };
 
@@ -303,9 +304,12 @@ LutraStatus lutra_partition_improve(LutraCryptoParameters *sets,
                                     const LutraParameterSearch *search,
                                     const LutraPartitionDemand *demand, LutraError *error) {
     Turn turn = {.sets = sets, .lookups = lookups, .search = search, .demand = demand};
+    LutraCryptoParameters *trial = NULL;
+    const double start_cost = lutra_circuit_lookups_cost(lookups, sets);
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&turn.own, lookups->count, sizeof(Edge), error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&turn.readers, lookups->count, sizeof(Edge), error));
+    LUTRA_TRY_GOTO(status, lutra_alloc(&trial, lookups->class_count, sizeof *trial, error));
     for (uint32_t bits = 0; bits <= LUTRA_MAX_PRECISION_BITS; bits++) {
         turn.bounds_t2[bits] = lutra_noise_variance_bound(bits, demand->p_error);
     }
@@ -317,11 +321,13 @@ LutraStatus lutra_partition_improve(LutraCryptoParameters *sets,
             is_better = take_turn(&turn) || is_better;
         }
     }
+    lutra_partition_share(sets, trial, lookups, search->noise_model, demand, start_cost);
     for (uint32_t c = 0; c < lookups->class_count; c++) {
         describe(sets, lookups, c, search, demand->p_error);
     }
 done:
     lutra_free(&turn.own);
     lutra_free(&turn.readers);
+    lutra_free(&trial);
     return status;
 }

@@ -14,9 +14,15 @@
  * It takes the one with which all look-ups cost the least, its own and those that read it. Classes
  * take turns until no one gains. Every step is feasible and none costs more than the one before, so
  * the result is never dearer than the start; it need not be the best of all.
+ *
+ * Sets have keys of a hundred megabytes. So with many classes, one may then take another's set over
+ * where that is feasible too and costs at most `worth` more of the whole, the cheapest exchange
+ * first, as long as the whole is not dearer than the start.
  */
 #ifndef LUTRA_SIM_PARTITION_H
 #define LUTRA_SIM_PARTITION_H
+
+#include <stdbool.h>
 
 #include "sim/circuit_lookups.h"
 
@@ -26,6 +32,7 @@ typedef struct {
     double output_var_t2;      /* limit for their variance */
     LutraModulusSwitch modulus_switch;
     uint32_t largest_log2_poly;
+    double worth; /* part of the cost of all look-ups that a set of its own must save; 0: none */
 } LutraPartitionDemand;
 
 /**
@@ -45,5 +52,8 @@ LUTRA_MUST_CHECK LutraStatus lutra_partition_improve(LutraCryptoParameters *sets
                                                      const LutraParameterSearch *search,
                                                      const LutraPartitionDemand *demand,
                                                      LutraError *error);
+
+/** Whether two sets run alike, whatever they say about the look-ups that use them. */
+bool lutra_partition_alike(const LutraCryptoParameters *a, const LutraCryptoParameters *b);
 
 #endif
