@@ -23,6 +23,7 @@ typedef struct {
     const LutraCircuit *circuit;
     const uint8_t *pixels;
     const LutraEncryptedSettings *settings;
+    LutraLinearKernels kernels;
     Slot *slots; /* (operation_count) */
     LutraEncryptedReport report;
     uint64_t lookups_total;
@@ -366,9 +367,11 @@ static LutraStatus run_linear(Run *run, uint32_t index) {
     }
     LUTRA_TRY(allocate_ciphertexts(run, y, index));
     if (op->kind == LUTRA_OPERATION_LINEAR) {
-        lutra_ciphertexts_linear(*y, &op->u.linear, op->shape.channels, x, words, threads);
+        lutra_ciphertexts_linear(*y, &run->kernels, &op->u.linear, op->shape.channels, x, words,
+                                 threads);
     } else if (op->kind == LUTRA_OPERATION_CONV) {
-        lutra_ciphertexts_conv(*y, &op->u.conv, op->shape, x, x_shape, words, threads);
+        lutra_ciphertexts_conv(*y, &run->kernels, &op->u.conv, op->shape, x, x_shape, words,
+                               threads);
     } else {
         LUTRA_ASSERT(op->kind == LUTRA_OPERATION_SUM_POOL);
         lutra_ciphertexts_sum_pool(*y, &op->u.sum_pool, op->shape, x, x_shape, words, threads);
@@ -441,6 +444,7 @@ LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
                .settings = settings,
                .lookups_total = lutra_encrypted_lookups(circuit),
                .error = error};
+    lutra_linear_kernels_init(&run.kernels, settings->cpu_flags);
     LUTRA_TRY(lutra_alloc(&run.slots, circuit->operation_count, sizeof *run.slots, error));
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         for (uint32_t k = 0; k < circuit->operations[i].input_count; k++) {

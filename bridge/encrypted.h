@@ -39,6 +39,7 @@ typedef struct {
 
 typedef struct {
     uint32_t threads;                       /* of the linear operations, >= 1 */
+    uint32_t cpu_flags;                     /* LutraCpuFlag: what they may use */
     const LutraEncryptedListener *listener; /* may be NULL */
     const LutraProgress *progress;          /* may be NULL; counts look-ups of the circuit */
 } LutraEncryptedSettings;

@@ -3,100 +3,80 @@
  * Linear operations on encrypted tensors; see linear.h.
  *
  * A layer on ciphertexts is a small integer matrix times a very wide one (a row per element, a
- * column per word). Work is cut by output position and by tiles of TILE columns; within a tile a
- * block of output rows stays in the first-level cache while the input rows pass by once.
+ * column per word). Work is cut by tiles of words and output positions. One tile of all input
+ * ciphertexts that a position reads is packed in blocks that stay in the first-level cache while
+ * all outputs take their rows from them; neighbouring positions of the same tile follow one
+ * another, so that what they share comes from a farther cache, but not from memory again.
  */
 #include "bridge/linear.h"
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "sim/operations.h"
 
-enum {
-    TILE_WORDS = 128,      /* 1 KiB of one ciphertext */
-    OUTPUT_BLOCK = 16,     /* 16 KiB of outputs at a time */
-    CHUNK_WORDS = 1 << 16  /* of operations word by word */
-};
-
-/** y += weight * x, `count` words. */
-static void accumulate(uint64_t *restrict y, const uint64_t *restrict x, size_t count,
-                       int8_t weight) {
-    if (weight == 1) {
-        for (size_t j = 0; j < count; j++) {
-            y[j] += x[j];
-        }
-    } else if (weight == -1) {
-        for (size_t j = 0; j < count; j++) {
-            y[j] -= x[j];
-        }
-    } else {
-        /* The magnitude has at most 8 bits: two 32-bit products, which vector units have, are
-         * enough for the low 64 bits. */
-        const uint64_t magnitude = (uint64_t)(weight < 0 ? -weight : weight);
-        const uint64_t sign = weight < 0 ? UINT64_MAX : 0;
-        for (size_t j = 0; j < count; j++) {
-            const uint64_t low = (x[j] & UINT32_MAX) * magnitude;
-            const uint64_t high = (x[j] >> 32) * magnitude;
-            y[j] += ((low + (high << 32)) ^ sign) - sign;
-        }
-    }
-}
+enum { CHUNK_WORDS = 1 << 16 /* of operations word by word */ };
 
 typedef struct {
     uint64_t *y;
+    const LutraLinearKernels *kernels;
     const uint64_t *x;
     const LutraConvOperation *conv;
     LutraShape shape;
     LutraShape x_shape;
     size_t words;
-    size_t tiles;
 } ConvWork;
 
-/** One tile of one input ciphertext into a block of outputs at the same position. */
-static void conv_tap(const ConvWork *work, size_t x_element, size_t weight_in_filter,
-                     size_t position, size_t first_output, size_t last_output, size_t first_word,
-                     size_t count) {
+/* Words [first, first + count) of every ciphertext. */
+typedef struct {
+    size_t first;
+    size_t count;
+} Tile;
+
+/** The input ciphertext that weight `at` of a filter reads at output row r, column c; NULL outside
+ * the image. */
+static const uint64_t *input_at(const ConvWork *work, size_t at, size_t r, size_t c) {
+    const LutraConvOperation *const conv = work->conv;
+    const size_t b = at % conv->kernel;
+    const size_t a = at / conv->kernel % conv->kernel;
+    const size_t channel = at / conv->kernel / conv->kernel;
+    const int64_t row = (int64_t)(r * conv->stride + a) - conv->padding;
+    const int64_t column = (int64_t)(c * conv->stride + b) - conv->padding;
+    if (row < 0 || row >= work->x_shape.height || column < 0 || column >= work->x_shape.width) {
+        return NULL;
+    }
+    const size_t element = (channel * work->x_shape.height + (size_t)row) * work->x_shape.width +
+                           (size_t)column;
+    return work->x + element * work->words;
+}
+
+/** One tile of all outputs at output row r, column c. */
+static void conv_tile(const ConvWork *work, size_t r, size_t c, Tile tile) {
+    uint64_t rows[LUTRA_LINEAR_ROWS * LUTRA_LINEAR_TILE]
+        __attribute__((aligned(LUTRA_ALIGNMENT_BYTES)));
     const LutraConvOperation *const conv = work->conv;
     const size_t plane = (size_t)work->shape.height * work->shape.width;
     const size_t filter = (size_t)conv->in_channels * conv->kernel * conv->kernel;
-    const uint64_t *const x = work->x + x_element * work->words + first_word;
-    for (size_t o = first_output; o < last_output; o++) {
-        const int8_t weight = conv->weights[o * filter + weight_in_filter];
-        if (weight != 0) {
-            accumulate(work->y + (o * plane + position) * work->words + first_word, x, count,
-                       weight);
+    uint64_t *const y = work->y + (r * work->shape.width + c) * work->words + tile.first;
+    for (size_t o = 0; o < work->shape.channels; o++) {
+        memset(y + o * plane * work->words, 0, tile.count * sizeof *y);
+    }
+    for (size_t first = 0; first < filter; first += LUTRA_LINEAR_ROWS) {
+        const size_t rest = filter - first;
+        const size_t row_count = rest < LUTRA_LINEAR_ROWS ? rest : LUTRA_LINEAR_ROWS;
+        for (size_t i = 0; i < row_count; i++) {
+            uint64_t *const row = rows + i * LUTRA_LINEAR_TILE;
+            const uint64_t *const x = input_at(work, first + i, r, c);
+            if (x == NULL) {
+                memset(row, 0, tile.count * sizeof *row);
+            } else {
+                memcpy(row, x + tile.first, tile.count * sizeof *row);
+            }
         }
-    }
-}
-
-/** One tile of a block of outputs at output row r, column c. */
-static void conv_block(const ConvWork *work, size_t r, size_t c, size_t first_output,
-                       size_t last_output, size_t first_word, size_t count) {
-    const LutraConvOperation *const conv = work->conv;
-    const size_t plane = (size_t)work->shape.height * work->shape.width;
-    const size_t position = r * work->shape.width + c;
-    for (size_t o = first_output; o < last_output; o++) {
-        memset(work->y + (o * plane + position) * work->words + first_word, 0,
-               count * sizeof(uint64_t));
-    }
-    for (size_t i = 0; i < conv->in_channels; i++) {
-        for (size_t a = 0; a < conv->kernel; a++) {
-            const int64_t row = (int64_t)(r * conv->stride + a) - conv->padding;
-            if (row < 0 || row >= work->x_shape.height) {
-                continue;
-            }
-            for (size_t b = 0; b < conv->kernel; b++) {
-                const int64_t column = (int64_t)(c * conv->stride + b) - conv->padding;
-                if (column < 0 || column >= work->x_shape.width) {
-                    continue;
-                }
-                const size_t x_element =
-                    (i * work->x_shape.height + (size_t)row) * work->x_shape.width +
-                    (size_t)column;
-                conv_tap(work, x_element, (i * conv->kernel + a) * conv->kernel + b, position,
-                         first_output, last_output, first_word, count);
-            }
+        for (size_t o = 0; o < work->shape.channels; o++) {
+            work->kernels->add_rows(y + o * plane * work->words, rows,
+                                    conv->weights + o * filter + first, row_count, tile.count);
         }
     }
 }
@@ -104,39 +84,36 @@ static void conv_block(const ConvWork *work, size_t r, size_t c, size_t first_ou
 static void conv_unit(void *user, size_t index, uint32_t worker) {
     const ConvWork *const work = user;
     (void)worker;
-    const size_t position = index / work->tiles;
-    const size_t first_word = index % work->tiles * TILE_WORDS;
-    const size_t rest = work->words - first_word;
-    const size_t count = rest < TILE_WORDS ? rest : TILE_WORDS;
-    const size_t r = position / work->shape.width;
-    const size_t c = position % work->shape.width;
-    for (size_t o = 0; o < work->shape.channels; o += OUTPUT_BLOCK) {
-        const size_t end = o + OUTPUT_BLOCK;
-        conv_block(work, r, c, o, end < work->shape.channels ? end : work->shape.channels,
-                   first_word, count);
-    }
+    const size_t positions = (size_t)work->shape.height * work->shape.width;
+    const size_t position = index % positions;
+    const size_t first = index / positions * LUTRA_LINEAR_TILE;
+    const size_t rest = work->words - first;
+    const Tile tile = {first, rest < LUTRA_LINEAR_TILE ? rest : LUTRA_LINEAR_TILE};
+    conv_tile(work, position / work->shape.width, position % work->shape.width, tile);
 }
 
-void lutra_ciphertexts_conv(uint64_t *y, const LutraConvOperation *conv, LutraShape shape,
-                            const uint64_t *x, LutraShape x_shape, size_t words,
-                            uint32_t threads) {
+void lutra_ciphertexts_conv(uint64_t *y, const LutraLinearKernels *kernels,
+                            const LutraConvOperation *conv, LutraShape shape, const uint64_t *x,
+                            LutraShape x_shape, size_t words, uint32_t threads) {
     ConvWork work = {.y = y,
+                     .kernels = kernels,
                      .x = x,
                      .conv = conv,
                      .shape = shape,
                      .x_shape = x_shape,
-                     .words = words,
-                     .tiles = (words + TILE_WORDS - 1) / TILE_WORDS};
+                     .words = words};
     const size_t positions = (size_t)shape.height * shape.width;
-    lutra_parallel_for(threads, positions * work.tiles, conv_unit, &work);
+    const size_t tiles = (words + LUTRA_LINEAR_TILE - 1) / LUTRA_LINEAR_TILE;
+    lutra_parallel_for(threads, positions * tiles, conv_unit, &work);
 }
 
-void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
+void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearKernels *kernels,
+                              const LutraLinearOperation *linear, uint32_t outputs,
                               const uint64_t *x, size_t words, uint32_t threads) {
     const LutraConvOperation conv = lutra_linear_as_conv(linear);
     const LutraShape shape = {outputs, 1, 1};
     const LutraShape x_shape = {linear->in_features, 1, 1};
-    lutra_ciphertexts_conv(y, &conv, shape, x, x_shape, words, threads);
+    lutra_ciphertexts_conv(y, kernels, &conv, shape, x, x_shape, words, threads);
 }
 
 typedef struct {
@@ -160,7 +137,10 @@ static void pool_unit(void *user, size_t index, uint32_t worker) {
         const size_t x_row = channel * work->x_shape.height + row * work->pool->stride + a;
         for (size_t b = 0; b < work->pool->kernel; b++) {
             const size_t element = x_row * work->x_shape.width + column * work->pool->stride + b;
-            accumulate(y, work->x + element * work->words, work->words, 1);
+            const uint64_t *const x = work->x + element * work->words;
+            for (size_t j = 0; j < work->words; j++) {
+                y[j] += x[j];
+            }
         }
     }
 }

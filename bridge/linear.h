@@ -6,8 +6,8 @@
  * combination of their words modulo 2^64, without noise of its own. So these functions are
  * sim/operations.h with each integer replaced by `words` torus words, and nothing here knows keys.
  *
- * Tensors are (C,H,W,words), row-major. Results do not depend on `threads`. Weights of 0 cost
- * nothing, of +-1 an addition. Outputs may not overlap inputs unless said.
+ * Tensors are (C,H,W,words), row-major. Results do not depend on `threads` or `kernels`. Weights of
+ * 0 cost nothing, of +-1 an addition. Outputs may not overlap inputs unless said.
  */
 #ifndef LUTRA_BRIDGE_LINEAR_H
 #define LUTRA_BRIDGE_LINEAR_H
@@ -15,16 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/linear_kernels.h"
 #include "sim/circuit.h"
 
 /** y (outputs, words), x (in_features, words). */
-void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearOperation *linear, uint32_t outputs,
+void lutra_ciphertexts_linear(uint64_t *y, const LutraLinearKernels *kernels,
+                              const LutraLinearOperation *linear, uint32_t outputs,
                               const uint64_t *x, size_t words, uint32_t threads);
 
 /** y of shape `shape`, x of shape `x_shape`; x is 0 outside the image. */
-void lutra_ciphertexts_conv(uint64_t *y, const LutraConvOperation *conv, LutraShape shape,
-                            const uint64_t *x, LutraShape x_shape, size_t words,
-                            uint32_t threads);
+void lutra_ciphertexts_conv(uint64_t *y, const LutraLinearKernels *kernels,
+                            const LutraConvOperation *conv, LutraShape shape, const uint64_t *x,
+                            LutraShape x_shape, size_t words, uint32_t threads);
 
 void lutra_ciphertexts_sum_pool(uint64_t *y, const LutraSumPoolOperation *pool, LutraShape shape,
                                 const uint64_t *x, LutraShape x_shape, size_t words,

@@ -113,7 +113,10 @@ static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *ob
     Ticker ticker = {settings->progress, result->sample_count, samples};
     const LutraProgress progress = {tick, NULL, &ticker};
     const LutraEncryptedListener listener = {lutra_verify_observe, observer};
-    const LutraEncryptedSettings run = {settings->backend_settings.threads, &listener, &progress};
+    const LutraEncryptedSettings run = {.threads = settings->backend_settings.threads,
+                                        .cpu_flags = settings->backend_settings.cpu_flags,
+                                        .listener = &listener,
+                                        .progress = &progress};
     LutraEncryptedReport report = {0};
     LutraImageValues clear = {0};
     LutraVerifySample sample = {0};

@@ -264,6 +264,7 @@ typedef struct {
     uint64_t *y;
     int8_t *weights;
     size_t words;
+    LutraLinearKernels kernels;
 } Linear;
 
 /** Weights as trained networks have them: `weight` with both signs and 0, without order. */
@@ -284,8 +285,8 @@ static double time_conv(const Linear *linear, int8_t weight, uint64_t seed, uint
     const LutraLinearCounts counts = lutra_cost_conv_counts(&conv, shape, x_shape);
     for (uint32_t i = 0; i < REPEATS; i++) {
         const double start = core_seconds();
-        lutra_ciphertexts_conv(linear->y, &conv, shape, linear->x, x_shape, linear->words,
-                               threads);
+        lutra_ciphertexts_conv(linear->y, &linear->kernels, &conv, shape, linear->x, x_shape,
+                               linear->words, threads);
         best = fmin(best, core_seconds() - start);
     }
     return best / ((double)(counts.additions + counts.multiplications) * (double)linear->words);
@@ -312,6 +313,7 @@ static LutraStatus calibrate_linear(Work *work, LutraError *error) {
     const size_t elements = (size_t)CHANNELS * EXTENT * EXTENT;
     const size_t count = elements > STREAMED ? elements : STREAMED;
     Linear linear = {.words = (1 << USUAL_LOG2_POLY) + 1};
+    lutra_linear_kernels_init(&linear.kernels, work->calibration->common->cpu_flags);
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, step(work, error));
     LUTRA_TRY_GOTO(status, lutra_alloc(&linear.x, count * linear.words, sizeof(uint64_t), error));

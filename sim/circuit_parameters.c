@@ -155,7 +155,8 @@ static LutraStatus divide(Search *search) {
             status = try_choose(&start, &found, search);
             search->settings.p_error = demand.p_error;
         }
-        if (status != LUTRA_OK || !found || output_variance(search, &start) > demand.output_var_t2) {
+        if (status != LUTRA_OK || !found ||
+            output_variance(search, &start) > demand.output_var_t2) {
             continue;
         }
         for (uint32_t c = 0; c < search->lookups.class_count; c++) {

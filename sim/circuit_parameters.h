@@ -48,9 +48,10 @@ void lutra_parameters_choice_deinit(LutraParametersChoice *choice);
  * Chooses the cheapest set for a circuit that passed lutra_circuit_check, with tfhe-rs's noise
  * model and its centred modulus switch, and puts it into the circuit in place of what was there.
  * With a partition, the sets of its classes are then improved one after another (partition.h):
- * never dearer than the one. With a class for each table, sets that save less than 0.5 % of the cost
- * are given up for another table's. Classes that end with equal sets share it; sets are numbered by
- * the first table that uses them. A circuit for which there is no single set has no partition.
+ * never dearer than the one. With a class for each table, sets that save less than 0.5 % of the
+ * cost are given up for another table's. Classes that end with equal sets share it; sets are
+ * numbered by the first table that uses them. A circuit for which there is no single set has no
+ * partition.
  *
  * Every look-up keeps the p_error with its own table width and norm of weights: also those that
  * take off digits in exact roundings. A global p_error is that of all look-ups and decryptions

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "sim/cost_model.h"
 #include "sim/crypto_cost.h"
@@ -69,7 +70,7 @@ static void clear_ends_move_the_border(void **state) {
         build_chain(&circuit, clear != 0);
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
         LutraCircuitKeys keys = open_fake(&circuit);
-        const LutraEncryptedSettings settings = {.threads = 2};
+        const LutraEncryptedSettings settings = {.threads = 2, .cpu_flags = LUTRA_CPU_ALL};
         LutraError error = {""};
         codes[clear] = calloc(circuit.class_count, sizeof **codes);
         check_status(lutra_encrypted_run(codes[clear], NULL, &keys, &circuit, pixels, &settings,
@@ -89,7 +90,7 @@ static void every_failing_call_ends_the_run_and_leaves_outputs_alone(void **stat
     LutraCircuit circuit;
     build_chain(&circuit, true);
     uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
-    const LutraEncryptedSettings settings = {.threads = 1};
+    const LutraEncryptedSettings settings = {.threads = 1, .cpu_flags = LUTRA_CPU_ALL};
     uint64_t calls = 0;
     for (uint64_t fail_at = 0; fail_at == 0 || fail_at <= calls; fail_at++) {
         LutraCircuitKeys keys = open_fake(&circuit);
@@ -141,7 +142,8 @@ static void progress_counts_lookups_and_can_stop(void **state) {
     for (uint64_t stop_at = 0; stop_at < 200; stop_at += 50) {
         Ticks ticks = {0, 0, stop_at == 150 ? UINT64_MAX : stop_at};
         const LutraProgress progress = {tick, NULL, &ticks};
-        const LutraEncryptedSettings settings = {.threads = 1, .progress = &progress};
+        const LutraEncryptedSettings settings = {
+            .threads = 1, .cpu_flags = LUTRA_CPU_ALL, .progress = &progress};
         LutraCircuitKeys keys = open_fake(&circuit);
         int32_t codes[4];
         check_status(lutra_encrypted_run(codes, NULL, &keys, &circuit, pixels, &settings, NULL),
@@ -170,7 +172,7 @@ static void the_predicted_memory_is_what_a_run_needs(void **state) {
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(501), 1);
         int32_t *codes = calloc(circuit.class_count, sizeof *codes);
         LutraCircuitKeys keys = open_fake(&circuit);
-        const LutraEncryptedSettings settings = {.threads = 1};
+        const LutraEncryptedSettings settings = {.threads = 1, .cpu_flags = LUTRA_CPU_ALL};
         LutraEncryptedReport report;
         LutraCircuitCost cost;
         LutraError error = {""};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "sim/operations.h"
 #include "sim/torus_linear.h"
 #include "tests/support/check.h"
@@ -18,10 +19,14 @@ typedef struct {
     size_t words;
 } Case;
 
+enum { VERSIONS = 3 };
+static const uint32_t versions[VERSIONS] = {0, LUTRA_CPU_AVX2, LUTRA_CPU_ALL};
+
 static const Case cases[] = {
     {{1, 1, 1}, 1, 1, 1, 0, 1},   {{2, 3, 5}, 3, 3, 1, 1, 3},   {{3, 6, 4}, 17, 2, 2, 0, 5},
     {{5, 5, 5}, 33, 5, 1, 0, 2},  {{2, 4, 4}, 2, 3, 2, 1, 127}, {{1, 3, 3}, 16, 3, 1, 2, 128},
-    {{4, 2, 2}, 15, 2, 1, 1, 129}, {{7, 1, 1}, 9, 1, 1, 0, 300},
+    {{4, 2, 2}, 15, 2, 1, 1, 129}, {{7, 1, 1}, 9, 1, 1, 0, 300},  {{8, 3, 3}, 3, 2, 1, 1, 64},
+    {{65, 1, 1}, 2, 1, 1, 0, 97},
 };
 
 static LutraShape shape_of(const Case *c) {
@@ -79,6 +84,40 @@ static void check_conv(const Case *c, const LutraConvOperation *conv, const uint
     free(expected);
 }
 
+/* All versions of the kernel against the reference: every number of rows and of words, all weights,
+ * off the alignment of vectors, with canaries around the results. */
+static void versions_give_the_same_words(void **state) {
+    (void)state;
+    const uint32_t flags = lutra_cpu_detect();
+    uint64_t *rows = random_words((size_t)LUTRA_LINEAR_ROWS * LUTRA_LINEAR_TILE + 1, check_key(70));
+    LutraLinearKernels kernels;
+    lutra_linear_kernels_init(&kernels, LUTRA_CPU_AVX2);
+    assert_int_equal(kernels.add_rows != lutra_linear_add_rows_ref, (flags & LUTRA_CPU_AVX2) != 0);
+    lutra_linear_kernels_init(&kernels, LUTRA_CPU_ALL);
+    assert_int_equal(kernels.add_rows == lutra_linear_add_rows_avx512,
+                     (flags & LUTRA_CPU_AVX512) != 0);
+    for (uint32_t version = 1; version < VERSIONS; version++) {
+        lutra_linear_kernels_init(&kernels, versions[version]);
+        for (uint32_t n = 0; n < 300; n++) {
+            const size_t count = 1 + n % LUTRA_LINEAR_TILE;
+            const size_t row_count = n % (LUTRA_LINEAR_ROWS + 1);
+            int8_t *weights = random_weights(row_count + 1, check_key(200 + n));
+            uint64_t expected[LUTRA_LINEAR_TILE];
+            CheckBuffer buffer;
+            check_buffer_init(&buffer, count * sizeof(uint64_t), 8);
+            uint64_t *y = (uint64_t *)(void *)buffer.data;
+            memcpy(y, rows, count * sizeof *y);
+            memcpy(expected, rows, count * sizeof *y);
+            lutra_linear_add_rows_ref(expected, rows + 1, weights, row_count, count);
+            kernels.add_rows(y, rows + 1, weights, row_count, count);
+            assert_memory_equal(y, expected, count * sizeof *y);
+            check_buffer_done(&buffer);
+            free(weights);
+        }
+    }
+    free(rows);
+}
+
 static void convolutions_match_the_definition(void **state) {
     (void)state;
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
@@ -91,11 +130,14 @@ static void convolutions_match_the_definition(void **state) {
             (size_t)c->outputs * c->x_shape.channels * c->kernel * c->kernel, check_key(50));
         const LutraConvOperation conv = {c->x_shape.channels, c->kernel, c->stride, c->padding,
                                          weights};
-        for (uint32_t threads = 1; threads <= 3; threads++) {
+        for (uint32_t version = 0; version < VERSIONS; version++) {
+            LutraLinearKernels kernels;
             CheckBuffer buffer;
+            lutra_linear_kernels_init(&kernels, versions[version]);
             check_buffer_init(&buffer, y_words * sizeof(uint64_t), 8);
             uint64_t *y = (uint64_t *)(void *)buffer.data;
-            lutra_ciphertexts_conv(y, &conv, shape, x, c->x_shape, c->words, threads);
+            lutra_ciphertexts_conv(y, &kernels, &conv, shape, x, c->x_shape, c->words,
+                                   1 + version);
             check_conv(c, &conv, y, x);
             check_buffer_done(&buffer);
         }
@@ -130,7 +172,9 @@ static void words_follow_the_clear_reference(void **state) {
         assert_true(y[i] == (uint64_t)(int64_t)expected[i / WORDS] << (i % WORDS * 20));
     }
     lutra_operation_linear(expected, &linear, 5, codes);
-    lutra_ciphertexts_linear(y, &linear, 5, x, WORDS, 2);
+    LutraLinearKernels kernels;
+    lutra_linear_kernels_init(&kernels, LUTRA_CPU_ALL);
+    lutra_ciphertexts_linear(y, &kernels, &linear, 5, x, WORDS, 2);
     for (size_t i = 0; i < 5 * WORDS; i++) {
         assert_true(y[i] == (uint64_t)(int64_t)expected[i / WORDS] << (i % WORDS * 20));
     }
@@ -178,6 +222,7 @@ static void constants_go_to_bodies_only(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(versions_give_the_same_words),
         cmocka_unit_test(convolutions_match_the_definition),
         cmocka_unit_test(words_follow_the_clear_reference),
         cmocka_unit_test(word_operations_may_work_in_place),

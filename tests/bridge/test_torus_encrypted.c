@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "bridge/encrypted.h"
 #include "sim/torus_encoding.h"
@@ -66,7 +67,8 @@ static void compare(const LutraCircuit *circuit, const uint8_t *pixels, uint32_t
     check_status(lutra_circuit_keys_generate(&keys, NULL, NULL, &error), LUTRA_OK, &error);
     Comparison comparison = {.circuit = circuit, .keys = &keys};
     const LutraEncryptedListener listener = {compare_result, &comparison};
-    const LutraEncryptedSettings settings = {.threads = threads, .listener = &listener};
+    const LutraEncryptedSettings settings = {
+        .threads = threads, .cpu_flags = LUTRA_CPU_ALL, .listener = &listener};
     LutraEncryptedReport report;
     LutraOperationStatistics seen[64];
     float logits[128];
