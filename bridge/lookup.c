@@ -110,6 +110,45 @@ void lutra_lookup_ticks(uint32_t *ticks, const LutraLookupKernels *kernels,
     }
 }
 
+typedef struct {
+    uint32_t *ticks;
+    const LutraBootstrapKey *key;
+    const LutraKeyswitchKey *keyswitch;
+    const uint64_t *inputs;
+    size_t count;
+    uint64_t *scratch; /* (threads, scratch_words) */
+    size_t scratch_words;
+} TicksWork;
+
+static void ticks_unit(void *user, size_t index, uint32_t worker) {
+    const TicksWork *const work = user;
+    const LutraCryptoParameters *const set = &work->key->parameters;
+    const size_t first = index * LUTRA_LOOKUP_BATCH;
+    const size_t rest = work->count - first;
+    lutra_lookup_ticks(work->ticks + first * ((size_t)set->lwe_dim + 1), &work->key->kernels, set,
+                       work->keyswitch, work->inputs + first * work->keyswitch->input_words,
+                       rest < LUTRA_LOOKUP_BATCH ? rest : LUTRA_LOOKUP_BATCH,
+                       work->scratch + worker * work->scratch_words);
+}
+
+LutraStatus lutra_lookup_all_ticks(uint32_t *ticks, const LutraBootstrapKey *key,
+                                   const LutraKeyswitchKey *keyswitch, const uint64_t *inputs,
+                                   size_t count, uint32_t threads, LutraError *error) {
+    TicksWork work = {.ticks = ticks,
+                      .key = key,
+                      .keyswitch = keyswitch,
+                      .inputs = inputs,
+                      .count = count,
+                      .scratch_words =
+                          lutra_lookup_ticks_scratch(&key->parameters, LUTRA_LOOKUP_BATCH)};
+    LUTRA_ASSERT(threads >= 1);
+    LUTRA_TRY(lutra_alloc(&work.scratch, threads * work.scratch_words, sizeof(uint64_t), error));
+    lutra_parallel_for(threads, (count + LUTRA_LOOKUP_BATCH - 1) / LUTRA_LOOKUP_BATCH, ticks_unit,
+                       &work);
+    lutra_free(&work.scratch);
+    return LUTRA_OK;
+}
+
 /* --- blind rotation --------------------------------------------------------------------------- */
 
 typedef struct {

@@ -36,6 +36,12 @@ void lutra_lookup_ticks(uint32_t *ticks, const LutraLookupKernels *kernels,
                         const LutraKeyswitchKey *keyswitch, const uint64_t *inputs, size_t count,
                         uint64_t *scratch);
 
+/** The same for any number, a batch at a time. @param threads  >= 1 @errors LUTRA_ENOMEM */
+LUTRA_MUST_CHECK LutraStatus lutra_lookup_all_ticks(uint32_t *ticks, const LutraBootstrapKey *key,
+                                                    const LutraKeyswitchKey *keyswitch,
+                                                    const uint64_t *inputs, size_t count,
+                                                    uint32_t threads, LutraError *error);
+
 /** Words of scratch that lutra_lookup_ticks needs. */
 size_t lutra_lookup_ticks_scratch(const LutraCryptoParameters *parameters, size_t count);
 

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct, a number or a function below changes its meaning. */
-#define LUTRA_TFHE_ABI_VERSION 3u
+#define LUTRA_TFHE_ABI_VERSION 4u
 
 /* Pinned numbers. */
 typedef enum {
@@ -176,6 +176,14 @@ int32_t lutra_tfhe_keyswitch_decrypt(const LutraTfheContext *context, uint64_t *
  */
 int32_t lutra_tfhe_lookup_positions(const LutraTfheContext *context, uint32_t *positions,
                                     const uint64_t *ciphertexts, size_t count);
+
+/**
+ * The same of ciphertexts that keyswitch and modulus switch have brought to ticks already.
+ *
+ * @param ticks  (count, lwe_dimension + 1): mask, then body; each below 2 * 2^log2_polynomial
+ */
+int32_t lutra_tfhe_tick_positions(const LutraTfheContext *context, uint32_t *positions,
+                                  const uint32_t *ticks, size_t count);
 
 /**
  * Keyswitch + programmable bootstrap of each ciphertext.

@@ -92,9 +92,16 @@ static void every_lookup_reads_the_tick_of_tfhe_rs(void **state) {
             table[i] = (uint64_t)(2 * i + 1) << 49;
         }
         LutraError error = {""};
-        check_status(backend.operations->lookup_positions(backend.context, positions, inputs,
+        LutraBackend library = open_backend(&sets[s], 2, true, 0); /* the same keys */
+        uint32_t own[COUNT];
+        check_status(library.operations->lookup_positions(library.context, positions, inputs,
                                                           COUNT, &error),
                      LUTRA_OK, &error);
+        check_status(
+            backend.operations->lookup_positions(backend.context, own, inputs, COUNT, &error),
+            LUTRA_OK, &error);
+        assert_memory_equal(own, positions, sizeof own);
+        lutra_backend_destroy(&library);
         const LutraBackendTables tables = {table, 1, sets[s].log2_poly};
         look_up(&backend, outputs, inputs, COUNT, &tables, NULL);
         check_status(backend.operations->decrypt(backend.context, found, outputs, COUNT, &error),

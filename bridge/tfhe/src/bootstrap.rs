@@ -176,6 +176,14 @@ pub fn positions_group(
     }
 }
 
+/// The position of one ciphertext in ticks, mask first, body last.
+pub fn position_of(keys: &SetKeys, ticks: &[u32], modulus: usize) -> u32 {
+    let key: &[u64] = keys.small.0.as_ref();
+    let (body, mask) = ticks.split_last().expect("a body");
+    let sum: usize = mask.iter().zip(key).map(|(&tick, &bit)| tick as usize * bit as usize).sum();
+    ((*body as usize % modulus + modulus - sum % modulus) % modulus) as u32
+}
+
 /// Writes the accumulator's body for one table: each entry fills a box of equal width, and the
 /// whole is turned back by half a box so that boxes are centred on the encoded inputs. The half
 /// box that leaves at the front comes in again at the end with its sign changed (X^N = -1).

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use tfhe::core_crypto::prelude::*;
 
-const ABI_VERSION: u32 = 3;
+const ABI_VERSION: u32 = 4;
 
 /// Groups per thread between two calls of the progress function: rare enough that threads seldom
 /// wait for each other, often enough for a bar that moves and a prompt stop.
@@ -545,6 +545,29 @@ pub unsafe extern "C" fn lutra_tfhe_lookup_positions(
         context.each_group(positions, ciphertexts, size, |positions, inputs, scratch| {
             positions_group(&context.parameters, keys, keyswitch, positions, inputs, scratch);
         });
+        Ok(())
+    })
+}
+
+/// # Safety
+/// As stated in lutra_tfhe.h.
+#[no_mangle]
+pub unsafe extern "C" fn lutra_tfhe_tick_positions(
+    context: *const Context,
+    positions: *mut u32,
+    ticks: *const u32,
+    count: usize,
+) -> i32 {
+    guard_with_keys(context, |context, keys| {
+        let columns = context.parameters.lwe_dimension as usize + 1;
+        let modulus = 2 * context.parameters.polynomial_words();
+        let ticks = slice("ticks", ticks, count, columns)?;
+        check_array("positions", positions, count, 1)?;
+        check_apart(positions, count, ticks.as_ptr(), ticks.len())?;
+        let positions = slice_mut("positions", positions, count, 1)?;
+        for (position, ticks) in positions.iter_mut().zip(ticks.chunks_exact(columns)) {
+            *position = bootstrap::position_of(&keys.set, ticks, modulus);
+        }
         Ok(())
     })
 }
