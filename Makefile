@@ -147,10 +147,15 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(if $(filter fuzz,$(FLAVOUR)
 # Allocation-failure tests put themselves between the library and the allocator.
 $(BUILD)/tests/fault/%: TEST_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
 
+# Parts of the program, not of the library, that a test brings to failure with its own experiments.
+REPORT_OBJECTS := $(BUILD)/obj/experiments/compare.o $(BUILD)/obj/experiments/report.o
+$(BUILD)/tests/fault/test_alloc_report: TEST_OBJECTS := $(REPORT_OBJECTS)
+$(BUILD)/tests/fault/test_alloc_report: $(REPORT_OBJECTS)
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(SUPPORT_OBJECTS) $(LIBRARY) $(BRIDGE_DEPENDENCY)
 	$(say) LD '$@'
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $< $(SUPPORT_OBJECTS) $(LIBRARY) $(BRIDGE_DEPENDENCY) $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY) $(BRIDGE_DEPENDENCY) $(LIBS) -lcmocka
 
 tests: $(TEST_PROGRAMS) $(if $(filter fuzz,$(FLAVOUR)),,$(FUZZ_PROGRAMS)) ## build every test program
 
