@@ -28,6 +28,7 @@ typedef enum {
     LUTRA_STREAM_NEURONS = 21,      /* which outputs are verified; index = operation */
     LUTRA_STREAM_NEURON_NOISE = 22, /* noise that their inputs carry */
     LUTRA_STREAM_TRAIN_NOISE = 30, /* noise on sums in training; index = layer */
+    LUTRA_STREAM_GRADIENT_ROUNDING = 31, /* of gradients to eight bits; index = layer */
     LUTRA_STREAM_CIRCUIT = 90, /* weights of random circuits, pixels to run them on */
     LUTRA_STREAM_TEST = 1000  /* tests */
 } LutraRandomStream;

@@ -19,6 +19,8 @@
 #include "train/gemm.h"
 #include "train/half_convolution.h"
 #include "train/optimizer.h"
+#include "train/recipe.h"
+#include "train/small_convolution.h"
 
 enum { BATCH = 100, EPOCH_IMAGES = 50000, TEXT_BYTES = 4096 };
 
@@ -125,6 +127,7 @@ typedef struct {
     LutraLayerSteps *steps; /* (layers) */
     LutraTrainKernels kernels;
     LutraHalfKernels halves;
+    LutraSmallKernels small;
     double *times; /* (PARTS + 1, repeats): of a step's parts and an epoch */
     double products[2]; /* milliseconds of all layers: forward, backward */
 } Work;
@@ -232,8 +235,9 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
     const size_t floats = lutra_conv_scratch_floats(&shape, bench->common->threads);
     const size_t halves = lutra_half_scratch_floats(&shape, bench->common->threads);
     const size_t bytes = lutra_byte_scratch_floats(&shape, bench->common->threads);
-    LUTRA_TRY(lutra_alloc(&layer->scratch, largest(largest(floats, halves), bytes), sizeof(float),
-                          error));
+    const size_t small = lutra_small_scratch_floats(&shape, bench->common->threads);
+    LUTRA_TRY(lutra_alloc(&layer->scratch, largest(largest(floats, halves), largest(bytes, small)),
+                          sizeof(float), error));
     for (size_t i = 0; i < inputs; i++) {
         layer->bytes[i] = (uint8_t)lutra_random_below(key, i, 3);
     }
@@ -249,6 +253,7 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
 typedef struct {
     const Layer *layer;
     const LutraHalfKernels *halves;
+    const LutraSmallKernels *small;
     LutraByteWeights packed;
     LutraConvWorkspace workspace;
 } Call;
@@ -256,7 +261,11 @@ typedef struct {
 static void call_weight_gradient(void *user) {
     const Call *const call = user;
     const LutraConvInput input = {call->layer->bytes, NULL, -1};
-    if (call->halves->fast) {
+    if (call->small->fast) {
+        lutra_small_weight_gradient(call->layer->result, &call->layer->shape, input,
+                                    call->layer->out_gradient, 1.0f, (LutraGradientDraws){1, 2},
+                                    call->small, &call->workspace);
+    } else if (call->halves->fast) {
         lutra_half_weight_gradient(call->layer->result, &call->layer->shape, input,
                                    call->layer->out_gradient, 1.0f, call->halves,
                                    &call->workspace);
@@ -268,7 +277,11 @@ static void call_weight_gradient(void *user) {
 
 static void call_input_gradient(void *user) {
     const Call *const call = user;
-    if (call->halves->fast) {
+    if (call->small->fast) {
+        lutra_small_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
+                                   call->layer->out_gradient, 1.0f, (LutraGradientDraws){3, 4},
+                                   call->small, &call->workspace);
+    } else if (call->halves->fast) {
         lutra_half_input_gradient(call->layer->result, &call->layer->shape, call->layer->weights,
                                   call->layer->out_gradient, 1.0f, call->halves,
                                   &call->workspace);
@@ -304,7 +317,7 @@ static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape sh
                                  bool reads_input, LutraError *error) {
     Layer layer = {0};
     LutraStatus status = LUTRA_OK;
-    Call call = {.layer = &layer, .halves = &work->halves};
+    Call call = {.layer = &layer, .halves = &work->halves, .small = &work->small};
     LUTRA_TRY_GOTO(status, layer_init(&layer, work->bench, shape, error));
     LUTRA_TRY_GOTO(status, lutra_byte_weights_init(&call.packed, &shape, error));
     call.workspace = (LutraConvWorkspace){&work->kernels, work->bench->common->threads,
@@ -362,6 +375,13 @@ static LutraStatus measure_layers(Work *work, LutraError *error) {
 
 /* ---- the whole ---- */
 
+/* What gradients are rounded to unless a recipe says otherwise. */
+static uint32_t default_bits(void) {
+    LutraRecipe recipe;
+    lutra_recipe_default(&recipe);
+    return lutra_recipe_gradient_bits(&recipe);
+}
+
 static LutraStatus prepare(Work *work, void (*describe)(Text *text), LutraError *error) {
     const CliCommon *const common = work->bench->common;
     LutraNetwork network = {0};
@@ -375,7 +395,8 @@ static LutraStatus prepare(Work *work, void (*describe)(Text *text), LutraError 
     const LutraExecutionSettings settings = {.most_images = BATCH,
                                              .threads = common->threads,
                                              .cpu_flags = common->cpu_flags,
-                                             .mode = LUTRA_RUN_TRAINING};
+                                             .mode = LUTRA_RUN_TRAINING,
+                                             .gradient_bits = default_bits()};
     const LutraOptimizerSettings adam = {.kind = LUTRA_OPTIMIZER_ADAM,
                                          .first_decay = 0.9,
                                          .second_decay = 0.999,
@@ -396,6 +417,8 @@ static LutraStatus measure_network(Bench *bench, const char *basis, void (*descr
     LutraStatus status = LUTRA_OK;
     lutra_train_kernels_init(&work.kernels, bench->common->cpu_flags);
     lutra_half_kernels_init(&work.halves, bench->common->cpu_flags);
+    lutra_small_kernels_init(&work.small, bench->common->cpu_flags);
+    work.small.fast = work.small.fast && default_bits() == 8;
     LUTRA_TRY_GOTO(status, prepare(&work, describe, error));
     LUTRA_TRY_GOTO(status, measure_steps(&work, error));
     status = measure_layers(&work, error);
@@ -411,15 +434,21 @@ done:
 LutraStatus bench_train(Bench *bench, LutraError *error) {
     const char *const pinned = getenv("OPENBLAS_CORETYPE");
     LutraHalfKernels halves;
+    LutraSmallKernels small;
     lutra_half_kernels_init(&halves, bench->common->cpu_flags);
+    lutra_small_kernels_init(&small, bench->common->cpu_flags);
+    const bool eight = small.fast && default_bits() == 8;
     lutra_gemm_prepare();
     if (pinned != NULL && pinned[0] != '\0') {
         cli_warn(bench->common, "bench", "OPENBLAS_CORETYPE=%s pins the matrix kernels", pinned);
     }
     cli_note(bench->common, "bench",
              "train: gradients %s, OpenBLAS kernel %s%s, %" PRIu32 " threads",
-             halves.fast ? "in bfloat16" : "in single precision", lutra_gemm_kernel_name(),
-             halves.fast ? " (not used by these networks)" : "", bench->common->threads);
+             eight         ? "in eight bits"
+             : halves.fast ? "in bfloat16"
+                           : "in single precision",
+             lutra_gemm_kernel_name(),
+             eight || halves.fast ? " (not used by these networks)" : "", bench->common->threads);
     LUTRA_TRY(measure_network(bench, "train.vgg9", describe_vgg9, error));
     return measure_network(bench, "train.lean", describe_lean, error);
 }

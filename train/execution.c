@@ -176,6 +176,10 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
             const size_t bytes = lutra_byte_scratch_floats(&shape, x->settings.threads);
             *scratch_floats = floats > *scratch_floats ? floats : *scratch_floats;
             *scratch_floats = bytes > *scratch_floats ? bytes : *scratch_floats;
+            if (x->small.fast && x->settings.mode == LUTRA_RUN_TRAINING) {
+                const size_t small = lutra_small_scratch_floats(&shape, x->settings.threads);
+                *scratch_floats = small > *scratch_floats ? small : *scratch_floats;
+            }
             if (x->halves.fast && x->settings.mode == LUTRA_RUN_TRAINING) {
                 const size_t halves = lutra_half_scratch_floats(&shape, x->settings.threads);
                 *scratch_floats = halves > *scratch_floats ? halves : *scratch_floats;
@@ -256,6 +260,9 @@ LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model
     x->noise.deviation = settings->noise;
     lutra_train_kernels_init(&x->kernels, settings->cpu_flags);
     lutra_half_kernels_init(&x->halves, settings->cpu_flags);
+    lutra_small_kernels_init(&x->small, settings->cpu_flags);
+    x->small.fast = x->small.fast && settings->gradient_bits == 8;
+    x->halves.fast = x->halves.fast && settings->gradient_bits != 32;
     lutra_gemm_prepare();
     const LutraStatus status = alloc_all(x, error);
     if (status != LUTRA_OK) {

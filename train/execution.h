@@ -35,6 +35,9 @@ typedef struct {
                              (rounding.h), with the gradient of no rounding; 0: all */
     double noise;         /* in training mode, deviation of the noise on sums before an activation,
                              in cells of the rounding (sum_noise.h); 0: none */
+    uint32_t gradient_bits; /* 32, 16 or 8: the fewest that the gradient of a layer's sums may be
+                               rounded to in its products (half_convolution.h,
+                               small_convolution.h), where layer and processor allow; 0: 16 */
     uint32_t threshold_batches;  /* training forwards for which thresholds are averages */
     double threshold_percentile; /* of |x|, 0 .. 100 */
     uint32_t first_trained; /* first layer whose numbers are trained: the way back ends there */
@@ -82,7 +85,8 @@ uint8_t *lutra_execution_input(LutraExecution *execution);
 LUTRA_MUST_CHECK LutraStatus lutra_execution_forward(LutraExecution *execution, uint32_t images,
                                                      LutraRunMode mode, LutraError *error);
 
-/** What the noise of the next forwards is drawn from; seed 0 and step 0 before. Step below 2^32. */
+/** What the noise of the next forwards and the rounding of gradients are drawn from; seed 0 and
+ * step 0 before. Step below 2^32. */
 void lutra_execution_set_draws(LutraExecution *execution, uint64_t seed, uint64_t step);
 
 /** Logits of the last forward, (classes, images). */

@@ -150,11 +150,24 @@ static void pull_largest(LutraExecution *x, uint32_t layer) {
     }
 }
 
-/* Weights always fit there; what the layer reads should, too. */
-static bool runs_on_halves(const LutraExecution *x, const LutraLayerState *state) {
+typedef enum { GRADIENT_SINGLE, GRADIENT_HALF, GRADIENT_SMALL } GradientKind;
+
+/* What the products of a layer can be made in. */
+static GradientKind gradient_kind(const LutraExecution *x, uint32_t layer,
+                                  const LutraConvShape *shape) {
+    const LutraLayerState *state = &x->layers[layer];
     const LutraLayerState *source = &x->layers[state->source];
-    return x->halves.fast && source->bytes != NULL && state->weight_codes != NULL &&
-           source->bound <= (double)LUTRA_HALF_LARGEST;
+    const LutraLayer *described = &x->model->network.layers[layer];
+    if (source->bytes == NULL || state->weight_codes == NULL) {
+        return GRADIENT_SINGLE;
+    }
+    if (x->small.fast && described->u.weighted.quantizer.code_max <= LUTRA_SMALL_LARGEST &&
+        described->u.weighted.quantizer.code_min >= -LUTRA_SMALL_LARGEST &&
+        lutra_small_sums_fit(shape)) {
+        return GRADIENT_SMALL;
+    }
+    return x->halves.fast && source->bound <= (double)LUTRA_HALF_LARGEST ? GRADIENT_HALF
+                                                                         : GRADIENT_SINGLE;
 }
 
 static void backward_weighted(LutraExecution *x, uint32_t layer, const float *now, float *next) {
@@ -163,13 +176,21 @@ static void backward_weighted(LutraExecution *x, uint32_t layer, const float *no
     const LutraConvWorkspace workspace = lutra_execution_workspace(x);
     const LutraConvInput input = lutra_execution_source(x, layer);
     const float *weights = lutra_execution_weights(x, layer);
+    const float step = state->pending.step;
+    const float scale = state->pending.weight_scale;
     float *gradient = x->gradients[layer].weights;
-    const bool halves = runs_on_halves(x, state);
-    if (halves) {
-        lutra_half_weight_gradient(gradient, &shape, input, now, state->pending.step, &x->halves,
-                                   &workspace);
+    const GradientKind kind = gradient_kind(x, layer, &shape);
+    uint32_t words[4] = {0};
+    if (kind == GRADIENT_SMALL) {
+        const LutraRandomKey key = {x->draw_seed, LUTRA_STREAM_GRADIENT_ROUNDING, layer};
+        lutra_random_words(words, key, x->draw_step, 0);
+        lutra_small_weight_gradient(gradient, &shape, input, now, step,
+                                    (LutraGradientDraws){words[0], words[1]}, &x->small,
+                                    &workspace);
+    } else if (kind == GRADIENT_HALF) {
+        lutra_half_weight_gradient(gradient, &shape, input, now, step, &x->halves, &workspace);
     } else {
-        lutra_conv_weight_gradient(gradient, &shape, input, now, state->pending.step, &workspace);
+        lutra_conv_weight_gradient(gradient, &shape, input, now, step, &workspace);
     }
     if (state->row_pulls != NULL) {
         pull_largest(x, layer);
@@ -177,12 +198,14 @@ static void backward_weighted(LutraExecution *x, uint32_t layer, const float *no
     if (!lutra_execution_goes_back(x, state->source)) {
         return;
     }
-    if (halves) {
-        lutra_half_input_gradient(next, &shape, weights, now, state->pending.weight_scale,
-                                  &x->halves, &workspace);
+    if (kind == GRADIENT_SMALL) {
+        lutra_small_input_gradient(next, &shape, weights, now, scale,
+                                   (LutraGradientDraws){words[2], words[3]}, &x->small,
+                                   &workspace);
+    } else if (kind == GRADIENT_HALF) {
+        lutra_half_input_gradient(next, &shape, weights, now, scale, &x->halves, &workspace);
     } else {
-        lutra_conv_input_gradient(next, &shape, weights, now, state->pending.weight_scale,
-                                  &workspace);
+        lutra_conv_input_gradient(next, &shape, weights, now, scale, &workspace);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "train/norm.h"
 #include "train/percentile.h"
 #include "train/pool.h"
+#include "train/small_convolution.h"
 #include "train/sum_noise.h"
 
 /* Integers in single precision are exact below this. */
@@ -54,6 +55,7 @@ struct LutraExecution {
     LutraExecutionSettings settings;
     LutraTrainKernels kernels;
     LutraHalfKernels halves;
+    LutraSmallKernels small;
     uint32_t images; /* of the last forward */
     LutraRunMode mode; /* of the last forward */
     LutraSumNoise noise;

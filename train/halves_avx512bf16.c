@@ -5,6 +5,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include "train/transpose_priv.h"
+
 enum { LANES = LUTRA_HALF_LANES };
 
 /* Sixteen floats as bfloat16 in the low halves of words. */
@@ -32,34 +34,6 @@ static void pack_reals(uint32_t *words, const float *first, const float *second,
     }
 }
 
-/* Rows become columns. */
-static inline void transpose(__m512i t[LANES]) {
-    __m512i u[LANES];
-    for (int i = 0; i < LANES; i += 2) {
-        u[i] = _mm512_unpacklo_epi32(t[i], t[i + 1]);
-        u[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 1]);
-    }
-    for (int i = 0; i < LANES; i += 4) {
-        t[i] = _mm512_unpacklo_epi64(u[i], u[i + 2]);
-        t[i + 1] = _mm512_unpackhi_epi64(u[i], u[i + 2]);
-        t[i + 2] = _mm512_unpacklo_epi64(u[i + 1], u[i + 3]);
-        t[i + 3] = _mm512_unpackhi_epi64(u[i + 1], u[i + 3]);
-    }
-    /* t[4 g + c]: column c + 4 * (128-bit lane) of rows 4 g .. 4 g + 3 */
-    for (int c = 0; c < 4; c++) {
-        u[c] = _mm512_shuffle_i32x4(t[c], t[4 + c], 0x88);
-        u[4 + c] = _mm512_shuffle_i32x4(t[c], t[4 + c], 0xDD);
-        u[8 + c] = _mm512_shuffle_i32x4(t[8 + c], t[12 + c], 0x88);
-        u[12 + c] = _mm512_shuffle_i32x4(t[8 + c], t[12 + c], 0xDD);
-    }
-    for (int c = 0; c < 4; c++) {
-        t[c] = _mm512_shuffle_i32x4(u[c], u[8 + c], 0x88);
-        t[8 + c] = _mm512_shuffle_i32x4(u[c], u[8 + c], 0xDD);
-        t[4 + c] = _mm512_shuffle_i32x4(u[4 + c], u[12 + c], 0x88);
-        t[12 + c] = _mm512_shuffle_i32x4(u[4 + c], u[12 + c], 0xDD);
-    }
-}
-
 static void pack_reals_across(uint32_t *words, size_t words_stride, const float *first,
                               const float *second, size_t row_stride, uint32_t rows,
                               size_t count) {
@@ -75,7 +49,7 @@ static void pack_reals_across(uint32_t *words, size_t words_stride, const float 
                                 second == NULL ? _mm512_setzero_ps() : masked(second + at, mask));
             }
         }
-        transpose(t);
+        lutra_transpose(t);
         for (size_t c = 0; c < columns; c++) {
             _mm512_storeu_si512(words + ((i + c) * words_stride), t[c]);
         }

@@ -28,6 +28,7 @@ static const char *const schedule_words[] = {"constant", "step", "cosine", "line
 static const char *const loss_words[] = {"cross_entropy", "squared_hinge", NULL};
 static const char *const flip_words[] = {"none", "random", "alternating", NULL};
 static const char *const choice_words[] = {"validation", "average", "last", NULL};
+static const char *const gradient_words[] = {"8", "16", "32", NULL};
 static const char *const layer_step_words[] = {"equal", "glorot", NULL};
 
 #define COUNT(name, min, max) \
@@ -55,6 +56,7 @@ static const Field fields[] = {
     REAL(scaled_weight_steps, 0, 1000, true),
     REAL(norm_steps, 0, 1000, false),
     REAL(logit_steps, 0, 1000, false),
+    WORD(gradient_bits, gradient_words),
     COUNT(rounding, 0, 16),
     REAL(noise, 0, 16, false),
     REAL(weight_penalty, 0, 1, false),
@@ -90,6 +92,7 @@ void lutra_recipe_default(LutraRecipe *recipe) {
         .momentum = 0.9,
         .layer_steps = LUTRA_LAYER_STEPS_EQUAL,
         .scaled_weight_steps = 0.05,
+        .gradient_bits = LUTRA_GRADIENT_8,
         .norm_steps = 1.0,
         .logit_steps = 1.0,
         .teacher_weight = 0.9,
@@ -124,7 +127,8 @@ static double load_f64(const LutraRecipe *recipe, size_t offset) {
 
 _Static_assert(sizeof(LutraOptimizerKind) == 4 && sizeof(LutraScheduleKind) == 4 &&
                    sizeof(LutraLossKind) == 4 && sizeof(LutraFlip) == 4 &&
-                   sizeof(LutraLayerStepsKind) == 4 && sizeof(LutraAverageChoice) == 4,
+                   sizeof(LutraGradientBits) == 4 && sizeof(LutraLayerStepsKind) == 4 &&
+                   sizeof(LutraAverageChoice) == 4,
                "enums are four bytes");
 
 static LutraStatus set_word(LutraRecipe *recipe, const Field *field, const char *value,
@@ -392,6 +396,10 @@ LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_pe
     };
     schedule.warmup_steps = (uint64_t)(recipe->warmup * (double)schedule.total_steps);
     return schedule;
+}
+
+uint32_t lutra_recipe_gradient_bits(const LutraRecipe *recipe) {
+    return 8u << (uint32_t)recipe->gradient_bits;
 }
 
 double lutra_recipe_teacher_weight(const LutraRecipe *recipe, uint64_t step, uint64_t total) {

@@ -30,6 +30,9 @@
  *   threshold_batches = 300   batches over which thresholds of learned steps are averages of
  *   threshold_percentile = 99.999   this percentile of |x|; then they are trained
  *   threshold_steps = 1       step size of thresholds
+ *   gradient_bits = 8         8 | 16 | 32: fewest bits that gradients are rounded to before their
+ *                             products with codes and weights, where layer and processor allow it
+ *                             (8: at random, without bias, small_gradients.h; 16: bfloat16)
  *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
  *                             (rounding.h); 0: all. Validation is without rounding
  *   noise = 0                 deviation of Gaussian noise on sums before every activation while
@@ -66,6 +69,11 @@ typedef enum {
     LUTRA_AVERAGE_ALWAYS = 1,
     LUTRA_AVERAGE_NEVER = 2
 } LutraAverageChoice;
+typedef enum {
+    LUTRA_GRADIENT_8 = 0,
+    LUTRA_GRADIENT_16 = 1,
+    LUTRA_GRADIENT_32 = 2
+} LutraGradientBits;
 typedef enum { LUTRA_LAYER_STEPS_EQUAL = 0, LUTRA_LAYER_STEPS_GLOROT = 1 } LutraLayerStepsKind;
 
 enum { LUTRA_TRAIN_LAYERS_BYTES = 512 };
@@ -89,6 +97,7 @@ typedef struct {
     double scaled_weight_steps;
     double norm_steps;
     double logit_steps;
+    LutraGradientBits gradient_bits;
     uint32_t rounding;
     double noise;
     double weight_penalty;
@@ -160,6 +169,9 @@ LutraOptimizerSettings lutra_recipe_optimizer(const LutraRecipe *recipe);
 
 /** The schedule for a training with this many steps an epoch. */
 LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_per_epoch);
+
+/** 8, 16 or 32. */
+uint32_t lutra_recipe_gradient_bits(const LutraRecipe *recipe);
 
 /** Weight of the teacher at a step counted from 0, of `total` steps. */
 double lutra_recipe_teacher_weight(const LutraRecipe *recipe, uint64_t step, uint64_t total);

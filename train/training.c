@@ -137,6 +137,7 @@ static LutraStatus start_run(LutraTrainingRun *run, LutraError *error) {
         .cpu_flags = run->settings->cpu_flags,
         .mode = LUTRA_RUN_TRAINING,
         .rounding = training->recipe.rounding,
+        .gradient_bits = lutra_recipe_gradient_bits(&training->recipe),
         .noise = training->recipe.noise,
         .threshold_batches = training->recipe.threshold_batches,
         .threshold_percentile = training->recipe.threshold_percentile,

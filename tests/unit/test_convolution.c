@@ -3,7 +3,8 @@
  * Fast convolutions against the reference on odd sizes, and on different numbers of threads.
  * Forward sums are exact. A gradient is a sum of `terms` products added in another order, so it may
  * differ by terms * 2^-24 * sum |products|; with |g| <= 1 and |x| <= 8 that is terms^2 * 2^-21.
- * The gradients on bfloat16 stay as close to the reference on rounded gradients.
+ * The gradients on bfloat16 stay as close to the reference on rounded gradients; those in eight
+ * bits give its bits, given the draws.
  */
 #include <math.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "train/convolution.h"
 #include "train/gemm.h"
 #include "train/half_convolution.h"
+#include "train/small_convolution.h"
 
 /* One layer with input, weights and gradients. */
 typedef struct {
@@ -168,6 +170,45 @@ static void check_halves(const Layer *layer, uint32_t cpu_flags) {
     lutra_free(&threaded);
 }
 
+/* Weight gradient, then input gradient. */
+static float *run_small(const Layer *layer, uint32_t cpu_flags, uint32_t threads) {
+    const LutraGradientDraws draws[2] = {{123456789u, 987654321u}, {0xFFFFFFF0u, 5u}};
+    float *results = floats(layer->weight_count + layer->in_count);
+    float *const of_input = results + layer->weight_count;
+    if (threads == 0) {
+        lutra_small_weight_gradient_ref(results, &layer->shape, layer->input, layer->out_gradient,
+                                        0.25f, draws[0]);
+        lutra_small_input_gradient_ref(of_input, &layer->shape, layer->weights,
+                                       layer->out_gradient, 0.5f, draws[1]);
+        return results;
+    }
+    float *scratch = floats(lutra_small_scratch_floats(&layer->shape, threads));
+    const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
+    LutraSmallKernels small;
+    lutra_small_kernels_init(&small, cpu_flags);
+    lutra_small_weight_gradient(results, &layer->shape, layer->input, layer->out_gradient, 0.25f,
+                                draws[0], &small, &workspace);
+    lutra_small_input_gradient(of_input, &layer->shape, layer->weights, layer->out_gradient, 0.5f,
+                               draws[1], &small, &workspace);
+    lutra_free(&scratch);
+    return results;
+}
+
+static void check_small(const Layer *layer, uint32_t cpu_flags) {
+    const size_t count = layer->weight_count + layer->in_count;
+    float *expected = run_small(layer, 0, 0);
+    float *once = run_small(layer, cpu_flags, 1);
+    float *threaded = run_small(layer, cpu_flags, 3);
+    assert_true(lutra_small_sums_fit(&layer->shape));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(once[i] == expected[i]); /* zeros may differ in sign */
+    }
+    assert_memory_equal(once, threaded, count * sizeof *once);
+    lutra_free(&expected);
+    lutra_free(&once);
+    lutra_free(&threaded);
+}
+
 static void check_layer(LutraConvShape shape, bool from_bytes) {
     Layer layer;
     layer_init(&layer, shape, from_bytes);
@@ -190,6 +231,8 @@ static void check_layer(LutraConvShape shape, bool from_bytes) {
     if (from_bytes) {
         check_halves(&layer, 0);
         check_halves(&layer, lutra_cpu_detect());
+        check_small(&layer, 0);
+        check_small(&layer, lutra_cpu_detect());
     }
     lutra_free(&expected);
     lutra_free(&once);
@@ -272,14 +315,57 @@ static void test_wide_sums(void **state) {
         check_bytes(&layer, expected, lutra_cpu_detect());
     }
     check_halves(&layer, lutra_cpu_detect());
+    check_small(&layer, lutra_cpu_detect());
     lutra_free(&expected);
     layer_deinit(&layer);
+}
+
+/* In eight bits a NaN or an infinity shows in its channel and its image, and nowhere else. */
+static void test_not_finite(void **state) {
+    (void)state;
+    const LutraConvShape shape = {.images = 6, .in_channels = 2, .in_height = 5, .in_width = 5,
+                                  .out_channels = 3, .kernel_height = 3, .kernel_width = 3,
+                                  .stride = 1};
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 6; i++) {
+        Layer layer;
+        layer_init(&layer, shape, true);
+        layer.out_gradient[(1 * 54) + (4 * 9) + 2] = bad[i / 2]; /* channel 1, image 4 */
+        float *results = run_small(&layer, i % 2 == 0 ? 0 : lutra_cpu_detect(), 2);
+        for (size_t k = 0; k < layer.weight_count; k++) {
+            assert_int_equal(isnan(results[k]) != 0, k / 18 == 1);
+        }
+        for (size_t k = 0; k < layer.in_count; k++) {
+            assert_int_equal(isnan(results[layer.weight_count + k]) != 0, (k / 25) % 6 == 4);
+        }
+        lutra_free(&results);
+        layer_deinit(&layer);
+    }
+}
+
+/* A batch with more products in a sum than 32 bits can hold is refused. */
+static void test_sums_fit(void **state) {
+    (void)state;
+    LutraConvShape shape = {.images = 65536, .in_channels = 1, .in_height = 1, .in_width = 1,
+                            .out_channels = 1, .out_height = 1, .out_width = 1, .kernel_height = 1,
+                            .kernel_width = 1, .stride = 1};
+    assert_true(lutra_small_sums_fit(&shape));
+    shape.out_channels = 65537;
+    assert_false(lutra_small_sums_fit(&shape));
+    shape.out_channels = 64;
+    shape.images = 4000;
+    shape.in_height = shape.in_width = shape.out_height = shape.out_width = 16;
+    assert_false(lutra_small_sums_fit(&shape)); /* 13 chunks of 308 images */
+    shape.images = 3300;
+    assert_true(lutra_small_sums_fit(&shape));
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes),
                                        cmocka_unit_test(test_extremes),
-                                       cmocka_unit_test(test_wide_sums)};
+                                       cmocka_unit_test(test_wide_sums),
+                                       cmocka_unit_test(test_not_finite),
+                                       cmocka_unit_test(test_sums_fit)};
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }

@@ -21,7 +21,7 @@ static void test_parse(void **state) {
                         "threshold_batches = 9\nthreshold_percentile = 99.5\n"
                         "threshold_steps = 0.25\n"
                         "train_layers = a, b\n"
-                        "average_images = 77\nnoise = 0.25\nweight_penalty = 1e-6\n[other]\n"
+                        "average_images = 77\ngradient_bits = 16\nnoise = 0.25\nweight_penalty = 1e-6\n[other]\n"
                         "type = input\n";
     check_status(lutra_recipe_parse(&recipe, text, "x.ini", &error), LUTRA_OK, &error);
     assert_int_equal(recipe.epochs, 7);
@@ -54,6 +54,7 @@ static void test_parse(void **state) {
     check_close(recipe.threshold_steps, 0.25, 0.0);
     assert_string_equal(recipe.train_layers, "a, b");
     check_close(recipe.noise, 0.25, 0.0);
+    assert_int_equal(lutra_recipe_gradient_bits(&recipe), 16);
     check_close(recipe.weight_penalty, 1e-6, 0.0);
     /* of 100 steps the last 25 fade */
     check_close(lutra_recipe_teacher_weight(&recipe, 74, 100), 0.5, 0.0);
@@ -74,6 +75,7 @@ static void test_no_section(void **state) {
     check_status(lutra_recipe_parse(&recipe, "[network]\nname = x\n", "x.ini", &error), LUTRA_OK,
                  &error);
     assert_null(lutra_recipe_difference(&recipe, &defaults));
+    assert_int_equal(lutra_recipe_gradient_bits(&recipe), 8);
 }
 
 static void test_text_comes_back(void **state) {
@@ -104,6 +106,7 @@ static void test_errors(void **state) {
         {"epochs = 1x", "invalid value '1x' for 'epochs'"},
         {"epochs = -1", "invalid value '-1' for 'epochs'"},
         {"batch = 99999999999999999999999", "should be an integer from 1 to 65536"},
+        {"gradient_bits = 4", "should be one of 8, 16, 32"},
         {"batch = 65537", "should be an integer from 1 to 65536"},
         {"learning_rate = 0", "should be a number above 0 and at most 1000"},
         {"learning_rate = nan", "invalid value 'nan' for 'learning_rate'"},
