@@ -4,12 +4,12 @@
  *
  * A gradient g becomes a whole number q in -127 .. 127 and a step: g is about q * step. The step is
  * the largest magnitude of a group of gradients over 127, made larger by a hair, so that nothing is
- * clipped. q is the whole number below g / step + u, with u uniform in (0, 1) (16 bits of a hash of
- * the gradient's place, LutraGradientDraws). The expected value of q * step is therefore g, but for
- * 2^-16 step of the hash's 16 bits and of single precision: rounding adds noise, not bias. Its variance
- * is step^2 f (1 - f), with f the fraction of g / step: at most step^2 / 4, step^2 / 6 on average over f.
- * The rounding of different gradients is independent, so that of a sum of products x g has the
- * variance step^2 * sum of x^2 f (1 - f).
+ * clipped. q is the whole number below g / step + u, with u uniform in (0, 1): 16 bits of a hash of
+ * the gradient's place (LutraGradientDraws). The expected value of q * step is therefore g, but for
+ * 2^-16 step, which those 16 bits and single precision may be off: rounding adds noise, not bias.
+ * Its variance is step^2 f (1 - f), with f the fraction of g / step: at most step^2 / 4, on average
+ * over f step^2 / 6. Different gradients are rounded independently, so a sum of products x g has
+ * the variance step^2 * sum of x^2 f (1 - f).
  *
  * A word holds four neighbours of the inner dimension of a product, the first one in its lowest
  * byte: codes without sign in rows, gradients with sign in lanes. Products and sums are exact in 32
@@ -66,7 +66,8 @@ typedef struct {
     /**
      * Up to 16 rows of up to 4 images, transposed: words[i * words_stride + r] = four of
      * lutra_gradient_byte, of first[r * row_stride + j * image_stride + i] with inverses[r] at
-     * index + the same offset; 0 for images from `images` on. Words of r from `rows` to 15 become 0.
+     * index + the same offset; 0 for images from `images` on. Words of r from `rows` to 15 become
+     * 0.
      */
     void (*pack_across)(uint32_t *words, size_t words_stride, const float *first,
                         size_t image_stride, uint32_t images, size_t row_stride, uint32_t rows,

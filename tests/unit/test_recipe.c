@@ -21,7 +21,8 @@ static void test_parse(void **state) {
                         "threshold_batches = 9\nthreshold_percentile = 99.5\n"
                         "threshold_steps = 0.25\n"
                         "train_layers = a, b\n"
-                        "average_images = 77\ngradient_bits = 16\nnoise = 0.25\nweight_penalty = 1e-6\n[other]\n"
+                        "average_images = 77\ngradient_bits = 16\nnoise = 0.25\n"
+                        "weight_penalty = 1e-6\n[other]\n"
                         "type = input\n";
     check_status(lutra_recipe_parse(&recipe, text, "x.ini", &error), LUTRA_OK, &error);
     assert_int_equal(recipe.epochs, 7);
