@@ -5,10 +5,10 @@
  * precision. Codes and weights are exact.
  *
  * For the weight gradient each result channel has a step of its own, for the input gradient each
- * image; each draws its own rounding. Given the draws, results are exact sums of whole numbers times
- * a factor: every version, cut and number of threads gives the same bits, as long as 127 * the
- * largest sum of magnitudes of weights that meet one input stays below 2^24 (beyond, the sums of
- * the input gradient round).
+ * image; each draws its own rounding. Given the draws, results are exact sums of whole numbers
+ * times a factor: every version, cut and number of threads gives the same bits, as long as 127 *
+ * the largest sum of magnitudes of weights that meet one input stays below 2^24 (beyond, the sums
+ * of the input gradient round).
  *
  * A NaN or an infinity in a channel or image makes all of its results NaN.
  */

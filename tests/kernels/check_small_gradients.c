@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels on gradients in eight bits: all give the bits of _ref, and write nothing beside a result. */
+/* Kernels on gradients in eight bits: all give the bits of _ref, write nothing beside a result. */
 #include <math.h>
 #include <string.h>
 

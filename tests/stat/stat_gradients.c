@@ -56,7 +56,8 @@ static void test_independence(void **state) {
         uint32_t shift;
         uint64_t step;
         uint32_t layer;
-    } others[] = {{1, 0, 0}, {2, 0, 0}, {64, 0, 0}, {65536, 0, 0}, {78400, 0, 0}, {0, 1, 0}, {0, 0, 1}};
+    } others[] = {{1, 0, 0},     {2, 0, 0}, {64, 0, 0}, {65536, 0, 0},
+                  {78400, 0, 0}, {0, 1, 0}, {0, 0, 1}};
     for (size_t o = 0; o < sizeof others / sizeof others[0]; o++) {
         const LutraGradientDraws a = draws_of(3, 4);
         const LutraGradientDraws b = draws_of(3 + others[o].step, 4 + others[o].layer);
