@@ -11,21 +11,14 @@
 #include "sim/operations.h"
 #include "sim/torus_rounding.h"
 
-/* What is known of one operation's result: in the clear, encrypted, or both. */
-typedef struct {
-    int32_t *codes;        /* (elements), owned, or NULL */
-    uint64_t *ciphertexts; /* (elements, words), owned, or NULL */
-    uint32_t readers;      /* operations that have yet to read it */
-} Slot;
-
 typedef struct {
     const LutraCircuitKeys *keys;
     const LutraCircuit *circuit;
     const uint8_t *pixels;
     const LutraEncryptedSettings *settings;
     LutraLinearKernels kernels;
-    Slot *slots; /* (operation_count) */
-    LutraEncryptedReport report;
+    LutraEncryptedState *state;
+    uint32_t *readers; /* (operation_count) operations that have yet to read each result */
     uint64_t lookups_total;
     uint64_t bytes_alive;
     LutraError *error;
@@ -85,10 +78,22 @@ static size_t elements_of(const Run *run, uint32_t index) {
     return lutra_shape_elements(run->circuit->operations[index].shape);
 }
 
-/** Words of a ciphertext of operation `index`. */
-static size_t words_of(const Run *run, uint32_t index) {
-    const LutraBackend *const backend = lutra_circuit_keys_of_result(run->keys, index);
+size_t lutra_encrypted_words(const LutraCircuitKeys *keys, uint32_t operation) {
+    const LutraBackend *const backend = lutra_circuit_keys_of_result(keys, operation);
     return backend->operations->ciphertext_words(backend->context);
+}
+
+void lutra_encrypted_state_deinit(LutraEncryptedState *state, uint32_t operation_count) {
+    for (uint32_t i = 0; state->slots != NULL && i < operation_count; i++) {
+        lutra_free(&state->slots[i].codes);
+        lutra_free(&state->slots[i].ciphertexts);
+    }
+    lutra_free(&state->slots);
+    *state = (LutraEncryptedState){0};
+}
+
+static size_t words_of(const Run *run, uint32_t index) {
+    return lutra_encrypted_words(run->keys, index);
 }
 
 /** As many as operation `index` has results, of its size; or of another operation's size. */
@@ -101,8 +106,8 @@ static LutraStatus allocate_ciphertexts(Run *run, uint64_t **ciphertexts, uint32
     }
     LUTRA_TRY(lutra_alloc(ciphertexts, words, sizeof(uint64_t), run->error));
     run->bytes_alive += words * sizeof(uint64_t);
-    if (run->bytes_alive > run->report.ciphertext_bytes) {
-        run->report.ciphertext_bytes = run->bytes_alive;
+    if (run->bytes_alive > run->state->report.ciphertext_bytes) {
+        run->state->report.ciphertext_bytes = run->bytes_alive;
     }
     return LUTRA_OK;
 }
@@ -115,8 +120,8 @@ static void free_ciphertexts(Run *run, uint64_t **ciphertexts, uint32_t index) {
 }
 
 static void release_slot(Run *run, uint32_t index) {
-    free_ciphertexts(run, &run->slots[index].ciphertexts, index);
-    lutra_free(&run->slots[index].codes);
+    free_ciphertexts(run, &run->state->slots[index].ciphertexts, index);
+    lutra_free(&run->state->slots[index].codes);
 }
 
 static LutraStatus announce(Run *run, uint32_t index) {
@@ -124,13 +129,13 @@ static LutraStatus announce(Run *run, uint32_t index) {
     if (listener == NULL || listener->result == NULL) {
         return LUTRA_OK;
     }
-    return listener->result(listener->user, index, run->slots[index].ciphertexts,
+    return listener->result(listener->user, index, run->state->slots[index].ciphertexts,
                             elements_of(run, index), run->error);
 }
 
 /** Makes sure that the result of operation `index` exists as ciphertexts. */
 static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
-    Slot *const slot = &run->slots[index];
+    LutraEncryptedSlot *const slot = &run->state->slots[index];
     if (slot->ciphertexts != NULL) {
         return LUTRA_OK;
     }
@@ -147,7 +152,7 @@ static LutraStatus need_ciphertexts(Run *run, uint32_t index) {
     }
     LUTRA_TRY_GOTO(status, backend->operations->encrypt(backend->context, slot->ciphertexts, plain,
                                                         count, run->error));
-    run->report.encrypt_seconds += lutra_seconds() - start;
+    run->state->report.encrypt_seconds += lutra_seconds() - start;
     status = announce(run, index);
 done:
     lutra_free(&plain);
@@ -156,7 +161,7 @@ done:
 
 /** Makes sure that the result of operation `index` exists as integers. */
 static LutraStatus need_codes(Run *run, uint32_t index) {
-    Slot *const slot = &run->slots[index];
+    LutraEncryptedSlot *const slot = &run->state->slots[index];
     if (slot->codes != NULL) {
         return LUTRA_OK;
     }
@@ -174,7 +179,7 @@ static LutraStatus need_codes(Run *run, uint32_t index) {
         const int64_t value = lutra_word_decode(plain[i], encoding);
         slot->codes[i] = value > INT32_MAX ? INT32_MAX : (int32_t)value;
     }
-    run->report.decrypt_seconds += lutra_seconds() - start;
+    run->state->report.decrypt_seconds += lutra_seconds() - start;
 done:
     lutra_free(&plain);
     return status;
@@ -183,9 +188,9 @@ done:
 /** Gives operation `index` its input's ciphertexts to work in: taken over if nobody else reads
  * them, else copied. */
 static LutraStatus take_ciphertexts(Run *run, uint32_t index, uint32_t input) {
-    Slot *const from = &run->slots[input];
-    Slot *const to = &run->slots[index];
-    if (from->readers == 1) {
+    LutraEncryptedSlot *const from = &run->state->slots[input];
+    LutraEncryptedSlot *const to = &run->state->slots[index];
+    if (run->readers[input] == 1) {
         to->ciphertexts = from->ciphertexts;
         from->ciphertexts = NULL;
         return LUTRA_OK;
@@ -204,8 +209,8 @@ static int tick_lookups(void *user, const char *stage, uint64_t done, uint64_t t
     (void)stage;
     (void)total;
     (void)figure;
-    return lutra_progress_tick(run->settings->progress, "look-ups", run->report.lookups + done,
-                               run->lookups_total, NAN)
+    return lutra_progress_tick(run->settings->progress, "look-ups",
+                               run->state->report.lookups + done, run->lookups_total, NAN)
                ? 1
                : 0;
 }
@@ -218,7 +223,7 @@ static LutraStatus look_up(Run *run, uint32_t index, uint64_t *outputs, const ui
     const size_t count = elements_of(run, index);
     LUTRA_TRY(backend->operations->bootstrap(backend->context, outputs, inputs, count, tables,
                                              choice, &progress, run->error));
-    run->report.lookups += count;
+    run->state->report.lookups += count;
     return LUTRA_OK;
 }
 
@@ -229,20 +234,20 @@ static LutraStatus look_up(Run *run, uint32_t index, uint64_t *outputs, const ui
  */
 static LutraStatus take_table_input(Run *run, uint32_t index, uint64_t **input, uint64_t **copy) {
     const uint32_t x = run->circuit->operations[index].inputs[0];
-    Slot *const from = &run->slots[x];
+    LutraEncryptedSlot *const from = &run->state->slots[x];
     if (run->keys->layout.set_of_result[x] == run->keys->layout.set_of_result[index]) {
         LUTRA_TRY(take_ciphertexts(run, index, x));
-        *input = run->slots[index].ciphertexts;
+        *input = run->state->slots[index].ciphertexts;
         return LUTRA_OK;
     }
     *input = from->ciphertexts;
-    if (from->readers > 1) {
+    if (run->readers[x] > 1) {
         LUTRA_TRY(allocate_ciphertexts(run, copy, x));
         memcpy(*copy, from->ciphertexts,
                elements_of(run, x) * words_of(run, x) * sizeof(uint64_t));
         *input = *copy;
     }
-    return allocate_ciphertexts(run, &run->slots[index].ciphertexts, index);
+    return allocate_ciphertexts(run, &run->state->slots[index].ciphertexts, index);
 }
 
 static LutraStatus run_table(Run *run, uint32_t index) {
@@ -270,7 +275,7 @@ static LutraStatus run_table(Run *run, uint32_t index) {
                                    lutra_word_encode(-(int64_t)table->first_input, encoding.bits),
                                    count, words_of(run, op->inputs[0]));
     const LutraBackendTables tables = {words, table->table_count, encoding.bits};
-    status = look_up(run, index, run->slots[index].ciphertexts, input, &tables, choice);
+    status = look_up(run, index, run->state->slots[index].ciphertexts, input, &tables, choice);
 done:
     free_ciphertexts(run, &copy, op->inputs[0]);
     lutra_free(&words);
@@ -324,7 +329,7 @@ static LutraStatus extract_bits(Run *run, uint32_t index, uint64_t *value, uint3
         LUTRA_TRY_GOTO(status, lutra_encrypted_remove_bit(backend, value, bit, count, bits - i,
                                                           run->settings->threads, &progress,
                                                           run->error));
-        run->report.lookups += count;
+        run->state->report.lookups += count;
     }
 done:
     free_ciphertexts(run, &bit, index);
@@ -336,7 +341,7 @@ static LutraStatus run_round(Run *run, uint32_t index) {
     const LutraRoundOperation *const round = &op->u.round;
     const uint32_t bits = input_of(run->circuit, op)->encoding.bits;
     LUTRA_TRY(take_ciphertexts(run, index, op->inputs[0]));
-    uint64_t *const value = run->slots[index].ciphertexts;
+    uint64_t *const value = run->state->slots[index].ciphertexts;
     if (round->mode == LUTRA_ROUNDING_APPROXIMATE || round->dropped_bits == 0) {
         add_per_channel(run, index, value, 0);
         return LUTRA_OK;
@@ -351,13 +356,13 @@ static LutraStatus run_round(Run *run, uint32_t index) {
 static LutraStatus run_linear(Run *run, uint32_t index) {
     const LutraOperation *const op = &run->circuit->operations[index];
     const LutraShape x_shape = input_of(run->circuit, op)->shape;
-    const uint64_t *const x = run->slots[op->inputs[0]].ciphertexts;
+    const uint64_t *const x = run->state->slots[op->inputs[0]].ciphertexts;
     const uint32_t threads = run->settings->threads;
     const size_t words = words_of(run, index); /* of the inputs too: sums stand under one key */
-    uint64_t **const y = &run->slots[index].ciphertexts;
+    uint64_t **const y = &run->state->slots[index].ciphertexts;
     if (op->kind == LUTRA_OPERATION_ADD) {
-        const uint64_t *const x1 = run->slots[op->inputs[1]].ciphertexts;
-        if (op->inputs[0] != op->inputs[1] && run->slots[op->inputs[0]].readers == 1) {
+        const uint64_t *const x1 = run->state->slots[op->inputs[1]].ciphertexts;
+        if (op->inputs[0] != op->inputs[1] && run->readers[op->inputs[0]] == 1) {
             LUTRA_TRY(take_ciphertexts(run, index, op->inputs[0]));
         } else {
             LUTRA_TRY(allocate_ciphertexts(run, y, index));
@@ -392,7 +397,7 @@ static LutraStatus run_encrypted(Run *run, uint32_t index) {
     } else {
         LUTRA_TRY(run_linear(run, index));
     }
-    run->report.run_seconds += lutra_seconds() - start;
+    run->state->report.run_seconds += lutra_seconds() - start;
     return announce(run, index);
 }
 
@@ -404,11 +409,12 @@ static LutraStatus run_clear(Run *run, uint32_t index) {
                                        run->error));
     for (uint32_t k = 0; k < op->input_count; k++) {
         LUTRA_TRY_GOTO(status, need_codes(run, op->inputs[k]));
-        values[op->inputs[k]] = run->slots[op->inputs[k]].codes;
+        values[op->inputs[k]] = run->state->slots[op->inputs[k]].codes;
     }
-    LUTRA_TRY_GOTO(status, lutra_alloc(&run->slots[index].codes, elements_of(run, index),
+    LUTRA_TRY_GOTO(status, lutra_alloc(&run->state->slots[index].codes, elements_of(run, index),
                                        sizeof(int32_t), run->error));
-    (void)lutra_operation_apply(run->slots[index].codes, run->circuit, index, run->pixels, values);
+    (void)lutra_operation_apply(run->state->slots[index].codes, run->circuit, index, run->pixels,
+                                values);
 done:
     lutra_free(&values);
     return status;
@@ -416,7 +422,7 @@ done:
 
 static LutraStatus run_operation(Run *run, uint32_t index) {
     const LutraOperation *const op = &run->circuit->operations[index];
-    if (lutra_progress_tick(run->settings->progress, "look-ups", run->report.lookups,
+    if (lutra_progress_tick(run->settings->progress, "look-ups", run->state->report.lookups,
                             run->lookups_total, NAN)) {
         return lutra_error_set(run->error, LUTRA_ECANCELLED, "the encrypted run was cancelled");
     }
@@ -425,12 +431,42 @@ static LutraStatus run_operation(Run *run, uint32_t index) {
     }
     LUTRA_TRY(lutra_operation_is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
     for (uint32_t k = 0; k < op->input_count; k++) {
-        run->slots[op->inputs[k]].readers--;
-        if (run->slots[op->inputs[k]].readers == 0) {
+        run->readers[op->inputs[k]]--;
+        if (run->readers[op->inputs[k]] == 0) {
             release_slot(run, op->inputs[k]);
         }
     }
     return LUTRA_OK;
+}
+
+/** Everything that follows from where the run stands. */
+static LutraStatus begin(Run *run) {
+    const LutraCircuit *const circuit = run->circuit;
+    LutraEncryptedState *const state = run->state;
+    LUTRA_TRY(lutra_alloc(&run->readers, circuit->operation_count, sizeof *run->readers,
+                          run->error));
+    if (state->slots == NULL) {
+        LUTRA_TRY(lutra_alloc(&state->slots, circuit->operation_count, sizeof *state->slots,
+                              run->error));
+    }
+    for (uint32_t i = state->next_operation; i < circuit->operation_count; i++) {
+        for (uint32_t k = 0; k < circuit->operations[i].input_count; k++) {
+            run->readers[circuit->operations[i].inputs[k]]++;
+        }
+    }
+    for (uint32_t i = 0; i < circuit->operation_count; i++) {
+        if (state->slots[i].ciphertexts != NULL) {
+            run->bytes_alive += elements_of(run, i) * words_of(run, i) * sizeof(uint64_t);
+        }
+    }
+    return LUTRA_OK;
+}
+
+static LutraStatus tell_done(const Run *run) {
+    const LutraEncryptedListener *const listener = run->settings->listener;
+    return listener == NULL || listener->operation_done == NULL
+               ? LUTRA_OK
+               : listener->operation_done(listener->user, run->state, run->error);
 }
 
 LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
@@ -438,33 +474,32 @@ LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
                                 const uint8_t *pixels, const LutraEncryptedSettings *settings,
                                 LutraError *error) {
     LUTRA_TRY(lutra_encrypted_check(circuit, error));
+    const uint32_t count = circuit->operation_count;
+    LutraEncryptedState own = {0};
     Run run = {.keys = keys,
                .circuit = circuit,
                .pixels = pixels,
                .settings = settings,
+               .state = settings->state != NULL ? settings->state : &own,
                .lookups_total = lutra_encrypted_lookups(circuit),
                .error = error};
     lutra_linear_kernels_init(&run.kernels, settings->cpu_flags);
-    LUTRA_TRY(lutra_alloc(&run.slots, circuit->operation_count, sizeof *run.slots, error));
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        for (uint32_t k = 0; k < circuit->operations[i].input_count; k++) {
-            run.slots[circuit->operations[i].inputs[k]].readers++;
+    LutraStatus status = begin(&run);
+    while (status == LUTRA_OK && run.state->next_operation < count) {
+        status = run_operation(&run, run.state->next_operation);
+        run.state->next_operation += status == LUTRA_OK;
+        if (status == LUTRA_OK && run.state->next_operation < count) {
+            status = tell_done(&run);
         }
-    }
-    LutraStatus status = LUTRA_OK;
-    for (uint32_t i = 0; i < circuit->operation_count && status == LUTRA_OK; i++) {
-        status = run_operation(&run, i);
     }
     if (status == LUTRA_OK) {
-        const uint32_t last = circuit->operations[circuit->operation_count - 1].inputs[0];
-        memcpy(codes, run.slots[last].codes, elements_of(&run, last) * sizeof *codes);
+        const uint32_t last = circuit->operations[count - 1].inputs[0];
+        memcpy(codes, run.state->slots[last].codes, elements_of(&run, last) * sizeof *codes);
         if (report != NULL) {
-            *report = run.report;
+            *report = run.state->report;
         }
     }
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        release_slot(&run, i);
-    }
-    lutra_free(&run.slots);
+    lutra_encrypted_state_deinit(run.state, count);
+    lutra_free(&run.readers);
     return status;
 }

@@ -21,6 +21,33 @@
 #include "bridge/circuit_keys.h"
 #include "sim/circuit.h"
 
+typedef struct {
+    double encrypt_seconds;
+    double run_seconds; /* encrypted operations, without the listener */
+    double decrypt_seconds;
+    uint64_t lookups;         /* bootstraps run */
+    uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
+} LutraEncryptedReport;
+
+/* What is known of one operation's result: in the clear, encrypted, both; or nothing (any more). */
+typedef struct {
+    int32_t *codes;        /* (elements), owned, or NULL */
+    uint64_t *ciphertexts; /* (elements, words of its key), owned, or NULL */
+} LutraEncryptedSlot;
+
+/** A run between two operations. Zeroed: one that has not begun. */
+typedef struct {
+    uint32_t next_operation;
+    LutraEncryptedSlot *slots; /* (operation_count), owned, or NULL before the first */
+    LutraEncryptedReport report;
+} LutraEncryptedState;
+
+/** Frees and zeroes. @param operation_count  of the circuit */
+void lutra_encrypted_state_deinit(LutraEncryptedState *state, uint32_t operation_count);
+
+/** Words of one ciphertext of an operation's result. */
+size_t lutra_encrypted_words(const LutraCircuitKeys *keys, uint32_t operation);
+
 /**
  * Sees every encrypted tensor once, when it is complete, on the caller's thread: inputs after their
  * encryption and the result of each encrypted operation.
@@ -35,22 +62,19 @@ typedef struct {
     LutraStatus (*result)(void *user, uint32_t operation, const uint64_t *ciphertexts,
                           size_t count, LutraError *error);
     void *user;
+    /** After each operation but the output; `state` is where the run stands. May be NULL. */
+    LutraStatus (*operation_done)(void *user, const LutraEncryptedState *state,
+                                  LutraError *error);
 } LutraEncryptedListener;
 
 typedef struct {
+    LutraEncryptedState *state;             /* where to begin; freed and zeroed in any case; NULL:
+                                               at the beginning */
     uint32_t threads;                       /* of the linear operations, >= 1 */
     uint32_t cpu_flags;                     /* LutraCpuFlag: what they may use */
     const LutraEncryptedListener *listener; /* may be NULL */
     const LutraProgress *progress;          /* may be NULL; counts look-ups of the circuit */
 } LutraEncryptedSettings;
-
-typedef struct {
-    double encrypt_seconds;
-    double run_seconds; /* encrypted operations, without the listener */
-    double decrypt_seconds;
-    uint64_t lookups;         /* bootstraps run */
-    uint64_t ciphertext_bytes; /* most bytes of ciphertexts alive at once */
-} LutraEncryptedReport;
 
 /**
  * Whether lutra_encrypted_run can run this circuit with its parameter sets.
@@ -81,7 +105,7 @@ LUTRA_MUST_CHECK LutraStatus lutra_encrypted_remove_bit(const LutraBackend *back
 uint64_t lutra_encrypted_lookups(const LutraCircuit *circuit);
 
 /**
- * Runs one image.
+ * Runs one image, or the rest of it.
  *
  * @param[out] codes    (elements of the output's input) decrypted integers before the client's
  *                      affine steps; unchanged on error

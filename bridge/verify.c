@@ -3,10 +3,13 @@
 #include "bridge/verify.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
+#include "bridge/verify_checkpoint_priv.h"
 #include "bridge/verify_priv.h"
 #include "bridge/verify_sampled_priv.h"
 #include "sim/operations.h"
@@ -65,6 +68,14 @@ static LutraStatus allocate(LutraVerifyResult *result, const LutraCircuit *circu
     return LUTRA_OK;
 }
 
+static double expected_so_far(const LutraVerifyObserver *observer) {
+    double sum = 0.0;
+    for (uint32_t i = 0; i < observer->circuit->operation_count; i++) {
+        sum += observer->layers[i].expected_mismatches;
+    }
+    return sum;
+}
+
 static uint64_t mismatches_so_far(const LutraVerifyObserver *observer) {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < observer->circuit->operation_count; i++) {
@@ -102,18 +113,61 @@ static int tick(void *user, const char *stage, uint64_t done, uint64_t total, do
                : 0;
 }
 
+/* One image on its way: who looks at it, and where it is remembered. */
+typedef struct {
+    LutraVerifyObserver *observer;
+    LutraVerifyCheckpoint *checkpoint;
+    LutraVerifyResult *result;
+} Watch;
+
+static LutraStatus see_result(void *user, uint32_t operation, const uint64_t *ciphertexts,
+                              size_t count, LutraError *error) {
+    const Watch *const watch = user;
+    if (!lutra_operation_is_encrypted(&watch->observer->circuit->operations[operation])) {
+        LUTRA_TRY(lutra_verify_checkpoint_encrypted(watch->checkpoint, operation, error));
+    }
+    return lutra_verify_observe(watch->observer, operation, ciphertexts, count, error);
+}
+
+/** Writes the checkpoint. That this fails is worth a line, but not the work. */
+static void remember(const Watch *watch, const LutraEncryptedState *state) {
+    LutraError error = {""};
+    char line[sizeof error.message + 64];
+    if (lutra_verify_checkpoint_write(watch->checkpoint, watch->result, watch->observer, state,
+                                      &error) != LUTRA_OK) {
+        (void)snprintf(line, sizeof line, "no checkpoint: %s", error.message);
+        lutra_progress_note(watch->checkpoint->progress, line);
+    }
+}
+
+static LutraStatus after_operation(void *user, const LutraEncryptedState *state,
+                                   LutraError *error) {
+    const Watch *const watch = user;
+    const LutraVerifyCheckpoint *const checkpoint = watch->checkpoint;
+    const LutraOperation *const done =
+        &watch->observer->circuit->operations[state->next_operation - 1];
+    (void)error;
+    if (checkpoint->path != NULL && lutra_operation_pbs(done) > 0 &&
+        lutra_seconds() - checkpoint->written_at >= checkpoint->seconds) {
+        remember(watch, state);
+    }
+    return LUTRA_OK;
+}
+
 static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *observer,
-                              const uint8_t *pixels, uint64_t samples,
-                              const LutraVerifySettings *settings, LutraError *error) {
+                              LutraVerifyCheckpoint *checkpoint, const uint8_t *pixels,
+                              uint64_t samples, const LutraVerifySettings *settings,
+                              LutraError *error) {
     const LutraCircuit *const circuit = observer->circuit;
     const LutraOperation *const last = &circuit->operations[circuit->operation_count - 1];
     const uint32_t classes = circuit->class_count;
     const size_t at = (size_t)result->sample_count;
-    const uint64_t mismatches_before = mismatches_so_far(observer);
     Ticker ticker = {settings->progress, result->sample_count, samples};
+    Watch watch = {observer, checkpoint, result};
     const LutraProgress progress = {tick, NULL, &ticker};
-    const LutraEncryptedListener listener = {lutra_verify_observe, observer};
-    const LutraEncryptedSettings run = {.threads = settings->backend_settings.threads,
+    const LutraEncryptedListener listener = {see_result, &watch, after_operation};
+    const LutraEncryptedSettings run = {.state = &checkpoint->state,
+                                        .threads = settings->backend_settings.threads,
                                         .cpu_flags = settings->backend_settings.cpu_flags,
                                         .listener = &listener,
                                         .progress = &progress};
@@ -124,7 +178,11 @@ static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *ob
     LutraStatus status = LUTRA_OK;
     LUTRA_TRY_GOTO(status, lutra_alloc(&codes, classes, sizeof *codes, error));
     LUTRA_TRY_GOTO(status, lutra_simulate_image_values(&clear, circuit, pixels, error));
-    LUTRA_TRY_GOTO(status, lutra_verify_observer_start(observer, pixels, error));
+    if (checkpoint->state.next_operation == 0) {
+        checkpoint->mismatches_before = mismatches_so_far(observer);
+        checkpoint->expected_before = expected_so_far(observer);
+        LUTRA_TRY_GOTO(status, lutra_verify_observer_start(observer, pixels, error));
+    }
     LUTRA_TRY_GOTO(status, lutra_encrypted_run(codes, &report, observer->keys, circuit, pixels,
                                                &run, error));
     float *const encrypted_logits = result->encrypted_logits + at * classes;
@@ -132,7 +190,8 @@ static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *ob
     memcpy(result->clear_logits + at * classes, clear.logits, classes * sizeof(float));
     compare_logits(&sample, clear.logits, encrypted_logits, classes);
     sample.lookups = report.lookups;
-    sample.mismatches = mismatches_so_far(observer) - mismatches_before;
+    sample.mismatches = mismatches_so_far(observer) - checkpoint->mismatches_before;
+    sample.expected_mismatches = expected_so_far(observer) - checkpoint->expected_before;
     sample.encrypt_seconds = report.encrypt_seconds;
     sample.run_seconds = report.run_seconds;
     sample.decrypt_seconds = report.decrypt_seconds;
@@ -140,6 +199,9 @@ static LutraStatus run_sample(LutraVerifyResult *result, LutraVerifyObserver *ob
     result->sample_count++;
     if (report.ciphertext_bytes > result->ciphertext_bytes) {
         result->ciphertext_bytes = report.ciphertext_bytes;
+    }
+    if (checkpoint->path != NULL && result->sample_count < samples) {
+        remember(&watch, NULL);
     }
 done:
     lutra_image_values_deinit(&clear);
@@ -155,6 +217,7 @@ static LutraStatus run_chosen(LutraVerifyResult *result, LutraVerifyObserver *ob
     const size_t at = (size_t)result->sample_count;
     const uint32_t classes = circuit->class_count;
     const uint64_t mismatches_before = mismatches_so_far(observer);
+    const double expected_before = expected_so_far(observer);
     Ticker ticker = {settings->progress, result->sample_count, samples};
     const LutraProgress progress = {tick, NULL, &ticker};
     LutraVerifySettings own = *settings;
@@ -171,6 +234,7 @@ static LutraStatus run_chosen(LutraVerifyResult *result, LutraVerifyObserver *ob
         memcpy(result->clear_logits + at * classes, clear.logits, classes * sizeof(float));
         memcpy(result->encrypted_logits + at * classes, clear.logits, classes * sizeof(float));
         sample.mismatches = mismatches_so_far(observer) - mismatches_before;
+        sample.expected_mismatches = expected_so_far(observer) - expected_before;
         result->samples[at] = sample;
         result->sample_count++;
     }
@@ -233,16 +297,30 @@ static void conclude(LutraVerifyResult *result, const LutraVerifyObserver *obser
 }
 
 static LutraStatus make_keys(LutraVerifyResult *result, LutraCircuitKeys *keys,
-                             const LutraCircuit *circuit, const LutraVerifySettings *settings,
+                             const uint8_t *seed, const LutraProgress *progress,
                              LutraError *error) {
-    LUTRA_TRY(lutra_circuit_keys_init(keys, settings->backend, circuit,
-                                      &settings->backend_settings, error));
     const double start = lutra_seconds();
-    LUTRA_TRY(
-        lutra_circuit_keys_generate(keys, settings->test_seed, settings->progress, error));
+    LUTRA_TRY(lutra_circuit_keys_generate(keys, seed, progress, error));
     result->keygen_seconds = lutra_seconds() - start;
     result->key_bytes = keys->key_bytes;
     return LUTRA_OK;
+}
+
+/** Keys, and with a checkpoint what it remembers. */
+static LutraStatus prepare(LutraVerifyResult *result, LutraCircuitKeys *keys,
+                           LutraVerifyObserver *observer, LutraVerifyCheckpoint *checkpoint,
+                           const LutraVerifySettings *settings, LutraError *error) {
+    const LutraCircuit *const circuit = observer->circuit;
+    LUTRA_TRY(lutra_circuit_keys_init(keys, settings->backend, circuit,
+                                      &settings->backend_settings, error));
+    if (checkpoint->path == NULL) {
+        return make_keys(result, keys, settings->test_seed, settings->progress, error);
+    }
+    if (settings->resume && lutra_file_exists(checkpoint->path)) {
+        LUTRA_TRY(lutra_verify_checkpoint_read(checkpoint, result, observer, error));
+    }
+    LUTRA_TRY(make_keys(result, keys, checkpoint->seed, settings->progress, error));
+    return lutra_verify_checkpoint_replay(checkpoint, keys, circuit, error);
 }
 
 LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
@@ -252,26 +330,35 @@ LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
     LutraCircuitKeys keys = {0};
     LutraPrediction prediction = {0};
     LutraVerifyObserver observer = {0};
+    LutraVerifyCheckpoint checkpoint = {0};
     LutraStatus status = LUTRA_OK;
     memset(result, 0, sizeof *result);
     LUTRA_TRY_GOTO(status, lutra_encrypted_check(circuit, error));
+    LUTRA_TRY_GOTO(status, lutra_verify_checkpoint_init(&checkpoint, circuit, pixels, count,
+                                                        settings, error));
     LUTRA_TRY_GOTO(status, allocate(result, circuit, count, settings->neurons, error));
     LUTRA_TRY_GOTO(status, lutra_prediction_init(&prediction, circuit, settings->noise_model,
                                                  error));
     LUTRA_TRY_GOTO(status, lutra_verify_observer_init(&observer, &keys, circuit, &prediction,
                                                       error));
-    LUTRA_TRY_GOTO(status, make_keys(result, &keys, circuit, settings, error));
-    for (uint64_t s = 0; s < count && status == LUTRA_OK; s++) {
-        status = (settings->neurons > 0 ? run_chosen : run_sample)(
-            result, &observer, pixels + (size_t)s * image, count, settings, error);
+    LUTRA_TRY_GOTO(status, prepare(result, &keys, &observer, &checkpoint, settings, error));
+    while (result->sample_count < count && status == LUTRA_OK) {
+        const uint8_t *const sample = pixels + (size_t)result->sample_count * image;
+        status = settings->neurons > 0
+                     ? run_chosen(result, &observer, sample, count, settings, error)
+                     : run_sample(result, &observer, &checkpoint, sample, count, settings, error);
     }
     if (status == LUTRA_OK || (status == LUTRA_ECANCELLED && result->sample_count > 0)) {
         conclude(result, &observer);
+    }
+    if (status == LUTRA_OK) {
+        lutra_verify_checkpoint_remove(&checkpoint);
     }
 done:
     if (status != LUTRA_OK && status != LUTRA_ECANCELLED) {
         lutra_verify_result_deinit(result);
     }
+    lutra_verify_checkpoint_deinit(&checkpoint, circuit);
     lutra_verify_observer_deinit(&observer);
     lutra_prediction_deinit(&prediction);
     lutra_circuit_keys_deinit(&keys);

@@ -34,6 +34,9 @@ typedef struct {
     uint32_t neurons;     /* 0: whole images; else so many outputs of each operation (all, if it has
                              fewer), chosen by neuron_seed; at most LUTRA_VERIFY_MOST_NEURONS */
     uint64_t neuron_seed;
+    const char *checkpoint; /* a file that remembers where the verification stands, or NULL */
+    double checkpoint_seconds; /* at least so long between two writings of it */
+    bool resume;            /* go on where the file stands, if there is one */
     const LutraProgress *progress;         /* may be NULL */
 } LutraVerifySettings;
 
@@ -67,6 +70,7 @@ typedef struct {
     double largest_logit_difference;
     uint64_t lookups;
     uint64_t mismatches;
+    double expected_mismatches;
     double encrypt_seconds;
     double run_seconds;
     double decrypt_seconds;
@@ -120,7 +124,14 @@ typedef struct {
 void lutra_verify_result_deinit(LutraVerifyResult *result);
 
 /**
- * Verifies `count` images, or chosen outputs of them. Where outputs were chosen, encrypted classes
+ * Verifies `count` images, or chosen outputs of them.
+ *
+ * With a checkpoint, the keys follow from a random seed of 128 bits (or from test_seed), and after
+ * each operation with look-ups, and each image, the file receives that seed, the ciphertexts that
+ * are still to be read and all that was counted. Whoever reads it has the secret keys. It is
+ * readable by its owner only, replaced as a whole and removed at the end. A run that goes on gives
+ * the very result of one that was never interrupted, but for its seconds.
+ * Where outputs were chosen, encrypted classes
  * and logits are those of the simulation: they say nothing.
  *
  * @param[out] result   owned by the caller; zeroed on error, except LUTRA_ECANCELLED: then it holds
@@ -129,7 +140,10 @@ void lutra_verify_result_deinit(LutraVerifyResult *result);
  * @param      circuit  passed lutra_circuit_check
  * @param      pixels   (count, C, H, W)
  * @param      count    >= 1
- * @errors those of lutra_encrypted_check and of the backend; LUTRA_ENOMEM; LUTRA_ECANCELLED
+ * @errors those of lutra_encrypted_check and of the backend; LUTRA_ENOMEM; LUTRA_ECANCELLED;
+ *         LUTRA_EINVAL a checkpoint of chosen outputs, one that exists without `resume`, or that
+ *         cannot be written; LUTRA_EDATA one that is damaged, or of another circuit, other images
+ *         or settings. One that can no longer be written later is a note of the progress
  */
 LUTRA_MUST_CHECK LutraStatus lutra_verify(LutraVerifyResult *result, const LutraCircuit *circuit,
                                           const uint8_t *pixels, uint64_t count,

@@ -21,7 +21,10 @@
 static const char *const COMMAND = "verify";
 
 enum { KEY_DATA = 1, KEY_SPLIT, KEY_SAMPLES, KEY_FIRST, KEY_KEY_LIMIT, KEY_TEST_KEYS, KEY_LOOKUPS,
-       KEY_NEURONS };
+       KEY_NEURONS, KEY_CHECKPOINT, KEY_RESUME };
+
+/* Between two writings of a checkpoint: a layer of a large network gives a gigabyte. */
+static const double CHECKPOINT_SECONDS = 10.0;
 
 typedef struct {
     CliCommon common;
@@ -35,6 +38,8 @@ typedef struct {
     bool test_keys;
     bool library_lookups;
     uint32_t neurons; /* 0: whole images */
+    const char *checkpoint;
+    bool resume;
 } Options;
 
 static const struct argp_option option_table[] = {
@@ -52,9 +57,14 @@ static const struct argp_option option_table[] = {
      "keys from --seed instead of the system's entropy: they protect nothing", 2},
     {"lookups", KEY_LOOKUPS, "WHOSE", 0,
      "lutra (default): blind rotation by lutra's own kernels; or tfhe-rs: by the library", 2},
-    {NULL, 0, NULL, 0, "Output:", 3},
+    {NULL, 0, NULL, 0, "Long runs:", 3},
+    {"checkpoint", KEY_CHECKPOINT, "FILE", 0,
+     "keep there, layer by layer, what it takes to go on: THE SECRET KEYS' SEED, ciphertexts and "
+     "counts; only you may read it, and it is removed at the end", 3},
+    {"resume", KEY_RESUME, NULL, 0, "go on from the checkpoint, if there is one", 3},
+    {NULL, 0, NULL, 0, "Output:", 4},
     {"output", 'o', "DIR", 0,
-     "write layers.csv there, and samples.csv or with --neurons neurons.csv", 3},
+     "write layers.csv there, and samples.csv or with --neurons neurons.csv", 4},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -85,6 +95,8 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
                              argument);
             }
             return 0;
+        case KEY_CHECKPOINT: options->checkpoint = argument; return 0;
+        case KEY_RESUME: options->resume = true; return 0;
         case 'o': options->folder = argument; return 0;
         case ARGP_KEY_ARG:
             if (options->circuit_path != NULL) {
@@ -99,6 +111,13 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
             }
             if (options->data_path == NULL) {
                 argp_failure(state, CLI_EXIT_USAGE, 0, "needs --data FILE");
+            }
+            if (options->resume && options->checkpoint == NULL) {
+                argp_failure(state, CLI_EXIT_USAGE, 0, "--resume needs --checkpoint FILE");
+            }
+            if (options->checkpoint != NULL && options->neurons > 0) {
+                argp_failure(state, CLI_EXIT_USAGE, 0,
+                             "--checkpoint is for whole images; leave it or --neurons out");
             }
             return 0;
         default: return ARGP_ERR_UNKNOWN;
@@ -116,7 +135,8 @@ static const struct argp argp = {
     "  lutra verify small.circuit.h5 --data fashion-mnist.h5 -o verified\n"
     "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --samples 3 --json \\\n"
     "      --first 100\n"
-    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --neurons 200 -o sampled\n\n"
+    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --neurons 200 -o sampled\n"
+    "  lutra verify vgg9.circuit.h5 --data cifar10.h5 --checkpoint vgg9.part --resume\n\n"
     "A wrong look-up is counted once, in the layer where it happens. Its expected number comes "
     "from the noise of each look-up and how near its value stands to another entry.\n\n"
     "Exit codes: 0 done; 1 done, but there are more wrong look-ups than the noise model "
@@ -131,7 +151,7 @@ static void print_samples(FILE *out, const Options *options, const LutraVerifyRe
                           const LutraSplit *split) {
     fputs(
         "image,label,clear_class,encrypted_class,logits_equal,largest_logit_difference,pbs,"
-        "mismatches,encrypt_seconds,run_seconds,decrypt_seconds",
+        "mismatches,expected_mismatches,encrypt_seconds,run_seconds,decrypt_seconds",
         out);
     for (uint32_t c = 0; c < result->class_count; c++) {
         fprintf(out, ",clear_logit_%" PRIu32 ",encrypted_logit_%" PRIu32, c, c);
@@ -141,11 +161,12 @@ static void print_samples(FILE *out, const Options *options, const LutraVerifyRe
         const LutraVerifySample *const sample = &result->samples[s];
         fprintf(out,
                 "%" PRIu64 ",%u,%" PRIu32 ",%" PRIu32 ",%d,%.9g,%" PRIu64 ",%" PRIu64
-                ",%.6f,%.3f,%.6f",
+                ",%.6g,%.6f,%.3f,%.6f",
                 options->first + s, split->labels[options->first + s], sample->clear_class,
                 sample->encrypted_class, sample->logits_equal ? 1 : 0,
                 sample->largest_logit_difference, sample->lookups, sample->mismatches,
-                sample->encrypt_seconds, sample->run_seconds, sample->decrypt_seconds);
+                sample->expected_mismatches, sample->encrypt_seconds, sample->run_seconds,
+                sample->decrypt_seconds);
         for (uint32_t c = 0; c < result->class_count; c++) {
             const size_t at = (size_t)s * result->class_count + c;
             fprintf(out, ",%.9g,%.9g", (double)result->clear_logits[at],
@@ -474,6 +495,9 @@ static LutraStatus run(const Options *options, LutraVerifyResult *result,
     settings.test_seed = options->test_keys ? seed : NULL;
     settings.neurons = options->neurons;
     settings.neuron_seed = options->common.seed;
+    settings.checkpoint = options->checkpoint;
+    settings.checkpoint_seconds = CHECKPOINT_SECONDS;
+    settings.resume = options->resume;
     CliProgress progress;
     cli_progress_start(&progress, &options->common);
     settings.progress = &progress.progress;
@@ -511,6 +535,10 @@ static int verify(const Options *options) {
     status = run(options, &result, &dataset, &circuit, &error);
     if (result.sample_count > 0) {
         code = report(options, &result, &dataset, &circuit, &cost);
+    }
+    if (status == LUTRA_ECANCELLED && options->checkpoint != NULL &&
+        lutra_file_exists(options->checkpoint)) {
+        cli_note(&options->common, COMMAND, "go on with the same command and --resume");
     }
 done:
     if (status != LUTRA_OK) {

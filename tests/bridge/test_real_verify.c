@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "bridge/encrypted.h"
@@ -154,6 +155,53 @@ static void exact_rounding_extracts_bits(void **state) {
     lutra_circuit_deinit(&circuit);
 }
 
+/* Stops after so many look-ups. */
+static int stop_later(void *user, const char *stage, uint64_t done, uint64_t total, double figure) {
+    const uint64_t *const lookups = user;
+    (void)total;
+    (void)figure;
+    return strcmp(stage, "look-ups") == 0 && done >= *lookups ? 1 : 0;
+}
+
+/* In the middle of the second image, before its last table ends: keys and encryptions are made
+ * again, and every ciphertext is the very one, so that noise, too, is equal to the last bit. */
+static void an_interrupted_run_ends_alike(void **state) {
+    static const char *const path = "real_verify_checkpoint.test";
+    LutraCircuit circuit;
+    (void)state;
+    build(&circuit, LUTRA_ROUNDING_EXACT, 7, 1, 20);
+    quiet_parameters(&circuit);
+    uint64_t lookups = lutra_circuit_pbs(&circuit) * 2 - 1;
+    const LutraProgress progress = {stop_later, NULL, &lookups};
+    LutraVerifyResult whole = verify(&circuit, 2);
+    uint8_t *pixels = circuit_random_pixels(&circuit, check_key(2), 2);
+    LutraVerifySettings settings;
+    LutraVerifyResult result;
+    LutraError error = {""};
+    lutra_verify_default(&settings);
+    settings.backend_settings.threads = 1;
+    settings.test_seed = seed;
+    settings.checkpoint = path;
+    settings.progress = &progress;
+    (void)unlink(path);
+    assert_int_equal(lutra_verify(&result, &circuit, pixels, 2, &settings, &error),
+                     LUTRA_ECANCELLED);
+    assert_int_equal(result.sample_count, 1);
+    lutra_verify_result_deinit(&result);
+    settings.resume = true;
+    settings.progress = NULL;
+    check_status(lutra_verify(&result, &circuit, pixels, 2, &settings, &error), LUTRA_OK, &error);
+    assert_int_equal(result.layer_count, whole.layer_count);
+    assert_memory_equal(result.layers, whole.layers, whole.layer_count * sizeof *whole.layers);
+    assert_memory_equal(result.encrypted_logits, whole.encrypted_logits,
+                        2 * whole.class_count * sizeof(float));
+    assert_int_equal(access(path, F_OK), -1);
+    lutra_verify_result_deinit(&result);
+    lutra_verify_result_deinit(&whole);
+    lutra_free(&pixels);
+    lutra_circuit_deinit(&circuit);
+}
+
 /* Tables of 3 and 5 bits with a set each, chosen so that one look-up in a hundred is wrong: noise
  * and wrong look-ups of both are as predicted, the keyswitches from set to set included. 6
  * deviations as above; the first rounding is exact, so that its digits are looked up too. */
@@ -206,6 +254,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(exact_tables_give_equal_logits),
         cmocka_unit_test(exact_rounding_extracts_bits),
         cmocka_unit_test(sets_of_a_partition_keep_what_they_promise),
+        cmocka_unit_test(an_interrupted_run_ends_alike),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);

@@ -66,7 +66,7 @@ static void compare(const LutraCircuit *circuit, const uint8_t *pixels, uint32_t
         LUTRA_OK, &error);
     check_status(lutra_circuit_keys_generate(&keys, NULL, NULL, &error), LUTRA_OK, &error);
     Comparison comparison = {.circuit = circuit, .keys = &keys};
-    const LutraEncryptedListener listener = {compare_result, &comparison};
+    const LutraEncryptedListener listener = {.result = compare_result, .user = &comparison};
     const LutraEncryptedSettings settings = {
         .threads = threads, .cpu_flags = LUTRA_CPU_ALL, .listener = &listener};
     LutraEncryptedReport report;

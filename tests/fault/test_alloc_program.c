@@ -6,10 +6,12 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/sealed_file.h"
 #include "bridge/lookup.h"
 #include "bridge/verify.h"
 #include "quant/import.h"
@@ -553,6 +555,71 @@ static LutraStatus verify(LutraError *error) {
     return status;
 }
 
+static int stop_in_second_image(void *user, const char *stage, uint64_t done, uint64_t total,
+                                double figure) {
+    (void)user;
+    (void)stage;
+    (void)figure;
+    return done * 4 >= total * 3 ? 1 : 0;
+}
+
+static const char *const CHECKPOINT = "alloc_checkpoint.test";
+
+static LutraVerifySettings resumed_settings(void) {
+    LutraVerifySettings settings;
+    memset(&fake, 0, sizeof fake);
+    lutra_verify_default(&settings);
+    settings.backend = &fake_operations;
+    settings.checkpoint = CHECKPOINT;
+    settings.resume = true;
+    return settings;
+}
+
+static void leave_checkpoint(void) {
+    const LutraProgress progress = {stop_in_second_image, NULL, NULL};
+    LutraVerifySettings settings = resumed_settings();
+    LutraVerifyResult result;
+    (void)unlink(CHECKPOINT);
+    settings.progress = &progress;
+    assert_int_equal(lutra_verify(&result, &shared.circuit, shared.images, 2, &settings, NULL),
+                     LUTRA_ECANCELLED);
+    lutra_verify_result_deinit(&result);
+    assert_true(lutra_file_exists(CHECKPOINT));
+}
+
+/* Goes on from the checkpoint, which is still there after a failure. That none can be written is
+ * no failure: this run writes none. */
+static LutraStatus verify_the_rest(LutraError *error) {
+    LutraVerifySettings settings = resumed_settings();
+    LutraVerifyResult result;
+    settings.checkpoint_seconds = 1e9;
+    const LutraStatus status =
+        lutra_verify(&result, &shared.circuit, shared.images, 2, &settings, error);
+    assert_int_equal(fake.alive, 0);
+    assert_int_equal(result.sample_count, status == LUTRA_OK ? 2 : 0);
+    assert_true(lutra_file_exists(CHECKPOINT) == (status != LUTRA_OK));
+    lutra_verify_result_deinit(&result);
+    return status;
+}
+
+/* A failed file leaves nothing, under neither name. */
+static LutraStatus seal_file(LutraError *error) {
+    static const LutraSealedKind kind = {"testfile", 7, "file"};
+    const uint64_t number = 5;
+    LutraSealedWriter writer;
+    LutraStatus status = lutra_sealed_create(&writer, CHECKPOINT, &kind, false, error);
+    if (status == LUTRA_OK) {
+        status = lutra_sealed_put_u64(&writer, &number, 1, error);
+    }
+    if (status == LUTRA_OK) {
+        status = lutra_sealed_commit(&writer, error);
+    }
+    assert_true(lutra_file_exists(CHECKPOINT) == (status == LUTRA_OK));
+    assert_false(lutra_file_exists("alloc_checkpoint.test.partial"));
+    (void)unlink(CHECKPOINT);
+    return status;
+}
+
 static LutraStatus verify_chosen(LutraError *error) {
     LutraVerifyResult result;
     LutraVerifySettings settings;
@@ -887,6 +954,9 @@ static void simulation(void **state) {
 static void verification(void **state) {
     (void)state;
     allocfail_each(verify);
+    leave_checkpoint();
+    allocfail_each(verify_the_rest);
+    allocfail_each(seal_file);
     allocfail_each(verify_chosen);
     allocfail_each(look_up_words);
 }

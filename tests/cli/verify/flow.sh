@@ -23,11 +23,11 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | hea
 samples.csv" ]
 [ "$(wc -l < v/samples.csv)" = 3 ]
 [ "$(wc -l < v/layers.csv)" = 5 ]
-# columns 12 and 14: logits of the clear run; 13 and 15: decrypted
+# columns 13 and 15: logits of the clear run; 14 and 16: decrypted
 "$LUTRA" simulate c.h5 --data d.h5 --limit 2 --logits l.csv -q > /dev/null
 sed 1d l.csv > simulated.csv
-sed 1d v/samples.csv | cut -d, -f1,2,12,14 | cmp - simulated.csv
 sed 1d v/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv
+sed 1d v/samples.csv | cut -d, -f1,2,14,16 | cmp - simulated.csv
 sum() { sed 1d v/"$1" | cut -d, -f"$2" | awk '{n += $1} END {print n}'; }
 [ "$(sum samples.csv 7)" = 4 ]
 [ "$(sum layers.csv 4)" = 4 ]
@@ -42,14 +42,14 @@ code=0; "$LUTRA" verify c.h5 --data d.h5 -o v > again.txt 2> again.err || code=$
 [ ! -s again.txt ]
 grep -q "'v/samples.csv' exists; give --force" again.err
 "$LUTRA" verify c.h5 --data d.h5 --first 1 --insecure-test-keys --no-progress --force -o v
-sed 1d v/samples.csv | cut -d, -f1,2,12,14 > later.csv
+sed 1d v/samples.csv | cut -d, -f1,2,13,15 > later.csv
 sed -n 2p simulated.csv | cmp - later.csv
 # the library's own bootstrap gives the same answers
 "$LUTRA" verify c.h5 --data d.h5 --samples 2 --lookups tfhe-rs -q --json -o w > w.json
 [ "$(key lookups v.json)" = '"lutra"' ]
 [ "$(key lookups w.json)" = '"tfhe-rs"' ]
 [ "$(key mismatches w.json)" = 0 ]
-sed 1d w/samples.csv | cut -d, -f1,2,13,15 | cmp - simulated.csv
+sed 1d w/samples.csv | cut -d, -f1,2,14,16 | cmp - simulated.csv
 # chosen outputs: both tables have two, so three of each are all; the answers stay open
 "$LUTRA" verify c.h5 --data d.h5 --samples 2 --neurons 3 -q --json -o n > n.json
 [ "$(key neurons n.json)" = 3 ]
