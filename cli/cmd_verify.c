@@ -15,6 +15,7 @@
 #include "cli/cost_report.h"
 #include "cli/crypto_report.h"
 #include "cli/csv_file.h"
+#include "cli/verify_charts.h"
 #include "datasets/dataset.h"
 #include "sim/circuit_parameters.h"
 
@@ -64,7 +65,8 @@ static const struct argp_option option_table[] = {
     {"resume", KEY_RESUME, NULL, 0, "go on from the checkpoint, if there is one", 3},
     {NULL, 0, NULL, 0, "Output:", 4},
     {"output", 'o', "DIR", 0,
-     "write layers.csv there, and samples.csv or with --neurons neurons.csv", 4},
+     "write layers.csv and layers.png there, and samples.csv and logits.png, or with --neurons "
+     "neurons.csv", 4},
     {0}};
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -233,13 +235,43 @@ static LutraStatus write_table(const Options *options, const char *name,
     return status;
 }
 
+/* Data and setting in a line, for pictures. */
+static void describe(char text[256], const Options *options, const LutraVerifyResult *result,
+                     const LutraDataset *dataset, const LutraCircuit *circuit) {
+    char lookups[32];
+    (void)snprintf(text, 256, "%s, %" PRIu64 " image%s of %s, %s look-ups, p_error %.3g%s",
+                   circuit->name, result->sample_count, result->sample_count == 1 ? "" : "s",
+                   dataset->name, cli_grouped(lookups, result->lookups),
+                   lutra_circuit_worst_p_error(circuit),
+                   options->neurons > 0 ? ", chosen outputs" : "");
+}
+
+static LutraStatus draw(const Options *options, const LutraVerifyResult *result,
+                        const LutraDataset *dataset, const LutraCircuit *circuit,
+                        LutraError *error) {
+    char what[256];
+    char *path = NULL;
+    LutraStatus status = LUTRA_OK;
+    describe(what, options, result, dataset, circuit);
+    LUTRA_TRY(lutra_file_path_in(&path, options->folder, "layers.png", error));
+    status = verify_draw_layers(result, what, path, options->common.force, error);
+    lutra_free(&path);
+    if (status == LUTRA_OK && options->neurons == 0) {
+        LUTRA_TRY(lutra_file_path_in(&path, options->folder, "logits.png", error));
+        status = verify_draw_logits(result, what, path, options->common.force, error);
+        lutra_free(&path);
+    }
+    return status;
+}
+
 static LutraStatus check_folder(const Options *options, LutraError *error) {
-    const char *const names[] = {samples_name(options), "layers.csv"};
+    const char *const names[] = {samples_name(options), "layers.csv", "layers.png", "logits.png"};
+    const size_t count = options->neurons > 0 ? 3 : 4;
     if (options->folder == NULL) {
         return LUTRA_OK;
     }
     LUTRA_TRY(lutra_folder_create(options->folder, error));
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         char *path = NULL;
         LUTRA_TRY(lutra_file_path_in(&path, options->folder, names[i], error));
         const LutraStatus status = lutra_file_check_output(path, options->common.force, error);
@@ -446,6 +478,9 @@ static int report(const Options *options, const LutraVerifyResult *result,
                                          &dataset->splits[options->split], circuit, &error);
         if (status == LUTRA_OK) {
             status = write_table(options, "layers.csv", result, NULL, circuit, &error);
+        }
+        if (status == LUTRA_OK) {
+            status = draw(options, result, dataset, circuit, &error);
         }
         if (status != LUTRA_OK) {
             return cli_fail(COMMAND, status, &error);

@@ -20,6 +20,8 @@ key() { sed -n 's/^[[:space:]]*"'"$1"'":[[:space:]]*\([^,]*\),*/\1/p' "$2" | hea
 [ "$(key verdict v.json)" = '"agrees"' ]
 [ "$(key test_keys v.json)" = false ]
 [ "$(ls v)" = "layers.csv
+layers.png
+logits.png
 samples.csv" ]
 [ "$(wc -l < v/samples.csv)" = 3 ]
 [ "$(wc -l < v/layers.csv)" = 5 ]
@@ -57,6 +59,7 @@ sed 1d w/samples.csv | cut -d, -f1,2,14,16 | cmp - simulated.csv
 [ "$(key mismatches n.json)" = 0 ]
 [ "$(key logits_equal n.json)" = null ]
 [ "$(ls n)" = "layers.csv
+layers.png
 neurons.csv" ]
 [ "$(wc -l < n/neurons.csv)" = 5 ]
 [ "$(sed 1d n/neurons.csv | awk -F, '$4 != $5' | wc -l)" = 0 ]
