@@ -163,7 +163,7 @@ static GradientKind gradient_kind(const LutraExecution *x, uint32_t layer,
     }
     if (x->small.fast && described->u.weighted.quantizer.code_max <= LUTRA_SMALL_LARGEST &&
         described->u.weighted.quantizer.code_min >= -LUTRA_SMALL_LARGEST &&
-        lutra_small_sums_fit(shape)) {
+        lutra_small_sums_fit(shape, x->settings.threads)) {
         return GRADIENT_SMALL;
     }
     return x->halves.fast && source->bound <= (double)LUTRA_HALF_LARGEST ? GRADIENT_HALF

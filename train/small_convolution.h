@@ -22,7 +22,7 @@
 size_t lutra_small_scratch_floats(const LutraConvShape *shape, uint32_t threads);
 
 /** Whether the sums of both gradients stay within 32 bits. */
-bool lutra_small_sums_fit(const LutraConvShape *shape);
+bool lutra_small_sums_fit(const LutraConvShape *shape, uint32_t threads);
 
 /**
  * Like lutra_conv_weight_gradient.

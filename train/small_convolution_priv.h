@@ -11,6 +11,6 @@ size_t lutra_small_weight_scratch(const LutraConvShape *shape, uint32_t threads)
 size_t lutra_small_input_scratch(const LutraConvShape *shape, uint32_t threads);
 
 /* Whether the sums of the weight gradient, as they are cut, stay within 32 bits. */
-bool lutra_small_weight_sums_fit(const LutraConvShape *shape);
+bool lutra_small_weight_sums_fit(const LutraConvShape *shape, uint32_t threads);
 
 #endif

@@ -115,6 +115,8 @@ static void pack_across(uint32_t *words, size_t words_stride, const float *first
                 __m512i q[4];
                 for (uint32_t j = 0; j < 4; j++) {
                     const size_t at = (r * row_stride) + (j * image_stride) + i;
+                    /* too many streams for the processor to see them; may lie outside */
+                    _mm_prefetch((const char *)((uintptr_t)(first + at) + 64), _MM_HINT_T0);
                     q[j] = j >= images ? _mm512_setzero_si512()
                                        : rounded(_mm512_maskz_loadu_ps(mask, first + at), inverse,
                                                  drawn, index + (uint32_t)at);

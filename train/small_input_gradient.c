@@ -10,7 +10,7 @@
 #include "base/parallel.h"
 #include "train/small_convolution_priv.h"
 
-enum { QUAD = 4, WEIGHT_OFFSET = 128 };
+enum { QUAD = 4, WEIGHT_OFFSET = 128, TURN_ROWS = 16 };
 
 enum {
     SLAB_POSITIONS = 512,
@@ -68,8 +68,8 @@ size_t lutra_small_scratch_floats(const LutraConvShape *shape, uint32_t threads)
     return weight > input ? weight : input;
 }
 
-bool lutra_small_sums_fit(const LutraConvShape *shape) {
-    return lutra_small_weight_sums_fit(shape) &&
+bool lutra_small_sums_fit(const LutraConvShape *shape, uint32_t threads) {
+    return lutra_small_weight_sums_fit(shape, threads) &&
            lutra_round_up(shape->out_channels, QUAD) <= LUTRA_SMALL_MOST_TERMS;
 }
 
@@ -89,20 +89,25 @@ typedef struct {
     uint32_t *work;         /* (workers, worker_words) */
 } Job;
 
-/* The weights of one quad of result channels. */
-static void turn_unit(void *user, size_t step, uint32_t worker) {
+/* Some weights of the fan-in, of all result channels. */
+static void turn_unit(void *user, size_t index, uint32_t worker) {
     const Job *job = user;
     const size_t fan_in = lutra_conv_fan_in(job->shape);
-    const size_t first = QUAD * step;
-    const size_t channels = lutra_smaller(QUAD, job->shape->out_channels - first);
+    const size_t first = index * TURN_ROWS;
+    const size_t rows = lutra_smaller(TURN_ROWS, fan_in - first);
     (void)worker;
-    for (size_t k = 0; k < fan_in; k++) {
-        uint32_t word = 0;
+    for (size_t step = 0; step < job->cut.steps; step++) {
+        const size_t channels = lutra_smaller(QUAD, job->shape->out_channels - (QUAD * step));
+        uint32_t words[TURN_ROWS] = {0};
         for (size_t j = 0; j < channels; j++) {
-            const int32_t weight = (int32_t)job->weights[((first + j) * fan_in) + k];
-            word |= (uint32_t)(weight + WEIGHT_OFFSET) << (8 * j);
+            const float *weights = job->weights + (((QUAD * step) + j) * fan_in) + first;
+            for (size_t k = 0; k < rows; k++) {
+                words[k] |= (uint32_t)((int32_t)weights[k] + WEIGHT_OFFSET) << (8 * j);
+            }
         }
-        job->turned[(k * job->cut.row_words) + step] = word;
+        for (size_t k = 0; k < rows; k++) {
+            job->turned[((first + k) * job->cut.row_words) + step] = words[k];
+        }
     }
 }
 
@@ -259,6 +264,7 @@ void lutra_small_input_gradient(float *in_gradient, const LutraConvShape *shape,
     for (size_t s = 0; s < job.cut.steps; s++) {
         job.step_offsets[s] = (uint32_t)s;
     }
-    lutra_parallel_for(workspace->threads, job.cut.steps, turn_unit, &job);
+    lutra_parallel_for(workspace->threads, lutra_ceiling(lutra_conv_fan_in(shape), TURN_ROWS),
+                       turn_unit, &job);
     lutra_parallel_for(workspace->threads, job.cut.slabs, slab_unit, &job);
 }

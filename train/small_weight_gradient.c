@@ -13,7 +13,6 @@ enum {
     QUAD = 4,
     BLOCK_STEPS = 512, /* products between two visits to the partial sums */
     LEAST_CHUNK_STEPS = 512,
-    MOST_CHUNKS = 13,
     LEAST_CHUNKS = 4, /* fewer: threads share the rows instead */
     ROWS_OF_UNIT = 48,
     MOST_PARTIAL_WORDS = 1 << 24
@@ -35,7 +34,9 @@ static size_t partial_words(const LutraConvShape *shape, const Cut *cut) {
     return (lutra_conv_fan_in(shape) + 1) * cut->lanes;
 }
 
-static Cut cut_of(const LutraConvShape *shape) {
+/* Sums are exact, so that the number of chunks shows in no result: as few as threads and the bound
+ * of sums allow. */
+static Cut cut_of(const LutraConvShape *shape, uint32_t threads) {
     Cut cut = {.quads = lutra_ceiling(shape->images, QUAD),
                .steps_of_quad = lutra_conv_positions(shape),
                .pitch = (size_t)shape->in_width + (2 * (size_t)shape->padding),
@@ -43,8 +44,11 @@ static Cut cut_of(const LutraConvShape *shape) {
     cut.plane_words = cut.pitch * ((size_t)shape->in_height + (2 * (size_t)shape->padding));
     cut.quad_words = cut.plane_words * shape->in_channels;
     const size_t partial = partial_words(shape, &cut);
-    cut.chunks = (cut.quads * cut.steps_of_quad) / LEAST_CHUNK_STEPS;
-    cut.chunks = lutra_smaller(lutra_smaller(cut.chunks, MOST_CHUNKS), cut.quads);
+    const size_t steps = cut.quads * cut.steps_of_quad;
+    const size_t bound = lutra_ceiling(steps * QUAD, LUTRA_SMALL_MOST_TERMS / 2);
+    const size_t wanted = bound > 2 * (size_t)threads ? bound : 2 * (size_t)threads;
+    cut.chunks = lutra_smaller(wanted > LEAST_CHUNKS ? wanted : LEAST_CHUNKS, cut.quads);
+    cut.chunks = lutra_smaller(cut.chunks, steps / LEAST_CHUNK_STEPS);
     cut.chunks = lutra_smaller(cut.chunks, MOST_PARTIAL_WORDS / partial);
     if (cut.chunks < LEAST_CHUNKS) {
         cut.chunks = 1;
@@ -69,13 +73,13 @@ static size_t table_words(const LutraConvShape *shape, const Cut *cut) {
 }
 
 size_t lutra_small_weight_scratch(const LutraConvShape *shape, uint32_t threads) {
-    const Cut cut = cut_of(shape);
+    const Cut cut = cut_of(shape, threads);
     return table_words(shape, &cut) + (cut.chunks * partial_words(shape, &cut)) +
            (packed_words(&cut) * (cut.chunks == 1 ? 1 : threads));
 }
 
-bool lutra_small_weight_sums_fit(const LutraConvShape *shape) {
-    const Cut cut = cut_of(shape);
+bool lutra_small_weight_sums_fit(const LutraConvShape *shape, uint32_t threads) {
+    const Cut cut = cut_of(shape, threads);
     return lutra_ceiling(cut.quads, cut.chunks) * cut.steps_of_quad * QUAD <=
            LUTRA_SMALL_MOST_TERMS;
 }
@@ -250,20 +254,40 @@ static void finish_unit(void *user, size_t index, uint32_t worker) {
     const size_t fan_in = lutra_conv_fan_in(job->shape);
     const size_t lanes = job->cut.lanes;
     const size_t chunk_words = partial_words(job->shape, &job->cut);
-    const size_t end = lutra_smaller((index + 1) * LUTRA_SMALL_LANES, fan_in);
+    const size_t first = index * LUTRA_SMALL_LANES;
+    const size_t rows = lutra_smaller(LUTRA_SMALL_LANES, fan_in - first);
     (void)worker;
-    for (size_t o = 0; o < job->shape->out_channels; o++) {
-        const float factor = job->alpha * job->steps[o];
-        int64_t lane_sum = 0;
+    for (size_t o = 0; o < job->shape->out_channels; o += LUTRA_SMALL_LANES) {
+        const size_t columns = lutra_smaller(LUTRA_SMALL_LANES, job->shape->out_channels - o);
+        float totals[LUTRA_SMALL_LANES][LUTRA_SMALL_LANES];
+        double lane_sums[LUTRA_SMALL_LANES] = {0.0}; /* whole numbers below 2^53: exact */
         for (size_t chunk = 0; chunk < job->cut.chunks; chunk++) {
-            lane_sum += job->partials[(chunk * chunk_words) + (fan_in * lanes) + o];
-        }
-        for (size_t k = index * LUTRA_SMALL_LANES; k < end; k++) {
-            int64_t total = lane_sum * job->input->code_min;
-            for (size_t chunk = 0; chunk < job->cut.chunks; chunk++) {
-                total += job->partials[(chunk * chunk_words) + (k * lanes) + o];
+            const int32_t *from = job->partials + (chunk * chunk_words) + (fan_in * lanes) + o;
+            for (size_t l = 0; l < LUTRA_SMALL_LANES; l++) {
+                lane_sums[l] += (double)from[l];
             }
-            job->gradient[(o * fan_in) + k] = factor * (float)total;
+        }
+        for (size_t r = 0; r < rows; r++) {
+            double sums[LUTRA_SMALL_LANES];
+            for (size_t l = 0; l < LUTRA_SMALL_LANES; l++) {
+                sums[l] = lane_sums[l] * (double)job->input->code_min;
+            }
+            for (size_t chunk = 0; chunk < job->cut.chunks; chunk++) {
+                const int32_t *from =
+                    job->partials + (chunk * chunk_words) + ((first + r) * lanes) + o;
+                for (size_t l = 0; l < LUTRA_SMALL_LANES; l++) {
+                    sums[l] += (double)from[l];
+                }
+            }
+            for (size_t l = 0; l < LUTRA_SMALL_LANES; l++) {
+                totals[r][l] = (float)sums[l];
+            }
+        }
+        for (size_t l = 0; l < columns; l++) {
+            const float factor = job->alpha * job->steps[o + l];
+            for (size_t r = 0; r < rows; r++) {
+                job->gradient[((o + l) * fan_in) + first + r] = factor * totals[r][l];
+            }
         }
     }
 }
@@ -274,7 +298,7 @@ void lutra_small_weight_gradient(float *gradient, const LutraConvShape *shape,
                                  const LutraConvWorkspace *workspace) {
     const size_t fan_in = lutra_conv_fan_in(shape);
     Job job = {.shape = shape, .input = &input, .out_gradient = out_gradient, .small = small,
-               .gradient = gradient, .alpha = alpha, .draws = draws, .cut = cut_of(shape)};
+               .gradient = gradient, .alpha = alpha, .draws = draws, .cut = cut_of(shape, workspace->threads)};
     job.steps = workspace->scratch;
     job.inverses = job.steps + job.cut.lanes;
     job.row_offsets = (uint32_t *)(void *)(job.inverses + job.cut.lanes);

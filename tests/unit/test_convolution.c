@@ -199,7 +199,7 @@ static void check_small(const Layer *layer, uint32_t cpu_flags) {
     float *expected = run_small(layer, 0, 0);
     float *once = run_small(layer, cpu_flags, 1);
     float *threaded = run_small(layer, cpu_flags, 3);
-    assert_true(lutra_small_sums_fit(&layer->shape));
+    assert_true(lutra_small_sums_fit(&layer->shape, 3));
     for (size_t i = 0; i < count; i++) {
         assert_true(once[i] == expected[i]); /* zeros may differ in sign */
     }
@@ -349,15 +349,18 @@ static void test_sums_fit(void **state) {
     LutraConvShape shape = {.images = 65536, .in_channels = 1, .in_height = 1, .in_width = 1,
                             .out_channels = 1, .out_height = 1, .out_width = 1, .kernel_height = 1,
                             .kernel_width = 1, .stride = 1};
-    assert_true(lutra_small_sums_fit(&shape));
+    assert_true(lutra_small_sums_fit(&shape, 1));
     shape.out_channels = 65537;
-    assert_false(lutra_small_sums_fit(&shape));
-    shape.out_channels = 64;
+    assert_false(lutra_small_sums_fit(&shape, 1));
+    shape.out_channels = 1;
+    shape.images = 13; /* four chunks of four images */
+    shape.in_height = shape.in_width = shape.out_height = shape.out_width = 128;
+    assert_true(lutra_small_sums_fit(&shape, 1));
+    shape.in_height = shape.out_height = 129;
+    assert_false(lutra_small_sums_fit(&shape, 1));
+    shape.in_height = shape.out_height = 128;
     shape.images = 4000;
-    shape.in_height = shape.in_width = shape.out_height = shape.out_width = 16;
-    assert_false(lutra_small_sums_fit(&shape)); /* 13 chunks of 308 images */
-    shape.images = 3300;
-    assert_true(lutra_small_sums_fit(&shape));
+    assert_true(lutra_small_sums_fit(&shape, 1));
 }
 
 int main(int argc, char **argv) {
