@@ -298,7 +298,8 @@ void lutra_small_weight_gradient(float *gradient, const LutraConvShape *shape,
                                  const LutraConvWorkspace *workspace) {
     const size_t fan_in = lutra_conv_fan_in(shape);
     Job job = {.shape = shape, .input = &input, .out_gradient = out_gradient, .small = small,
-               .gradient = gradient, .alpha = alpha, .draws = draws, .cut = cut_of(shape, workspace->threads)};
+               .gradient = gradient, .alpha = alpha, .draws = draws,
+               .cut = cut_of(shape, workspace->threads)};
     job.steps = workspace->scratch;
     job.inverses = job.steps + job.cut.lanes;
     job.row_offsets = (uint32_t *)(void *)(job.inverses + job.cut.lanes);
