@@ -24,6 +24,7 @@ enum {
     KEY_RATE,
     KEY_ROUNDING,
     KEY_NOISE,
+    KEY_P_ERROR,
     KEY_VALIDATION,
     KEY_SET,
     KEY_INIT,
@@ -78,6 +79,10 @@ static const struct argp_option option_table[] = {
     {"noise", KEY_NOISE, "S", 0,
      "Gaussian noise on sums before every activation, deviation in cells of the rounding, such as "
      "0.2",
+     2},
+    {"p-error", KEY_P_ERROR, "P", 0,
+     "the same noise, by the probability that a value in the middle of its cell is read wrongly, "
+     "as in compile --p-error",
      2},
     {"validation", KEY_VALIDATION, "N", 0, "training images held out", 2},
     {"set", KEY_SET, "KEY=VALUE", 0, "any other key, such as schedule=linear", 2},
@@ -163,6 +168,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state) {
         case KEY_BATCH: add_named_change(options, state, "batch", argument); return 0;
         case KEY_RATE: add_named_change(options, state, "learning_rate", argument); return 0;
         case KEY_ROUNDING: add_named_change(options, state, "rounding", argument); return 0;
+        case KEY_P_ERROR: add_named_change(options, state, "p_error", argument); return 0;
         case KEY_NOISE: add_named_change(options, state, "noise", argument); return 0;
         case KEY_VALIDATION: add_named_change(options, state, "validation", argument); return 0;
         case KEY_SET: add_set(options, state, argument); return 0;

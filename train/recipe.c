@@ -9,6 +9,7 @@
 #include "base/ini_file.h"
 #include "base/memory.h"
 #include "base/nearest_word.h"
+#include "train/sum_noise.h"
 
 typedef enum { FIELD_COUNT, FIELD_REAL, FIELD_WORD, FIELD_LAYERS } FieldKind;
 
@@ -59,6 +60,7 @@ static const Field fields[] = {
     WORD(gradient_bits, gradient_words),
     COUNT(rounding, 0, 16),
     REAL(noise, 0, 16, false),
+    REAL(p_error, 0, 0.9, false),
     REAL(weight_penalty, 0, 1, false),
     REAL(label_smoothing, 0, 1, false),
     COUNT(views, 0, 10000),
@@ -267,6 +269,10 @@ LutraStatus lutra_recipe_check(const LutraRecipe *recipe, LutraError *error) {
         return lutra_error_set(error, LUTRA_EINVAL, "'label_smoothing' goes with loss "
                                "cross_entropy; set it to 0 for squared_hinge");
     }
+    if (recipe->noise > 0.0 && recipe->p_error > 0.0) {
+        return lutra_error_set(error, LUTRA_EINVAL, "'noise' and 'p_error' are two ways to say the "
+                               "same; set one of them to 0");
+    }
     if (recipe->average_keep > 0.0 && recipe->validation == 0 &&
         recipe->average_choice == LUTRA_AVERAGE_BY_VALIDATION) {
         return lutra_error_set(error, LUTRA_EINVAL, "no images are held out to choose between the "
@@ -396,6 +402,10 @@ LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_pe
     };
     schedule.warmup_steps = (uint64_t)(recipe->warmup * (double)schedule.total_steps);
     return schedule;
+}
+
+double lutra_recipe_noise(const LutraRecipe *recipe) {
+    return recipe->p_error > 0.0 ? lutra_noise_of_p_error(recipe->p_error) : recipe->noise;
 }
 
 uint32_t lutra_recipe_gradient_bits(const LutraRecipe *recipe) {

@@ -37,6 +37,8 @@
  *                             (rounding.h); 0: all. Validation is without rounding
  *   noise = 0                 deviation of Gaussian noise on sums before every activation while
  *                             training, in cells of the rounding (sum_noise.h)
+ *   p_error = 0               in place of `noise`: the probability with which a value in the middle
+ *                             of its cell is read as another, 0 .. 0.9 (lutra_noise_of_p_error)
  *   weight_penalty = 0        lambda: lambda * sum of |latent weight| is added to the loss, which
  *                             makes sums smaller; 1e-6 .. 1e-5
  *   teacher_weight = 0.9      with a teacher: w in (1 - w) loss + w T^2 KL(teacher || student)
@@ -100,6 +102,7 @@ typedef struct {
     LutraGradientBits gradient_bits;
     uint32_t rounding;
     double noise;
+    double p_error;
     double weight_penalty;
     double label_smoothing;
     uint32_t views;
@@ -169,6 +172,9 @@ LutraOptimizerSettings lutra_recipe_optimizer(const LutraRecipe *recipe);
 
 /** The schedule for a training with this many steps an epoch. */
 LutraSchedule lutra_recipe_schedule(const LutraRecipe *recipe, uint64_t steps_per_epoch);
+
+/** Deviation of the noise on sums, in cells: `noise`, or what `p_error` asks for. */
+double lutra_recipe_noise(const LutraRecipe *recipe);
 
 /** 8, 16 or 32. */
 uint32_t lutra_recipe_gradient_bits(const LutraRecipe *recipe);

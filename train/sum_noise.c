@@ -19,6 +19,21 @@ static double normal_distribution(double x) {
     return 0.5 * erfc(-x * 0.70710678118654752440);
 }
 
+double lutra_noise_of_p_error(double p_error) {
+    LUTRA_ASSERT(p_error > 0.0 && p_error <= 0.9);
+    double low = 0.0;
+    double high = 40.0; /* erfc is 0 there */
+    for (int i = 0; i < 60; i++) {
+        const double middle = 0.5 * (low + high);
+        if (erfc(middle * 0.70710678118654752440) > p_error) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return 0.5 / high;
+}
+
 LutraStatus lutra_sum_noise_prepare(LutraSumNoise *noise, uint32_t bits, LutraError *error) {
     LUTRA_ASSERT(bits <= LUTRA_NOISE_MOST_BITS && noise->deviation > 0.0);
     if (noise->of_draw[bits] != NULL) {

@@ -24,6 +24,13 @@ typedef struct {
     int32_t *of_draw[LUTRA_NOISE_MOST_BITS + 1]; /* (LUTRA_NOISE_DRAWS) for cells of 2^t; owned */
 } LutraSumNoise;
 
+/**
+ * The deviation, in cells, with which a value in the middle of its cell leaves it with probability
+ * p_error: 0.5 / k with k from p_error = erfc(k / sqrt(2)), as in the noise formulas of look-ups
+ * [Concrete optimizer, p_error]. p_error above 0, at most 0.9.
+ */
+double lutra_noise_of_p_error(double p_error);
+
 void lutra_sum_noise_deinit(LutraSumNoise *noise);
 
 /**

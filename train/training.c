@@ -138,7 +138,7 @@ static LutraStatus start_run(LutraTrainingRun *run, LutraError *error) {
         .mode = LUTRA_RUN_TRAINING,
         .rounding = training->recipe.rounding,
         .gradient_bits = lutra_recipe_gradient_bits(&training->recipe),
-        .noise = training->recipe.noise,
+        .noise = lutra_recipe_noise(&training->recipe),
         .threshold_batches = training->recipe.threshold_batches,
         .threshold_percentile = training->recipe.threshold_percentile,
     };

@@ -55,6 +55,7 @@ static void test_parse(void **state) {
     check_close(recipe.threshold_steps, 0.25, 0.0);
     assert_string_equal(recipe.train_layers, "a, b");
     check_close(recipe.noise, 0.25, 0.0);
+    check_close(lutra_recipe_noise(&recipe), 0.25, 0.0);
     assert_int_equal(lutra_recipe_gradient_bits(&recipe), 16);
     check_close(recipe.weight_penalty, 1e-6, 0.0);
     /* of 100 steps the last 25 fade */
@@ -108,6 +109,7 @@ static void test_errors(void **state) {
         {"epochs = -1", "invalid value '-1' for 'epochs'"},
         {"batch = 99999999999999999999999", "should be an integer from 1 to 65536"},
         {"gradient_bits = 4", "should be one of 8, 16, 32"},
+        {"p_error = 1", "should be a number of at least 0 and at most 0.9"},
         {"batch = 65537", "should be an integer from 1 to 65536"},
         {"learning_rate = 0", "should be a number above 0 and at most 1000"},
         {"learning_rate = nan", "invalid value 'nan' for 'learning_rate'"},
@@ -130,6 +132,21 @@ static void test_errors(void **state) {
         }
         assert_int_equal(recipe.epochs, 77);
     }
+}
+
+/* Noise is said in one way, and p_error means the deviation of sum_noise.h. */
+static void test_noise(void **state) {
+    (void)state;
+    LutraRecipe recipe;
+    LutraError error = {""};
+    lutra_recipe_default(&recipe);
+    check_close(lutra_recipe_noise(&recipe), 0.0, 0.0);
+    check_status(lutra_recipe_set(&recipe, "p_error", "0.01", &error), LUTRA_OK, &error);
+    check_close(lutra_recipe_noise(&recipe), 0.5 / 2.5758293035, 1e-9);
+    check_status(lutra_recipe_check(&recipe, &error), LUTRA_OK, &error);
+    check_status(lutra_recipe_set(&recipe, "noise", "0.2", &error), LUTRA_OK, &error);
+    check_status(lutra_recipe_check(&recipe, &error), LUTRA_EINVAL, &error);
+    assert_non_null(strstr(error.message, "'noise' and 'p_error'"));
 }
 
 static void test_layer_steps(void **state) {
@@ -164,7 +181,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),  cmocka_unit_test(test_no_section),
         cmocka_unit_test(test_text_comes_back), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_layer_steps),
+        cmocka_unit_test(test_layer_steps), cmocka_unit_test(test_noise),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);

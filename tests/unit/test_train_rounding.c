@@ -198,6 +198,47 @@ static void noise_is_drawn_by_place(void **state) {
     lutra_sum_noise_deinit(&noise);
 }
 
+/* Deviations for given p_error, from tables of the normal distribution: 0.5 / 2.5758 for 1 %. */
+static void noise_follows_from_p_error(void **state) {
+    (void)state;
+    static const double quantiles[][2] = {{0.5, 0.6744897502},    {0.1, 1.6448536270},
+                                          {0.01, 2.5758293035},   {0.0027, 2.9999769927},
+                                          {6.3e-5, 4.0012828313},    {0.9, 0.1256613469}};
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        check_close(lutra_noise_of_p_error(quantiles[i][0]) * quantiles[i][1], 0.5, 1e-6);
+    }
+}
+
+/* 500,000 sums in the middle of cells of 256, noise and rounding as an execution applies them: as
+ * many are read as another cell as p_error says; z beyond 4.5 has probability 7e-6, for each of
+ * three. The table of 65,536 draws adds up to 2 of them at the edges. */
+static void values_leave_their_cell_with_p_error(void **state) {
+    (void)state;
+    enum { SUMS = 500000, BITS = 8 };
+    static const double p_errors[] = {0.5, 0.1, 0.01};
+    static float sums[SUMS];
+    LutraError error = {""};
+    for (uint32_t i = 0; i < 3; i++) {
+        const double p = p_errors[i];
+        LutraSumNoise noise = {.deviation = lutra_noise_of_p_error(p)};
+        const LutraRandomKey key = {11, LUTRA_STREAM_TRAIN_NOISE, i};
+        const LutraChannelBatch batch = {1, SUMS, NULL, 2};
+        check_status(lutra_sum_noise_prepare(&noise, BITS, &error), LUTRA_OK, &error);
+        for (uint32_t k = 0; k < SUMS; k++) {
+            sums[k] = 256.0f * (float)((int)(k % 64) - 32);
+        }
+        lutra_sum_noise_add(sums, &noise, BITS, key, 3, &batch);
+        lutra_round_to(sums, BITS, &batch);
+        double others = 0.0;
+        for (uint32_t k = 0; k < SUMS; k++) {
+            others += sums[k] == 256.0f * (float)((int)(k % 64) - 32) ? 0.0 : 1.0;
+        }
+        const double table = 2.0 / LUTRA_NOISE_DRAWS;
+        check_close(others / SUMS, p, (4.5 * sqrt(p * (1.0 - p) / SUMS)) + table);
+        lutra_sum_noise_deinit(&noise);
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
@@ -206,6 +247,8 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test(only_training_rounds),
                                        cmocka_unit_test(only_training_has_noise),
                                        cmocka_unit_test(noise_tables_hold_a_rounded_gaussian),
-                                       cmocka_unit_test(noise_is_drawn_by_place)};
+                                       cmocka_unit_test(noise_is_drawn_by_place),
+                                       cmocka_unit_test(noise_follows_from_p_error),
+                                       cmocka_unit_test(values_leave_their_cell_with_p_error)};
     return cmocka_run_group_tests_name("training rounding", tests, NULL, NULL);
 }

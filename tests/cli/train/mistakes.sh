@@ -11,6 +11,8 @@ fails train --data d.h5 -o m.h5
 fails train net.ini --data d.h5 -o m.h5 --epochs 0
 fails train net.ini --data d.h5 -o m.h5 --set loss=hinge
 fails train net.ini --data d.h5 -o m.h5 --rounding 17
+fails train net.ini --data d.h5 -o m.h5 --p-error 0.95
+fails train net.ini --data d.h5 -o m.h5 --p-error 0.1 --noise 0.2
 fails train net.ini --data d.h5 -o m.h5 --set epoch=3
 fails train net.ini --data d.h5 -o m.h5 --set epochs
 fails train net.ini --data d.h5 -o m.h5 --validation 64

@@ -24,6 +24,13 @@ for model in round plain again; do
     "$LUTRA" evaluate $model.h5 --data d.h5 --logits $model.csv > /dev/null
 done
 cmp round.csv again.csv
+# p_error is noise said in another way: 0.3 cells
+"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 --p-error 0.1 -q -o p.h5 > /dev/null
+"$LUTRA" train net.ini --data d.h5 --epochs 40 --rounding 1 --noise 0.3039784160 -q -o s.h5 > /dev/null
+for model in p s; do
+    "$LUTRA" evaluate $model.h5 --data d.h5 --logits $model.csv > /dev/null
+done
+cmp p.csv s.csv
 if cmp -s round.csv plain.csv; then exit 1; fi
 fails() {
     code=0
