@@ -158,14 +158,13 @@ static GradientKind gradient_kind(const LutraExecution *x, uint32_t layer,
     const LutraLayerState *state = &x->layers[layer];
     const LutraLayerState *source = &x->layers[state->source];
     const LutraLayer *described = &x->model->network.layers[layer];
-    if (source->bytes == NULL || state->weight_codes == NULL) {
-        return GRADIENT_SINGLE;
-    }
-    if (x->small.fast && described->u.weighted.quantizer.code_max <= LUTRA_SMALL_LARGEST &&
+    if (x->small.fast && source->bytes != NULL && state->weight_codes != NULL &&
+        described->u.weighted.quantizer.code_max <= LUTRA_SMALL_LARGEST &&
         described->u.weighted.quantizer.code_min >= -LUTRA_SMALL_LARGEST &&
         lutra_small_sums_fit(shape, x->settings.threads)) {
         return GRADIENT_SMALL;
     }
+    /* real numbers have no bound: they are rounded */
     return x->halves.fast && source->bound <= (double)LUTRA_HALF_LARGEST ? GRADIENT_HALF
                                                                          : GRADIENT_SINGLE;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two gradients of a convolution with the gradient of its result rounded to bfloat16: half as
- * many instructions as in single precision. Codes and weights are small whole numbers, exact in
- * that format; sums are kept in single precision.
+ * many instructions as in single precision. Codes and their weights are small whole numbers, exact
+ * in that format; the numbers of layers that are not quantized are rounded, too. Sums are kept in
+ * single precision.
  *
  * The weight gradient pairs neighbouring images, the input gradient neighbouring result channels.
  * Batches are cut by the sizes alone and partial sums are added in order, so no result depends on
@@ -20,7 +21,7 @@ size_t lutra_half_scratch_floats(const LutraConvShape *shape, uint32_t threads);
 /**
  * Like lutra_conv_weight_gradient, with out_gradient rounded by lutra_half_round.
  *
- * @param input  must be bytes, with codes up to LUTRA_HALF_LARGEST in magnitude
+ * @param input  codes up to LUTRA_HALF_LARGEST in magnitude; other numbers are rounded as well
  */
 void lutra_half_weight_gradient(float *gradient, const LutraConvShape *shape, LutraConvInput input,
                                 const float *out_gradient, float alpha,
@@ -30,7 +31,7 @@ void lutra_half_weight_gradient(float *gradient, const LutraConvShape *shape, Lu
 /**
  * Like lutra_conv_input_gradient, with out_gradient rounded by lutra_half_round.
  *
- * @param weights  (O,K) whole numbers up to LUTRA_HALF_LARGEST in magnitude
+ * @param weights  (O,K) whole numbers up to LUTRA_HALF_LARGEST in magnitude; others are rounded
  */
 void lutra_half_input_gradient(float *in_gradient, const LutraConvShape *shape,
                                const float *weights, const float *out_gradient, float alpha,

@@ -112,22 +112,34 @@ static void fill_tables(const Job *job) {
     }
 }
 
+/* Words of `count` neighbours of the input, from element `at` on of the first image of a pair and
+ * the same of the second, `plane` elements further. */
+static void pack_input(const Job *job, uint32_t *words, size_t at, size_t plane, size_t count,
+                       bool second) {
+    if (job->input->bytes != NULL) {
+        const uint8_t *bytes = job->input->bytes + at;
+        job->halves->pack_bytes(words, bytes, second ? bytes + plane : NULL, count,
+                                job->input->code_min);
+    } else {
+        const float *sums = job->input->sums + at;
+        job->halves->pack_reals(words, sums, second ? sums + plane : NULL, count);
+    }
+}
+
 static void pack_planes(const Job *job, uint32_t *words, size_t pair) {
     const LutraConvShape *shape = job->shape;
     const size_t plane = (size_t)shape->in_height * shape->in_width;
     const bool second = (2 * pair) + 1 < shape->images;
     for (size_t i = 0; i < shape->in_channels; i++, words += job->cut.plane_words) {
-        const uint8_t *first = job->input->bytes + (((i * shape->images) + (2 * pair)) * plane);
+        const size_t first = ((i * shape->images) + (2 * pair)) * plane;
         if (shape->padding == 0) {
-            job->halves->pack_bytes(words, first, second ? first + plane : NULL, plane,
-                                    job->input->code_min);
+            pack_input(job, words, first, plane, plane, second);
             continue;
         }
         memset(words, 0, job->cut.plane_words * sizeof *words);
-        for (size_t r = 0; r < shape->in_height; r++, first += shape->in_width) {
-            job->halves->pack_bytes(
-                words + ((r + shape->padding) * job->cut.pitch) + shape->padding, first,
-                second ? first + plane : NULL, shape->in_width, job->input->code_min);
+        for (size_t r = 0; r < shape->in_height; r++) {
+            pack_input(job, words + ((r + shape->padding) * job->cut.pitch) + shape->padding,
+                       first + (r * shape->in_width), plane, shape->in_width, second);
         }
     }
 }

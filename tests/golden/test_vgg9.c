@@ -443,7 +443,7 @@ static void run_float(uint32_t cpu_flags, uint32_t threads) {
 
 static void test_float(void **state) {
     (void)state;
-    run_float(lutra_cpu_detect(), 2);
+    run_float(exact_flags(), 2);
     run_float(0, 1);
 }
 
@@ -484,6 +484,7 @@ static void test_halves(void **state) {
     run_halves("tests/golden/data/mixed.h5", mixed_text, false, LUTRA_LOSS_SQUARED_HINGE);
     run_halves("tests/golden/data/signed.h5", SMALL_VGG11("-16..15"), false,
                LUTRA_LOSS_CROSS_ENTROPY);
+    run_halves("tests/golden/data/float.h5", float_text, false, LUTRA_LOSS_CROSS_ENTROPY);
 }
 
 static void test_mixed_ref(void **state) {

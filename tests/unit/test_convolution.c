@@ -150,14 +150,24 @@ static float *run_halves(const Layer *layer, uint32_t cpu_flags, uint32_t thread
 static void check_halves(const Layer *layer, uint32_t cpu_flags) {
     float *expected = floats(layer->weight_count + layer->in_count);
     float *rounded = floats(layer->out_count);
+    float *weights = floats(layer->weight_count);
+    float *sums = floats(layer->in_count);
+    LutraConvInput input = layer->input;
     float *once = run_halves(layer, cpu_flags, 1);
     float *threaded = run_halves(layer, cpu_flags, 3);
     for (size_t i = 0; i < layer->out_count; i++) {
         rounded[i] = lutra_half_round(layer->out_gradient[i]);
     }
-    lutra_conv_weight_gradient_ref(expected, &layer->shape, layer->input, rounded, 0.25f);
-    lutra_conv_input_gradient_ref(expected + layer->weight_count, &layer->shape, layer->weights,
-                                  rounded, 0.5f);
+    for (size_t i = 0; i < layer->weight_count; i++) {
+        weights[i] = lutra_half_round(layer->weights[i]);
+    }
+    for (size_t i = 0; i < layer->in_count; i++) {
+        sums[i] = lutra_half_round(layer->sums[i]);
+    }
+    input.sums = input.bytes == NULL ? sums : NULL;
+    lutra_conv_weight_gradient_ref(expected, &layer->shape, input, rounded, 0.25f);
+    lutra_conv_input_gradient_ref(expected + layer->weight_count, &layer->shape, weights, rounded,
+                                  0.5f);
     for (size_t i = 0; i < layer->weight_count + layer->in_count; i++) {
         check_close((double)once[i], (double)expected[i],
                     tolerance_of(layer, i < layer->weight_count));
@@ -166,6 +176,8 @@ static void check_halves(const Layer *layer, uint32_t cpu_flags) {
                         (layer->weight_count + layer->in_count) * sizeof *once);
     lutra_free(&expected);
     lutra_free(&rounded);
+    lutra_free(&weights);
+    lutra_free(&sums);
     lutra_free(&once);
     lutra_free(&threaded);
 }
@@ -228,9 +240,17 @@ static void check_layer(LutraConvShape shape, bool from_bytes) {
         check_bytes(&layer, expected, lutra_cpu_detect() & LUTRA_CPU_AVX2);
         check_bytes(&layer, expected, lutra_cpu_detect());
     }
+    if (!from_bytes) { /* a layer that is not quantized */
+        for (size_t i = 0; i < layer.in_count; i++) {
+            layer.sums[i] += 0.7f * layer.out_gradient[i % layer.out_count];
+        }
+        for (size_t i = 0; i < layer.weight_count; i++) {
+            layer.weights[i] *= 0.37f;
+        }
+    }
+    check_halves(&layer, 0);
+    check_halves(&layer, lutra_cpu_detect());
     if (from_bytes) {
-        check_halves(&layer, 0);
-        check_halves(&layer, lutra_cpu_detect());
         check_small(&layer, 0);
         check_small(&layer, lutra_cpu_detect());
     }
