@@ -420,22 +420,32 @@ done:
     return status;
 }
 
-static LutraStatus run_operation(Run *run, uint32_t index) {
+static LutraStatus check_cancelled(const Run *run) {
+    return lutra_progress_tick(run->settings->progress, "look-ups", run->state->report.lookups,
+                               run->lookups_total, NAN)
+               ? lutra_error_set(run->error, LUTRA_ECANCELLED, "the encrypted run was cancelled")
+               : LUTRA_OK;
+}
+
+/** Frees inputs of operation `index` that nobody else reads. */
+static void release_inputs(Run *run, uint32_t index) {
     const LutraOperation *const op = &run->circuit->operations[index];
-    if (lutra_progress_tick(run->settings->progress, "look-ups", run->state->report.lookups,
-                            run->lookups_total, NAN)) {
-        return lutra_error_set(run->error, LUTRA_ECANCELLED, "the encrypted run was cancelled");
-    }
-    if (op->kind == LUTRA_OPERATION_OUTPUT) {
-        return need_codes(run, op->inputs[0]);
-    }
-    LUTRA_TRY(lutra_operation_is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
     for (uint32_t k = 0; k < op->input_count; k++) {
         run->readers[op->inputs[k]]--;
         if (run->readers[op->inputs[k]] == 0) {
             release_slot(run, op->inputs[k]);
         }
     }
+}
+
+static LutraStatus run_operation(Run *run, uint32_t index) {
+    const LutraOperation *const op = &run->circuit->operations[index];
+    LUTRA_TRY(check_cancelled(run));
+    if (op->kind == LUTRA_OPERATION_OUTPUT) {
+        return need_codes(run, op->inputs[0]);
+    }
+    LUTRA_TRY(lutra_operation_is_encrypted(op) ? run_encrypted(run, index) : run_clear(run, index));
+    release_inputs(run, index);
     return LUTRA_OK;
 }
 
@@ -500,6 +510,35 @@ LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedReport *report,
         }
     }
     lutra_encrypted_state_deinit(run.state, count);
+    lutra_free(&run.readers);
+    return status;
+}
+
+LutraStatus lutra_encrypted_evaluate(LutraEncryptedState *state, const LutraCircuitKeys *keys,
+                                     const LutraCircuit *circuit,
+                                     const LutraEncryptedSettings *settings, LutraError *error) {
+    Run run = {.keys = keys,
+               .circuit = circuit,
+               .settings = settings,
+               .state = state,
+               .lookups_total = lutra_encrypted_lookups(circuit),
+               .error = error};
+    LUTRA_ASSERT(state->next_operation == 0 && settings->state == NULL);
+    LUTRA_TRY(lutra_encrypted_check(circuit, error));
+    lutra_linear_kernels_init(&run.kernels, settings->cpu_flags);
+    LutraStatus status = begin(&run);
+    for (uint32_t i = 0; status == LUTRA_OK && i < circuit->operation_count; i++) {
+        if (!lutra_operation_is_encrypted(&circuit->operations[i])) {
+            continue; /* what it reads stays for the client */
+        }
+        status = check_cancelled(&run);
+        if (status == LUTRA_OK) {
+            status = run_encrypted(&run, i);
+        }
+        if (status == LUTRA_OK) {
+            release_inputs(&run, i);
+        }
+    }
     lutra_free(&run.readers);
     return status;
 }

@@ -122,4 +122,20 @@ LUTRA_MUST_CHECK LutraStatus lutra_encrypted_run(int32_t *codes, LutraEncryptedR
                                                  const LutraEncryptedSettings *settings,
                                                  LutraError *error);
 
+/**
+ * The server's part alone: runs the encrypted operations of one image on ciphertexts that are
+ * there, and nothing in the clear. Neither secret keys nor encryption or decryption are asked of
+ * the keys' backend.
+ *
+ * @param[in,out] state  with ciphertexts for every result that is sent to the server
+ *                       (sim/server_circuit.h), nothing run; afterwards with those of every result
+ *                       that is sent to the client; to be ended after an error
+ * @param settings       without state
+ */
+LUTRA_MUST_CHECK LutraStatus lutra_encrypted_evaluate(LutraEncryptedState *state,
+                                                      const LutraCircuitKeys *keys,
+                                                      const LutraCircuit *circuit,
+                                                      const LutraEncryptedSettings *settings,
+                                                      LutraError *error);
+
 #endif

@@ -2,8 +2,7 @@
 /*
  * The backend over tfhe-rs: translates lutra's statuses, errors and progress to those of the Rust
  * library. Keys, encryption, decryption and positions are tfhe-rs's; look-ups are made by lookup.h
- * with the keys that tfhe-rs made, or by tfhe-rs if the settings say so. The only C file that knows
- * bridge/tfhe/lutra_tfhe.h.
+ * with the keys that tfhe-rs made, or by tfhe-rs if the settings say so.
  */
 #include "bridge/backend.h"
 
@@ -17,7 +16,7 @@
 
 #include "base/memory.h"
 #include "bridge/lookup.h"
-#include "bridge/tfhe/lutra_tfhe.h"
+#include "bridge/tfhe_priv.h"
 
 enum {
     POSITIONS_AT_ONCE = 2048, /* some megabytes of ticks */
@@ -42,23 +41,6 @@ typedef struct {
     LutraError *error;
 } Listener;
 
-static LutraStatus translate(int32_t status, LutraError *error) {
-    switch (status) {
-        case LUTRA_TFHE_OK:
-            return LUTRA_OK;
-        case LUTRA_TFHE_INVALID:
-        case LUTRA_TFHE_TOO_LARGE:
-        case LUTRA_TFHE_NO_KEY:
-            return lutra_error_set(error, LUTRA_EINVAL, "%s", lutra_tfhe_last_error());
-        case LUTRA_TFHE_CANCELLED:
-            return lutra_error_set(error, LUTRA_ECANCELLED, "%s", lutra_tfhe_last_error());
-        case LUTRA_TFHE_UNAVAILABLE:
-            return lutra_error_set(error, LUTRA_EUNAVAILABLE, "%s", lutra_tfhe_last_error());
-        default:
-            return lutra_error_set(error, LUTRA_EBUG, "%s", lutra_tfhe_last_error());
-    }
-}
-
 static int32_t tell(void *user, uint64_t done, uint64_t total) {
     const Listener *listener = user;
     return lutra_progress_tick(listener->progress, listener->stage, done, total, NAN) ? 1 : 0;
@@ -67,9 +49,8 @@ static int32_t tell(void *user, uint64_t done, uint64_t total) {
 static int32_t take_part(void *user, uint64_t first_bit, uint64_t bit_count,
                          const uint64_t *words) {
     Listener *listener = user;
-    listener->status =
-        lutra_bootstrap_key_fill(listener->key, (size_t)first_bit, (size_t)bit_count, words,
-                                 listener->threads, listener->error);
+    listener->status = lutra_bootstrap_key_fill(listener->key, (size_t)first_bit, (size_t)bit_count,
+                                                words, listener->threads, listener->error);
     return listener->status == LUTRA_OK ? 0 : 1;
 }
 
@@ -80,32 +61,16 @@ static const char *name(void) {
 static LutraStatus create(void **context, const LutraCryptoParameters *parameters,
                           const LutraBackendSettings *settings, LutraError *error) {
     *context = NULL;
-    if (lutra_tfhe_abi_version() != LUTRA_TFHE_ABI_VERSION) {
-        return lutra_error_set(error, LUTRA_EUNAVAILABLE,
-                               "the tfhe-rs library has interface version %u; should be %u",
-                               lutra_tfhe_abi_version(), LUTRA_TFHE_ABI_VERSION);
-    }
-    const LutraTfheParameters inner_parameters = {
-        .struct_bytes = (uint32_t)sizeof inner_parameters,
-        .lwe_dimension = parameters->lwe_dim,
-        .glwe_dimension = parameters->glwe_dim,
-        .log2_polynomial = parameters->log2_poly,
-        .bootstrap_level = parameters->pbs_level,
-        .bootstrap_base_log = parameters->pbs_base_log,
-        .keyswitch_level = parameters->ks_level,
-        .keyswitch_base_log = parameters->ks_base_log,
-        .modulus_switch = parameters->modulus_switch,
-        .lwe_standard_deviation = parameters->lwe_std,
-        .glwe_standard_deviation = parameters->glwe_std,
-    };
+    LUTRA_TRY(tfhe_check_version(error));
+    const LutraTfheParameters inner_parameters = tfhe_parameters(parameters);
     Context *created = NULL;
     LUTRA_TRY(lutra_alloc(&created, 1, sizeof *created, error));
-    LutraStatus status = translate(
-        lutra_tfhe_check_parameters(&inner_parameters, settings->maximum_key_bytes,
-                                    &created->key_bytes, NULL),
-        error);
+    LutraStatus status =
+        tfhe_translate(lutra_tfhe_check_parameters(&inner_parameters, settings->maximum_key_bytes,
+                                                   &created->key_bytes, NULL),
+                       error);
     if (status == LUTRA_OK) {
-        status = translate(
+        status = tfhe_translate(
             lutra_tfhe_context_create(&created->inner, &inner_parameters,
                                       settings->maximum_key_bytes, settings->threads),
             error);
@@ -114,8 +79,8 @@ static LutraStatus create(void **context, const LutraCryptoParameters *parameter
     created->threads = settings->threads;
     if (status == LUTRA_OK && !settings->library_lookups &&
         lutra_bootstrap_key_supports(parameters)) {
-        status = lutra_bootstrap_key_init(&created->own_key, parameters, settings->cpu_flags,
-                                          error);
+        status =
+            lutra_bootstrap_key_init(&created->own_key, parameters, settings->cpu_flags, error);
         created->key = &created->own_key;
     }
     if (status != LUTRA_OK) {
@@ -154,9 +119,9 @@ static LutraStatus generate_keys(void *context, const uint8_t *test_seed,
                          .status = LUTRA_OK,
                          .error = error};
     const LutraStatus status =
-        translate(lutra_tfhe_generate_keys(own->inner, test_seed, own->with_keyswitch ? 1 : 0,
-                                           ours ? take_part : NULL, tell, &listener),
-                  listener.status == LUTRA_OK ? error : NULL);
+        tfhe_translate(lutra_tfhe_generate_keys(own->inner, test_seed, own->with_keyswitch ? 1 : 0,
+                                                ours ? take_part : NULL, tell, &listener),
+                       listener.status == LUTRA_OK ? error : NULL);
     return listener.status == LUTRA_OK ? status : listener.status;
 }
 
@@ -167,11 +132,10 @@ static LutraStatus create_reader(void **reader, const void *consumer, const void
     Context *created = NULL;
     *reader = NULL;
     LUTRA_TRY(lutra_alloc(&created, 1, sizeof *created, error));
-    const LutraStatus status =
-        translate(lutra_tfhe_reader_create(&created->inner, ((const Context *)consumer)->inner,
-                                           ((const Context *)producer)->inner, test_seed, tell,
-                                           &listener),
-                  error);
+    const LutraStatus status = tfhe_translate(
+        lutra_tfhe_reader_create(&created->inner, ((const Context *)consumer)->inner,
+                                 ((const Context *)producer)->inner, test_seed, tell, &listener),
+        error);
     if (status != LUTRA_OK) {
         lutra_free(&created);
         return status;
@@ -184,19 +148,19 @@ static LutraStatus create_reader(void **reader, const void *consumer, const void
 
 static LutraStatus encrypt(void *context, uint64_t *ciphertexts, const uint64_t *words,
                            size_t count, LutraError *error) {
-    return translate(lutra_tfhe_encrypt(((Context *)context)->inner, ciphertexts, words, count),
-                     error);
+    return tfhe_translate(
+        lutra_tfhe_encrypt(((Context *)context)->inner, ciphertexts, words, count), error);
 }
 
 static LutraStatus decrypt(void *context, uint64_t *words, const uint64_t *ciphertexts,
                            size_t count, LutraError *error) {
-    return translate(lutra_tfhe_decrypt(((Context *)context)->inner, words, ciphertexts, count),
-                     error);
+    return tfhe_translate(
+        lutra_tfhe_decrypt(((Context *)context)->inner, words, ciphertexts, count), error);
 }
 
 static LutraStatus keyswitch_decrypt(void *context, uint64_t *words, const uint64_t *ciphertexts,
                                      size_t count, LutraError *error) {
-    return translate(
+    return tfhe_translate(
         lutra_tfhe_keyswitch_decrypt(((Context *)context)->inner, words, ciphertexts, count),
         error);
 }
@@ -204,8 +168,8 @@ static LutraStatus keyswitch_decrypt(void *context, uint64_t *words, const uint6
 static LutraStatus keyswitch_of(LutraKeyswitchKey *keyswitch, const Context *own,
                                 LutraError *error) {
     uint64_t input_words = 0;
-    LUTRA_TRY(translate(lutra_tfhe_keyswitch_key(own->inner, &keyswitch->words, &input_words),
-                        error));
+    LUTRA_TRY(tfhe_translate(lutra_tfhe_keyswitch_key(own->inner, &keyswitch->words, &input_words),
+                             error));
     keyswitch->input_words = (size_t)input_words;
     return LUTRA_OK;
 }
@@ -228,7 +192,7 @@ static LutraStatus positions_of_ticks(const Context *own, uint32_t *positions,
                                         ciphertexts + first * keyswitch.input_words, taken,
                                         own->threads, error);
         if (status == LUTRA_OK) {
-            status = translate(
+            status = tfhe_translate(
                 lutra_tfhe_tick_positions(own->inner, positions + first, ticks, taken), error);
         }
     }
@@ -236,18 +200,18 @@ static LutraStatus positions_of_ticks(const Context *own, uint32_t *positions,
     return status;
 }
 
-static LutraStatus lookup_positions(void *context, uint32_t *positions,
-                                    const uint64_t *ciphertexts, size_t count, LutraError *error) {
+static LutraStatus lookup_positions(void *context, uint32_t *positions, const uint64_t *ciphertexts,
+                                    size_t count, LutraError *error) {
     const Context *const own = context;
     if (own->key == NULL) {
-        return translate(
+        return tfhe_translate(
             lutra_tfhe_lookup_positions(own->inner, positions, ciphertexts, count), error);
     }
     /* Some are told by tfhe-rs, too: a keyswitch of ours that went wrong would not see itself. */
     uint32_t independent[POSITIONS_CHECKED];
     const size_t checked = count < POSITIONS_CHECKED ? count : POSITIONS_CHECKED;
     LUTRA_TRY(positions_of_ticks(own, positions, ciphertexts, count, error));
-    LUTRA_TRY(translate(
+    LUTRA_TRY(tfhe_translate(
         lutra_tfhe_lookup_positions(own->inner, independent, ciphertexts, checked), error));
     for (size_t i = 0; i < checked; i++) {
         if (positions[i] != independent[i]) {
@@ -258,10 +222,9 @@ static LutraStatus lookup_positions(void *context, uint32_t *positions,
     return LUTRA_OK;
 }
 
-static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *inputs,
-                             size_t count, const LutraBackendTables *tables,
-                             const uint32_t *table_of_ciphertext, const LutraProgress *progress,
-                             LutraError *error) {
+static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *inputs, size_t count,
+                             const LutraBackendTables *tables, const uint32_t *table_of_ciphertext,
+                             const LutraProgress *progress, LutraError *error) {
     const Context *const own = context;
     if (own->key != NULL) {
         LutraKeyswitchKey keyswitch = {NULL, 0};
@@ -270,10 +233,9 @@ static LutraStatus bootstrap(void *context, uint64_t *outputs, const uint64_t *i
                                 table_of_ciphertext, own->threads, progress, error);
     }
     Listener listener = {.progress = progress, .stage = "look-ups"};
-    return translate(
-        lutra_tfhe_bootstrap(own->inner, outputs, inputs, count, tables->words,
-                             tables->table_count, tables->table_bits, table_of_ciphertext, tell,
-                             &listener),
+    return tfhe_translate(
+        lutra_tfhe_bootstrap(own->inner, outputs, inputs, count, tables->words, tables->table_count,
+                             tables->table_bits, table_of_ciphertext, tell, &listener),
         error);
 }
 

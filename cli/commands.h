@@ -16,6 +16,10 @@ int cmd_search(int argc, char **argv);
 int cmd_params(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_encrypt(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_decrypt(int argc, char **argv);
 int cmd_experiment(int argc, char **argv);
 
 #endif

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* Raised whenever a struct, a number or a function below changes its meaning. */
-#define LUTRA_TFHE_ABI_VERSION 4u
+#define LUTRA_TFHE_ABI_VERSION 5u
 
 /* Pinned numbers. */
 typedef enum {
@@ -205,5 +205,55 @@ int32_t lutra_tfhe_bootstrap(const LutraTfheContext *context, uint64_t *outputs,
                              size_t table_count, uint32_t table_bits,
                              const uint32_t *table_of_ciphertext, LutraTfheProgress progress,
                              void *user);
+
+/* --- compressed keys and ciphertexts -----------------------------------------------------------
+ *
+ * Masks follow from a public seed of LUTRA_TFHE_SEED_BYTES; what is left are the bodies. A seed is
+ * drawn from the system's entropy for every call that encrypts, noise from another. Functions that
+ * expand need a context for its parameters and threads, not its keys.
+ */
+enum { LUTRA_TFHE_SEED_BYTES = 16 };
+
+/**
+ * Gives a context the secret keys that follow from `seed`, and no evaluation keys; what it encrypts
+ * has fresh masks and noise nevertheless. Whoever has the seed has the keys.
+ */
+int32_t lutra_tfhe_derive_secrets(LutraTfheContext *context, const uint8_t *seed);
+
+/**
+ * Encryptions of some bits of the small key.
+ *
+ * @param[out] bodies  (bit_count, bootstrap_level, k+1, N)
+ */
+int32_t lutra_tfhe_seeded_bootstrap_part(const LutraTfheContext *context, uint8_t *seed,
+                                         uint64_t *bodies, size_t first_bit, size_t bit_count);
+
+/** @param[out] words  as LutraTfheBootstrapPart gets them */
+int32_t lutra_tfhe_expand_bootstrap_part(const LutraTfheContext *context, uint64_t *words,
+                                         const uint8_t *seed, const uint64_t *bodies,
+                                         size_t bit_count);
+
+/**
+ * The keyswitch key from the producer's big key to the consumer's small key.
+ *
+ * @param[out] bodies  (bits of the producer's big key, keyswitch_level of the consumer)
+ */
+int32_t lutra_tfhe_seeded_keyswitch_key(const LutraTfheContext *consumer,
+                                        const LutraTfheContext *producer, uint8_t *seed,
+                                        uint64_t *bodies);
+
+/** @param[out] words  (bit_count, keyswitch_level, lwe_dimension + 1), as of
+ *                     lutra_tfhe_keyswitch_key */
+int32_t lutra_tfhe_expand_keyswitch_key(const LutraTfheContext *consumer, uint64_t *words,
+                                        const uint8_t *seed, const uint64_t *bodies,
+                                        size_t bit_count);
+
+/** @param[out] bodies  (count) of encryptions of words, count >= 1 */
+int32_t lutra_tfhe_seeded_encrypt(const LutraTfheContext *context, uint8_t *seed, uint64_t *bodies,
+                                  const uint64_t *words, size_t count);
+
+/** @param[out] ciphertexts  (count, lutra_tfhe_ciphertext_words), count >= 1 */
+int32_t lutra_tfhe_expand_ciphertexts(const LutraTfheContext *context, uint64_t *ciphertexts,
+                                      const uint8_t *seed, const uint64_t *bodies, size_t count);
 
 #endif

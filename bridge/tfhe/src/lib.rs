@@ -6,13 +6,14 @@ mod bootstrap;
 mod failure;
 mod keys;
 mod parameters;
+mod seeded;
 
 use bootstrap::{
     bootstrap_group, even_group, input_words, keyswitch_group, largest_group, positions_group,
     Keyswitch, Scratch, Tables,
 };
 use failure::{fail, guard, last_sentence, silence_panics, Failure, Status};
-use keys::{noise, Keys, Secret, SetKeys};
+use keys::{noise, Generator, Keys, Secret, SetKeys};
 use parameters::Parameters;
 use rayon::prelude::*;
 use std::ffi::{c_char, c_void};
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use tfhe::core_crypto::prelude::*;
 
-const ABI_VERSION: u32 = 4;
+const ABI_VERSION: u32 = 5;
 
 /// Groups per thread between two calls of the progress function: rare enough that threads seldom
 /// wait for each other, often enough for a bar that moves and a prompt stop.

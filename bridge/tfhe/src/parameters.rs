@@ -100,6 +100,11 @@ impl Parameters {
         size * size * self.bootstrap_level as usize * self.polynomial_words()
     }
 
+    /// Words that are left of one encrypted bit if its masks follow from a seed.
+    pub fn ggsw_body_words(&self) -> usize {
+        self.ggsw_words() / (self.glwe_dimension as usize + 1)
+    }
+
     /// Words of the keyswitch key.
     pub fn keyswitch_words(&self) -> usize {
         self.big_dimension() * self.keyswitch_level as usize * (self.lwe_dimension as usize + 1)
