@@ -21,6 +21,7 @@
 #include "train/optimizer.h"
 #include "train/recipe.h"
 #include "train/small_convolution.h"
+#include "train/ternary_products.h"
 
 enum { BATCH = 100, EPOCH_IMAGES = 50000, TEXT_BYTES = 4096 };
 
@@ -128,6 +129,7 @@ typedef struct {
     LutraTrainKernels kernels;
     LutraHalfKernels halves;
     LutraSmallKernels small;
+    LutraTernaryKernels ternary;
     double *times; /* (PARTS + 1, repeats): of a step's parts and an epoch */
     double products[2]; /* milliseconds of all layers: forward, backward */
 } Work;
@@ -236,8 +238,9 @@ static LutraStatus layer_init(Layer *layer, const Bench *bench, LutraConvShape s
     const size_t halves = lutra_half_scratch_floats(&shape, bench->common->threads);
     const size_t bytes = lutra_byte_scratch_floats(&shape, bench->common->threads);
     const size_t small = lutra_small_scratch_floats(&shape, bench->common->threads);
-    LUTRA_TRY(lutra_alloc(&layer->scratch, largest(largest(floats, halves), largest(bytes, small)),
-                          sizeof(float), error));
+    const size_t words = lutra_ternary_scratch_floats(&shape, bench->common->threads);
+    const size_t most = largest(largest(floats, halves), largest(largest(bytes, small), words));
+    LUTRA_TRY(lutra_alloc(&layer->scratch, most, sizeof(float), error));
     for (size_t i = 0; i < inputs; i++) {
         layer->bytes[i] = (uint8_t)lutra_random_below(key, i, 3);
     }
@@ -255,6 +258,8 @@ typedef struct {
     const LutraHalfKernels *halves;
     const LutraSmallKernels *small;
     LutraByteWeights packed;
+    const LutraTernaryKernels *counting;
+    LutraTernaryWeights words; /* no steps: bytes are used */
     LutraConvWorkspace workspace;
 } Call;
 
@@ -293,6 +298,12 @@ static void call_input_gradient(void *user) {
 
 static void call_forward(void *user) {
     Call *const call = user;
+    if (call->words.steps > 0) {
+        lutra_ternary_forward(call->layer->result, &call->layer->shape,
+                              (LutraConvInput){call->layer->bytes, NULL, -1}, &call->words,
+                              call->counting, &call->workspace);
+        return;
+    }
     lutra_byte_forward(call->layer->result, &call->layer->shape,
                        (LutraConvInput){call->layer->bytes, NULL, -1}, &call->packed,
                        &call->workspace);
@@ -313,16 +324,23 @@ static LutraStatus measure_product(Work *work, const char *name, const char *kin
     return LUTRA_OK;
 }
 
-static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape shape,
-                                 bool reads_input, LutraError *error) {
+static LutraStatus measure_layer(Work *work, const LutraLayer *source, const LutraLayer *described,
+                                 LutraConvShape shape, LutraError *error) {
+    const char *const name = described->name;
+    const bool reads_input = source->kind == LUTRA_LAYER_INPUT;
     Layer layer = {0};
     LutraStatus status = LUTRA_OK;
-    Call call = {.layer = &layer, .halves = &work->halves, .small = &work->small};
+    Call call = {.layer = &layer, .halves = &work->halves, .small = &work->small,
+                 .counting = &work->ternary};
     LUTRA_TRY_GOTO(status, layer_init(&layer, work->bench, shape, error));
     LUTRA_TRY_GOTO(status, lutra_byte_weights_init(&call.packed, &shape, error));
     call.workspace = (LutraConvWorkspace){&work->kernels, work->bench->common->threads,
                                           layer.scratch};
     lutra_byte_weights_pack(&call.packed, &shape, layer.weights, -1, 1);
+    if (work->ternary.fast && lutra_ternary_fits(&shape, source, described)) {
+        LUTRA_TRY_GOTO(status, lutra_ternary_weights_init(&call.words, &shape, error));
+        lutra_ternary_weights_pack(&call.words, &shape, layer.weights, 1);
+    }
     LUTRA_TRY_GOTO(status, measure_product(work, name, "forward", call_forward, &call,
                                            &work->products[0], error));
     LUTRA_TRY_GOTO(status, measure_product(work, name, "weight-gradient", call_weight_gradient,
@@ -333,6 +351,7 @@ static LutraStatus measure_layer(Work *work, const char *name, LutraConvShape sh
     }
 done:
     lutra_byte_weights_deinit(&call.packed);
+    lutra_ternary_weights_deinit(&call.words);
     layer_deinit(&layer);
     return status;
 }
@@ -349,26 +368,28 @@ static LutraStatus add_products(Work *work, LutraError *error) {
 
 static LutraStatus measure_layers(Work *work, LutraError *error) {
     const LutraNetwork *const network = &work->model.network;
-    LutraShape before = network->layers[0].shape;
+    const LutraLayer *source = &network->layers[0];
     for (uint32_t i = 1; i < network->layer_count; i++) {
         const LutraLayer *const layer = &network->layers[i];
         const bool conv = layer->kind == LUTRA_LAYER_CONV;
         if (conv || layer->kind == LUTRA_LAYER_LINEAR) {
             const LutraConvShape shape = {
                 .images = BATCH,
-                .in_channels = before.channels,
-                .in_height = before.height,
-                .in_width = before.width,
+                .in_channels = source->shape.channels,
+                .in_height = source->shape.height,
+                .in_width = source->shape.width,
                 .out_channels = layer->shape.channels,
                 .out_height = layer->shape.height,
                 .out_width = layer->shape.width,
-                .kernel_height = conv ? layer->u.weighted.kernel : before.height,
-                .kernel_width = conv ? layer->u.weighted.kernel : before.width,
+                .kernel_height = conv ? layer->u.weighted.kernel : source->shape.height,
+                .kernel_width = conv ? layer->u.weighted.kernel : source->shape.width,
                 .stride = conv ? layer->u.weighted.stride : 1,
                 .padding = conv ? layer->u.weighted.padding : 0};
-            LUTRA_TRY(measure_layer(work, layer->name, shape, i == 1, error));
+            LUTRA_TRY(measure_layer(work, source, layer, shape, error));
         }
-        before = layer->shape;
+        if (layer->kind != LUTRA_LAYER_BATCH_NORM && layer->kind != LUTRA_LAYER_TENSOR_NORM) {
+            source = layer;
+        }
     }
     return add_products(work, error);
 }
@@ -418,6 +439,7 @@ static LutraStatus measure_network(Bench *bench, const char *basis, void (*descr
     lutra_train_kernels_init(&work.kernels, bench->common->cpu_flags);
     lutra_half_kernels_init(&work.halves, bench->common->cpu_flags);
     lutra_small_kernels_init(&work.small, bench->common->cpu_flags);
+    lutra_ternary_kernels_init(&work.ternary, bench->common->cpu_flags);
     work.small.fast = work.small.fast && default_bits() == 8;
     LUTRA_TRY_GOTO(status, prepare(&work, describe, error));
     LUTRA_TRY_GOTO(status, measure_steps(&work, error));

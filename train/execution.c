@@ -164,10 +164,16 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
             LUTRA_TRY(lutra_alloc(&state->row_pulls, described->shape.channels, sizeof(double),
                                   error));
         }
-        if (quantized && x->layers[state->source].bytes != NULL) {
-            const LutraConvShape shape =
-                lutra_execution_conv_shape(x, layer, x->settings.most_images);
-            LUTRA_TRY(lutra_byte_weights_init(&state->packed, &shape, error));
+        const LutraConvShape largest =
+            lutra_execution_conv_shape(x, layer, x->settings.most_images);
+        const bool ternary =
+            x->ternary.fast && lutra_ternary_fits(&largest,
+                                                  &x->model->network.layers[state->source],
+                                                  described);
+        if (ternary) {
+            LUTRA_TRY(lutra_ternary_weights_init(&state->ternary, &largest, error));
+        } else if (quantized && x->layers[state->source].bytes != NULL) {
+            LUTRA_TRY(lutra_byte_weights_init(&state->packed, &largest, error));
         }
         /* each batch size is cut in its own way */
         for (uint32_t images = 1; images <= x->settings.most_images; images++) {
@@ -176,6 +182,10 @@ static LutraStatus alloc_layer(LutraExecution *x, uint32_t layer, size_t *scratc
             const size_t bytes = lutra_byte_scratch_floats(&shape, x->settings.threads);
             *scratch_floats = floats > *scratch_floats ? floats : *scratch_floats;
             *scratch_floats = bytes > *scratch_floats ? bytes : *scratch_floats;
+            if (ternary) {
+                const size_t words = lutra_ternary_scratch_floats(&shape, x->settings.threads);
+                *scratch_floats = words > *scratch_floats ? words : *scratch_floats;
+            }
             if (x->small.fast && x->settings.mode == LUTRA_RUN_TRAINING) {
                 const size_t small = lutra_small_scratch_floats(&shape, x->settings.threads);
                 *scratch_floats = small > *scratch_floats ? small : *scratch_floats;
@@ -261,6 +271,7 @@ LutraStatus lutra_execution_create(LutraExecution **execution, LutraModel *model
     lutra_train_kernels_init(&x->kernels, settings->cpu_flags);
     lutra_half_kernels_init(&x->halves, settings->cpu_flags);
     lutra_small_kernels_init(&x->small, settings->cpu_flags);
+    lutra_ternary_kernels_init(&x->ternary, settings->cpu_flags);
     x->small.fast = x->small.fast && settings->gradient_bits == 8;
     x->halves.fast = x->halves.fast && settings->gradient_bits != 32;
     lutra_gemm_prepare();
@@ -282,6 +293,7 @@ static void free_layer(LutraLayerState *state) {
     lutra_free(&state->row_pulls);
     lutra_free(&state->step_gradients);
     lutra_byte_weights_deinit(&state->packed);
+    lutra_ternary_weights_deinit(&state->ternary);
     lutra_free(&state->functions);
     lutra_free(&state->mean);
     lutra_free(&state->variance);

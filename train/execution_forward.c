@@ -48,6 +48,11 @@ static void quantize_weights(LutraExecution *x, uint32_t layer) {
         const double sum = state->row_sums[r];
         state->largest_row = sum > state->largest_row ? sum : state->largest_row;
     }
+    if (state->ternary.steps > 0) {
+        const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
+        lutra_ternary_weights_pack(&state->ternary, &shape, state->weight_codes,
+                                   x->settings.threads);
+    }
     state->on_bytes = false;
     if (state->packed.quads > 0 && x->kernels.bytes_are_fast) {
         const LutraConvShape shape =
@@ -88,7 +93,10 @@ static LutraStatus forward_weighted(LutraExecution *x, uint32_t layer, LutraErro
     const LutraConvShape shape = lutra_execution_conv_shape(x, layer, x->images);
     const LutraConvWorkspace workspace = lutra_execution_workspace(x);
     const LutraConvInput input = lutra_execution_source(x, layer);
-    if (state->on_bytes) {
+    if (state->ternary.steps > 0) {
+        lutra_ternary_forward(state->sums, &shape, input, &state->ternary, &x->ternary,
+                              &workspace);
+    } else if (state->on_bytes) {
         lutra_byte_forward(state->sums, &shape, input, &state->packed, &workspace);
     } else {
         lutra_conv_forward(state->sums, &shape, input, lutra_execution_weights(x, layer),

@@ -12,6 +12,7 @@
 #include "train/pool.h"
 #include "train/small_convolution.h"
 #include "train/sum_noise.h"
+#include "train/ternary_products.h"
 
 /* Integers in single precision are exact below this. */
 #define LUTRA_EXACT_LIMIT 16777216.0
@@ -33,6 +34,7 @@ typedef struct {
     double *row_sums;     /* conv, linear: (O) sums of magnitudes of a row's codes */
     LutraByteWeights packed; /* conv, linear over bytes: the codes again, for the forward pass */
     bool on_bytes;           /* the last weights fit there */
+    LutraTernaryWeights ternary; /* conv of ternary codes: in place of `packed` */
     double largest_row;      /* largest of row_sums */
     float weight_scale;
     double *row_pulls;    /* conv, linear with scale max: (O) gradients of the scale */
@@ -56,6 +58,7 @@ struct LutraExecution {
     LutraTrainKernels kernels;
     LutraHalfKernels halves;
     LutraSmallKernels small;
+    LutraTernaryKernels ternary;
     uint32_t images; /* of the last forward */
     LutraRunMode mode; /* of the last forward */
     LutraSumNoise noise;
