@@ -79,10 +79,17 @@ static void layer_deinit(Layer *layer) {
     lutra_free(&layer->out_gradient);
 }
 
+/* Scratch as another layer leaves it. */
+static float *used_floats(size_t count) {
+    float *values = floats(count);
+    memset(values, 0xA5, count * sizeof *values);
+    return values;
+}
+
 /* The three results, one after the other. */
 static float *run_fast(const Layer *layer, uint32_t threads) {
     float *results = floats(layer->out_count + layer->weight_count + layer->in_count);
-    float *scratch = floats(lutra_conv_scratch_floats(&layer->shape, threads));
+    float *scratch = used_floats(lutra_conv_scratch_floats(&layer->shape, threads));
     const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
     lutra_conv_forward(results, &layer->shape, layer->input, layer->weights, &workspace);
     lutra_conv_weight_gradient(results + layer->out_count, &layer->shape, layer->input,
@@ -105,7 +112,7 @@ static void check_bytes(const Layer *layer, const float *expected, uint32_t cpu_
     lutra_byte_weights_pack(&packed, &shape, layer->weights, layer->input.code_min, 2);
     for (uint32_t threads = 1; threads <= 2; threads++) {
         float *sums = floats(layer->out_count);
-        float *scratch = floats(lutra_byte_scratch_floats(&layer->shape, threads));
+        float *scratch = used_floats(lutra_byte_scratch_floats(&layer->shape, threads));
         const LutraConvWorkspace workspace = {&kernels, threads, scratch};
         lutra_byte_forward(sums, &layer->shape, layer->input, &packed, &workspace);
         assert_memory_equal(sums, expected, layer->out_count * sizeof *sums);
@@ -136,7 +143,7 @@ static double tolerance_of(const Layer *layer, bool of_weights) {
 /* Weight gradient, then input gradient. */
 static float *run_halves(const Layer *layer, uint32_t cpu_flags, uint32_t threads) {
     float *results = floats(layer->weight_count + layer->in_count);
-    float *scratch = floats(lutra_half_scratch_floats(&layer->shape, threads));
+    float *scratch = used_floats(lutra_half_scratch_floats(&layer->shape, threads));
     const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
     LutraHalfKernels halves;
     lutra_half_kernels_init(&halves, cpu_flags);
@@ -195,7 +202,7 @@ static float *run_small(const Layer *layer, uint32_t cpu_flags, uint32_t threads
                                        layer->out_gradient, 0.5f, draws[1]);
         return results;
     }
-    float *scratch = floats(lutra_small_scratch_floats(&layer->shape, threads));
+    float *scratch = used_floats(lutra_small_scratch_floats(&layer->shape, threads));
     const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
     LutraSmallKernels small;
     lutra_small_kernels_init(&small, cpu_flags);
@@ -349,7 +356,7 @@ static void check_ternary(const Layer *layer, const float *expected, uint32_t cp
     LutraTernaryKernels kernels;
     LutraTernaryWeights packed;
     float *sums = floats(layer->out_count);
-    float *scratch = floats(lutra_ternary_scratch_floats(&layer->shape, threads));
+    float *scratch = used_floats(lutra_ternary_scratch_floats(&layer->shape, threads));
     const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
     lutra_ternary_kernels_init(&kernels, cpu_flags);
     check_status(lutra_ternary_weights_init(&packed, &layer->shape, &error), LUTRA_OK, &error);
