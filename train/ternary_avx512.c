@@ -125,7 +125,8 @@ static void pack_avx512(uint64_t *nonzero, uint64_t *negative, const uint8_t *by
         for (uint32_t c = 0; c < CHANNELS; c++) {
             bits[0][c] = bits[1][c] = 0;
             if (c < channels) {
-                const __m512i codes = _mm512_maskz_loadu_epi8(mask, bytes + (c * channel_stride) + i);
+                const __m512i codes =
+                    _mm512_maskz_loadu_epi8(mask, bytes + (c * channel_stride) + i);
                 bits[0][c] = _mm512_mask_cmpneq_epi8_mask(mask, codes, zero_code);
                 bits[1][c] = _mm512_mask_testn_epi8_mask(mask, codes, codes);
             }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels on ternary bits: the fast ones give the words and sums of _ref, those are the exact sums of
- * products, and nothing is written beside a result. */
+/* Kernels on ternary bits: the fast ones give the words and sums of _ref, those are the exact sums
+ * of products, and nothing is written beside a result. */
 #include <string.h>
 
 #include "base/cpu.h"
