@@ -37,7 +37,9 @@ typedef struct {
                              in cells of the rounding (sum_noise.h); 0: none */
     uint32_t gradient_bits; /* 32, 16 or 8: the fewest that the gradient of a layer's sums may be
                                rounded to in its products (half_convolution.h,
-                               small_convolution.h), where layer and processor allow; 0: 16 */
+                               small_convolution.h), where layer and processor allow; below 32,
+                               layers that are not quantized also make their training forward
+                               products in bfloat16; 0: 16 */
     uint32_t threshold_batches;  /* training forwards for which thresholds are averages */
     double threshold_percentile; /* of |x|, 0 .. 100 */
     uint32_t first_trained; /* first layer whose numbers are trained: the way back ends there */

@@ -96,6 +96,10 @@ static LutraStatus forward_weighted(LutraExecution *x, uint32_t layer, LutraErro
     if (state->ternary.steps > 0) {
         lutra_ternary_forward(state->sums, &shape, input, &state->ternary, &x->ternary,
                               &workspace);
+    } else if (x->halves.fast && x->mode == LUTRA_RUN_TRAINING && source->bytes == NULL &&
+               lutra_layer_is_float(&x->model->network.layers[layer])) {
+        lutra_half_forward(state->sums, &shape, input.sums, lutra_execution_weights(x, layer),
+                           &x->halves, &workspace);
     } else if (state->on_bytes) {
         lutra_byte_forward(state->sums, &shape, input, &state->packed, &workspace);
     } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the two gradients on bfloat16. */
+/* Shared by the products on bfloat16. */
 #ifndef LUTRA_TRAIN_HALF_CONVOLUTION_PRIV_H
 #define LUTRA_TRAIN_HALF_CONVOLUTION_PRIV_H
 
@@ -17,8 +17,9 @@ static inline size_t lutra_smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Scratch of either gradient, in floats. */
+/* Scratch of each of them, in floats. */
 size_t lutra_half_weight_scratch(const LutraConvShape *shape, uint32_t threads);
 size_t lutra_half_input_scratch(const LutraConvShape *shape, uint32_t threads);
+size_t lutra_half_forward_scratch(const LutraConvShape *shape, uint32_t threads);
 
 #endif

@@ -61,7 +61,9 @@ size_t lutra_half_input_scratch(const LutraConvShape *shape, uint32_t threads) {
 size_t lutra_half_scratch_floats(const LutraConvShape *shape, uint32_t threads) {
     const size_t weight = lutra_half_weight_scratch(shape, threads);
     const size_t input = lutra_half_input_scratch(shape, threads);
-    return weight > input ? weight : input;
+    const size_t forward = lutra_half_forward_scratch(shape, threads);
+    const size_t gradients = weight > input ? weight : input;
+    return gradients > forward ? gradients : forward;
 }
 
 typedef struct {

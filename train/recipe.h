@@ -32,7 +32,9 @@
  *   threshold_steps = 1       step size of thresholds
  *   gradient_bits = 8         8 | 16 | 32: fewest bits that gradients are rounded to before their
  *                             products with codes and weights, where layer and processor allow it
- *                             (8: at random, without bias, small_gradients.h; 16: bfloat16)
+ *                             (8: at random, without bias, small_gradients.h; 16: bfloat16).
+ *                             In layers that are not quantized bfloat16 rounds all factors, and
+ *                             those of forward products in training, too
  *   rounding = 0              bits that sums keep before every activation while training, 1 .. 16
  *                             (rounding.h); 0: all. Validation is without rounding
  *   noise = 0                 deviation of Gaussian noise on sums before every activation while

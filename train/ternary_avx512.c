@@ -140,7 +140,7 @@ static void pack_avx512(uint64_t *nonzero, uint64_t *negative, const uint8_t *by
             transpose(rows);
             for (size_t k = 0; k * WORDS < left; k++) {
                 const size_t some = left - (k * WORDS);
-                const __mmask8 stored = some >= WORDS ? 0xFF : (__mmask8)((1u << some) - 1u);
+                const __mmask8 stored = (__mmask8)(some >= WORDS ? 0xFFu : (1u << some) - 1u);
                 _mm512_mask_storeu_epi64(to + (k * WORDS), stored, rows[k]);
             }
         }

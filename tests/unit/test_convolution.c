@@ -140,9 +140,9 @@ static double tolerance_of(const Layer *layer, bool of_weights) {
     return terms * terms * layer->largest * 0x1p-24;
 }
 
-/* Weight gradient, then input gradient. */
+/* Weight gradient, input gradient, and for sums the forward products. */
 static float *run_halves(const Layer *layer, uint32_t cpu_flags, uint32_t threads) {
-    float *results = floats(layer->weight_count + layer->in_count);
+    float *results = floats(layer->weight_count + layer->in_count + layer->out_count);
     float *scratch = used_floats(lutra_half_scratch_floats(&layer->shape, threads));
     const LutraConvWorkspace workspace = {&layer->kernels, threads, scratch};
     LutraHalfKernels halves;
@@ -151,12 +151,17 @@ static float *run_halves(const Layer *layer, uint32_t cpu_flags, uint32_t thread
                                &halves, &workspace);
     lutra_half_input_gradient(results + layer->weight_count, &layer->shape, layer->weights,
                               layer->out_gradient, 0.5f, &halves, &workspace);
+    if (layer->input.bytes == NULL) {
+        lutra_half_forward(results + layer->weight_count + layer->in_count, &layer->shape,
+                           layer->sums, layer->weights, &halves, &workspace);
+    }
     lutra_free(&scratch);
     return results;
 }
 
 static void check_halves(const Layer *layer, uint32_t cpu_flags) {
-    float *expected = floats(layer->weight_count + layer->in_count);
+    const size_t gradients = layer->weight_count + layer->in_count;
+    float *expected = floats(gradients + layer->out_count);
     float *rounded = floats(layer->out_count);
     float *weights = floats(layer->weight_count);
     float *sums = floats(layer->in_count);
@@ -180,8 +185,14 @@ static void check_halves(const Layer *layer, uint32_t cpu_flags) {
         check_close((double)once[i], (double)expected[i],
                     tolerance_of(layer, i < layer->weight_count));
     }
-    assert_memory_equal(once, threaded,
-                        (layer->weight_count + layer->in_count) * sizeof *once);
+    if (input.bytes == NULL) {
+        lutra_conv_forward_ref(expected + gradients, &layer->shape, input, weights);
+        const double terms = (double)lutra_conv_fan_in(&layer->shape);
+        for (size_t i = gradients; i < gradients + layer->out_count; i++) {
+            check_close((double)once[i], (double)expected[i], terms * terms * 8.0 * 0x1p-23);
+        }
+    }
+    assert_memory_equal(once, threaded, (gradients + layer->out_count) * sizeof *once);
     lutra_free(&expected);
     lutra_free(&rounded);
     lutra_free(&weights);
