@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forward products in bfloat16: the inner dimension is (pairs of channels, kernel elements). Rows of
- * a block are positions of the result, read straight from the padded planes, lanes are result
+ * Forward products in bfloat16: the inner dimension is (pairs of channels, kernel elements). Rows
+ * of a block are positions of the result, read straight from the padded planes, lanes are result
  * channels; sums come out position by position and are turned.
  */
 #include <string.h>
