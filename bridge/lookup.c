@@ -45,6 +45,14 @@ static void balanced_digits(int64_t *digits, uint64_t word, uint32_t base_log, u
     }
 }
 
+/** Asks for `words` words of the key, which come from memory: the kernel walks through them in
+ * columns, in an order that no processor foresees. */
+static void fetch(const uint64_t *words, size_t count) {
+    for (size_t i = 0; i < count; i += 8) {
+        __builtin_prefetch(words + i, 0, 2);
+    }
+}
+
 /** Small ciphertexts, negated but for the inputs' bodies: sums of digits times rows. */
 static void keyswitch_batch(uint64_t *sums, const LutraLookupKernels *kernels,
                             const LutraCryptoParameters *parameters,
@@ -57,6 +65,8 @@ static void keyswitch_batch(uint64_t *sums, const LutraLookupKernels *kernels,
     memset(sums, 0, count * columns * sizeof *sums);
     for (size_t first = 0; first < bits; first += step) {
         const size_t taken = bits - first < step ? bits - first : step;
+        const size_t next = bits - first - taken < step ? bits - first - taken : step;
+        fetch(keyswitch->words + (first + taken) * level * columns, next * level * columns);
         for (size_t i = 0; i < count; i++) {
             for (size_t b = 0; b < taken; b++) {
                 balanced_digits(digits + (i * taken + b) * level,

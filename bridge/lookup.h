@@ -15,7 +15,7 @@
 #include "bridge/backend.h"
 #include "bridge/bootstrap_key.h"
 
-enum { LUTRA_LOOKUP_BATCH = 64 };
+enum { LUTRA_LOOKUP_BATCH = 128 };
 
 /** A keyswitch key as flat words: for each bit of the key that it leads from, a row of n + 1 words
  * for each level, level ks_level first. */
