@@ -40,7 +40,8 @@ static const char documentation[] =
     "p_error "
     "is above 2^-64: they tell about the secret key (IND-CPA^D).\n"
     "\n"
-    "Example:\n"
+    "Examples:\n"
+    "  lutra decrypt circuit.h5 --key keys/client.key outputs.ct\n"
     "  lutra decrypt circuit.h5 --key keys/client.key outputs.ct -o answers.csv\n"
     "\n"
     "Exit codes: 0 done, 2 usage, 3 bad data, 4 environment.";

@@ -36,7 +36,8 @@ static const char documentation[] =
     "Takes the server's circuit, the evaluation key and encrypted inputs, and nothing else. It "
     "learns how many images there are and what the circuit tells, not what is in them.\n"
     "\n"
-    "Example:\n"
+    "Examples:\n"
+    "  lutra run server.h5 --key evaluation.key twenty.ct -o answers.ct --json\n"
     "  lutra run server.h5 --key evaluation.key inputs.ct -o outputs.ct\n"
     "\n"
     "Exit codes: 0 done, 2 usage, 3 bad data, 4 environment, 130 interrupted.";
