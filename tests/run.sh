@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs cmocka test programs and the fuzz corpora; ends with "N passed, N failed, N skipped".
+# Programs that take 2 seconds or more say how long.
 # usage: tests/run.sh BUILD_FOLDER PROGRAM...
 set -u
 build=$1
@@ -12,7 +13,9 @@ log=$build/tests/run.log
 : > "$log"
 for program in "$@"; do
     output=$build/tests/output.txt
+    begin=$(date +%s)
     if "$program" > "$output" 2>&1; then code=0; else code=$?; fi
+    seconds=$(($(date +%s) - begin))
     cat "$output" >> "$log"
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$output" | head -1)
     f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$output" | head -1)
@@ -28,8 +31,9 @@ for program in "$@"; do
         echo "FAIL $program (exit $code)"
         grep -a -v -E '^\[ RUN|^\[       OK' "$output" | tail -60
     else
-        printf '  ok   %-52s %3d passed%s\n' "${program#"$build"/tests/}" "$p" \
-            "$([ "$s" -ne 0 ] && printf ', %d skipped' "$s")"
+        printf '  ok   %-52s %3d passed%s%s\n' "${program#"$build"/tests/}" "$p" \
+            "$([ "$s" -ne 0 ] && printf ', %d skipped' "$s")" \
+            "$([ "$seconds" -ge 2 ] && printf ', %d s' "$seconds")"
         [ "$s" -ne 0 ] && grep '^skipped:' "$output"
     fi
 done

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "sim/circuit_checksum.h"
 #include "tests/bridge/small_client.h"
+#include "tests/bridge/support.h"
 #include "tests/support/check.h"
 
 enum { PATH = 400 };
@@ -277,5 +278,5 @@ int main(int argc, char **argv) {
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }
-    return cmocka_run_group_tests_name("real_client", tests, NULL, NULL);
+    return RUN_REAL_TESTS("real_client", tests, NULL, NULL);
 }

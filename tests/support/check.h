@@ -52,6 +52,16 @@ int check_run_group(const char *name, const struct CMUnitTest *tests, size_t cou
 #define cmocka_run_group_tests_name(name, tests, setup, teardown) \
     check_run_group((name), (tests), sizeof(tests) / sizeof((tests)[0]), (setup), (teardown))
 
+/**
+ * How many of `draws` random cases a test runs: all, or under a sanitizer, where each takes 5 to 30
+ * times as long and memory and threads are asked about, not chance, an eighth.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define CHECK_DRAWS(draws) ((draws) / 8)
+#else
+#define CHECK_DRAWS(draws) (draws)
+#endif
+
 /** Path of a fresh file in a folder of this test process; the last eight paths stay valid. */
 const char *check_temporary(const char *name);
 

@@ -130,7 +130,7 @@ static void two_widths_have_two_sets(void **state) {
 static void random_circuits_keep_the_p_error(void **state) {
     (void)state;
     uint32_t divided = 0;
-    for (uint32_t n = 0; n < 40; n++) {
+    for (uint32_t n = 0; n < CHECK_DRAWS(40); n++) {
         LutraCircuit circuit;
         const LutraRandomKey key = check_key(1000 + n);
         circuit_random(&circuit, key, CIRCUIT_TERNARY);
@@ -157,7 +157,7 @@ static void random_circuits_keep_the_p_error(void **state) {
         lutra_parameters_choice_deinit(&choice);
         lutra_circuit_deinit(&circuit);
     }
-    assert_true(divided >= 12);
+    assert_true(divided >= CHECK_DRAWS(12));
 }
 
 /* A random set of the space that parameters.h names, with about as large a small key. */
@@ -186,7 +186,7 @@ static void no_exchange_of_one_set_is_cheaper(void **state) {
     make_two_widths(&circuit, LUTRA_ROUNDING_APPROXIMATE, 64);
     LutraParametersChoice choice = choose(&circuit, LUTRA_PARTITION_WIDTH, 1e-4, 0.0);
     assert_int_equal(circuit.parameter_count, 2);
-    for (uint64_t i = 0; i < 200000; i++) {
+    for (uint64_t i = 0; i < CHECK_DRAWS(200000); i++) {
         const uint32_t which = (uint32_t)(i & 1);
         const LutraCryptoParameters kept = circuit.parameters[which];
         circuit.parameters[which] = draw_set(kept, check_key(77), i);
@@ -196,7 +196,7 @@ static void no_exchange_of_one_set_is_cheaper(void **state) {
         }
         circuit.parameters[which] = kept;
     }
-    assert_true(cheaper > 1000);
+    assert_true(cheaper > CHECK_DRAWS(1000));
     lutra_parameters_choice_deinit(&choice);
     lutra_circuit_deinit(&circuit);
 }
