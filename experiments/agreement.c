@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* E6: real FHE against the simulation. See agreement.ini. */
+/* E6: real FHE against the simulation. See agreement.ini and agreement-lean.ini. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "experiments/agreement_priv.h"
 #include "experiments/encrypted_run.h"
-#include "experiments/plot.h"
-#include "experiments/study.h"
 
-enum { AT_BYTES = LUTRA_FIGURE_TEXT_BYTES, MOST_SAMPLES = 1000, MOST_LAYERS = 64 };
+enum { AT_BYTES = LUTRA_FIGURE_TEXT_BYTES, MOST_SAMPLES = 1000 };
 
 static const char ALL[] = "all samples";
 static const char SAMPLES[] = "samples.csv";
 static const char WRONG[] = "wrong look-ups";
-static const char EXPECTED[] = "wrong look-ups predicted";
+static const char EXPECTED[] = LUTRA_AGREEMENT_EXPECTED;
 static const char NOISE[] = "noise variance";
 static const char NOISE_PREDICTED[] = "noise variance predicted";
 
@@ -23,14 +22,38 @@ typedef struct {
     uint32_t bits;
     double p_error;
     uint32_t samples;
+    LutraPartition partition;
 } Settings;
 
 /* --- settings --------------------------------------------------------------------------------- */
 
+/** The key `partition`, as compile --partition; without it one set for all tables. */
+static LutraStatus read_partition(LutraPartition *partition, const LutraExperimentRun *run,
+                                  const char *setting, LutraError *error) {
+    static const char *const names[] = {[LUTRA_PARTITION_NONE] = "none",
+                                        [LUTRA_PARTITION_WIDTH] = "width",
+                                        [LUTRA_PARTITION_NORM] = "norm",
+                                        [LUTRA_PARTITION_TABLE] = "table"};
+    const char *const text = lutra_experiment_value(run->settings, setting, "partition");
+    *partition = LUTRA_PARTITION_NONE;
+    for (uint32_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *partition = (LutraPartition)i;
+            return LUTRA_OK;
+        }
+    }
+    return text == NULL ? LUTRA_OK
+                        : lutra_error_set(error, LUTRA_EDATA,
+                                          "'%s': 'partition' in section [%s] is '%s'; should be "
+                                          "none, width, norm or table",
+                                          run->settings_path, setting, text);
+}
+
 static LutraStatus read_settings(Settings *settings, const char **section,
                                  const LutraExperimentRun *run, LutraError *error) {
     static const char *const keys[] = {"subject", "epochs",  "train_images", "calibration_images",
-                                       "bits",    "p_error", "samples",      NULL};
+                                       "bits",    "p_error", "samples",      "partition",
+                                       NULL};
     const char *const setting = lutra_experiment_setting(run);
     *settings = (Settings){.bits = 0};
     LUTRA_TRY(lutra_experiment_check_keys(run, setting, keys, error));
@@ -40,6 +63,7 @@ static LutraStatus read_settings(Settings *settings, const char **section,
         lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9, error));
     LUTRA_TRY(lutra_experiment_number(&settings->samples, run, setting, "samples", 1, MOST_SAMPLES,
                                       error));
+    LUTRA_TRY(read_partition(&settings->partition, run, setting, error));
     const char *const wanted = lutra_experiment_value(run->settings, setting, "subject");
     return lutra_subject_choose(section, run, wanted != NULL ? wanted : "subject.1", error);
 }
@@ -83,9 +107,27 @@ static LutraStatus add_layer(LutraFigures *samples, const char *at, const LutraV
     return add_count(samples, NOISE_PREDICTED, at, predicted * predicted, layer->elements, error);
 }
 
-static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
+static LutraStatus add_logits(LutraFigures *samples, uint32_t sample,
                               const LutraVerifyResult *result, LutraError *error) {
     char at[AT_BYTES];
+    char class[24];
+    for (uint32_t c = 0; c < result->class_count; c++) {
+        (void)snprintf(class, sizeof class, "class %" PRIu32, c);
+        (void)place(at, sample, class);
+        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_CLEAR_LOGIT, at,
+                            (double)result->clear_logits[c], 0, error));
+        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_LOGIT, at, (double)result->encrypted_logits[c],
+                            0, error));
+    }
+    return LUTRA_OK;
+}
+
+/** One image: `label` is what it shows. */
+static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
+                              const LutraVerifyResult *result, uint32_t label, LutraError *error) {
+    const LutraVerifySample *const one = &result->samples[0];
+    char at[AT_BYTES];
+    LUTRA_TRY(add_logits(samples, sample, result, error));
     for (uint32_t i = 0; i < result->layer_count; i++) {
         const LutraVerifyLayer *const layer = &result->layers[i];
         LUTRA_TRY(add_layer(samples, place(at, sample, layer->name), layer, error));
@@ -96,6 +138,9 @@ static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
         add_count(samples, EXPECTED, at, result->expected_mismatches, result->lookups, error));
     LUTRA_TRY(add_count(samples, "strays", at, (double)result->strays, result->lookups, error));
     LUTRA_TRY(add_count(samples, "same answer", at, (double)result->top1_agree, 1, error));
+    LUTRA_TRY(add_count(samples, "right answer", at, one->encrypted_class == label, 1, error));
+    LUTRA_TRY(
+        add_count(samples, "right answer simulated", at, one->clear_class == label, 1, error));
     LUTRA_TRY(add_count(samples, "seconds", at, result->run_seconds, 0, error));
     LUTRA_TRY(add_count(samples, "key generation", at, result->keygen_seconds, 0, error));
     LUTRA_TRY(add_count(samples, "bytes of keys", at, (double)result->key_bytes, 0, error));
@@ -138,7 +183,8 @@ static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcom
         }
         LutraStatus status = lutra_experiment_encrypt(&result, circuit, dataset, s, 1, run, error);
         if (status == LUTRA_OK) {
-            status = add_sample(samples, s, &result, error);
+            status =
+                add_sample(samples, s, &result, dataset->splits[LUTRA_SPLIT_TEST].labels[s], error);
         }
         lutra_verify_result_deinit(&result);
         LUTRA_TRY(status);
@@ -195,6 +241,40 @@ static LutraStatus conclude_place(LutraFigures *figures, const LutraFigures *sam
     return lutra_figures_add(figures, &ratio, error);
 }
 
+/** Images with a yes under `quantity`, as a fraction called `name`. */
+static LutraStatus conclude_answers(LutraFigures *figures, const LutraFigures *samples,
+                                    uint32_t count, const char *quantity, const char *name,
+                                    LutraFigureKind kind, LutraError *error) {
+    uint64_t images = 0;
+    const double yes = sum(samples, count, quantity, "", &images);
+    return lutra_figures_add_fraction(figures, name, ALL, kind, (uint64_t)yes, images, error);
+}
+
+/** What FHE adds to a logit, against how far logits lie apart: deviation over deviation. */
+static LutraStatus conclude_logits(LutraFigures *figures, const LutraFigures *samples,
+                                   LutraError *error) {
+    double count = 0.0;
+    double mean = 0.0;
+    double squares = 0.0;
+    double differences = 0.0;
+    for (uint32_t i = 0; i < samples->count; i++) {
+        const LutraFigure *const clear = &samples->figures[i];
+        if (strcmp(clear->quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0) {
+            const LutraFigure *const encrypted =
+                lutra_figures_find(samples, LUTRA_AGREEMENT_LOGIT, clear->at);
+            const double difference = encrypted->value - clear->value;
+            const double step = clear->value - mean;
+            count += 1.0;
+            mean += step / count;
+            squares += step * (clear->value - mean);
+            differences += difference * difference;
+        }
+    }
+    return lutra_figures_add_number(figures,
+                                    "deviation of logits under FHE over that between logits", ALL,
+                                    "", LUTRA_FIGURE_ENCRYPTED, sqrt(differences / squares), error);
+}
+
 static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures *samples,
                             const LutraCircuit *circuit, double predicted_seconds,
                             const LutraExperimentRun *run, LutraError *error) {
@@ -205,9 +285,15 @@ static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures 
     for (uint32_t i = 0; i < circuit->operation_count; i++) {
         LUTRA_TRY(conclude_place(figures, samples, count, circuit->operations[i].name, error));
     }
-    const double agree = sum(samples, count, "same answer", "", &trials);
-    LUTRA_TRY(lutra_figures_add_fraction(figures, "same answer under FHE as simulated", ALL,
-                                         LUTRA_FIGURE_ENCRYPTED, (uint64_t)agree, trials, error));
+    LUTRA_TRY(conclude_answers(figures, samples, count, "same answer",
+                               "same answer under FHE as simulated", LUTRA_FIGURE_ENCRYPTED,
+                               error));
+    LUTRA_TRY(conclude_answers(figures, samples, count, "right answer", "right answer under FHE",
+                               LUTRA_FIGURE_ENCRYPTED, error));
+    LUTRA_TRY(conclude_answers(figures, samples, count, "right answer simulated",
+                               "right answer simulated without noise", LUTRA_FIGURE_SIMULATED,
+                               error));
+    LUTRA_TRY(conclude_logits(figures, samples, error));
     const double strays = sum(samples, count, "strays", "", &trials);
     LUTRA_TRY(lutra_figures_add_number(figures, "results far from every entry (strays)", ALL, "",
                                        LUTRA_FIGURE_COUNTED, strays, error));
@@ -231,64 +317,6 @@ static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures 
     return LUTRA_OK;
 }
 
-/* --- charts ----------------------------------------------------------------------------------- */
-
-static LutraStatus draw(const LutraCircuit *circuit, const char *what,
-                        const LutraExperimentRun *run, LutraError *error) {
-    const LutraFigures *const figures = run->figures;
-    LutraPoints seen = {.count = 0};
-    LutraPoints predicted = {.count = 0};
-    LutraPoints ratios = {.count = 0};
-    LutraPoints one = {.count = 0};
-    const char *tables[MOST_LAYERS];
-    const char *layers[MOST_LAYERS];
-    size_t table_count = 0;
-    size_t layer_count = 0;
-    LutraChart chart;
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        const char *const name = circuit->operations[i].name;
-        const LutraFigure *const wrong =
-            lutra_figures_find(figures, "wrong look-ups under FHE", name);
-        const LutraFigure *const ratio =
-            lutra_figures_find(figures, "deviation of noise measured over predicted", name);
-        if (wrong != NULL && table_count < MOST_LAYERS) {
-            const double x = (double)table_count;
-            lutra_points_add_figure(&seen, x - 0.08, wrong, 100.0);
-            lutra_points_add_figure(&predicted, x + 0.08,
-                                    lutra_figures_find(figures, EXPECTED, name), 100.0);
-            tables[table_count++] = name;
-        }
-        if (ratio != NULL && layer_count < MOST_LAYERS) {
-            lutra_points_add_figure(&ratios, (double)layer_count, ratio, 1.0);
-            lutra_points_add(&one, (double)layer_count, 1.0, (double)NAN, (double)NAN);
-            layers[layer_count++] = name;
-        }
-    }
-    const LutraSeries failures[2] = {lutra_points_marks("counted, 95 % intervals", &seen),
-                                     lutra_points_marks("predicted", &predicted)};
-    const LutraSeries noise[2] = {lutra_points_line("measured = predicted", &one),
-                                  lutra_points_marks("measured over predicted", &ratios)};
-    lutra_chart_default(&chart);
-    chart.x_label = "layer";
-    if (table_count > 0) {
-        chart.title = "Wrong look-ups on ciphertexts, by layer";
-        chart.y_label = "% of the layer's look-ups";
-        chart.x_names = tables;
-        chart.x_name_count = table_count;
-        chart.y_min = 0.0;
-        LUTRA_TRY(lutra_plot_write(&chart, failures, 2, what, run, "agreement-wrong.png", error));
-    }
-    if (layer_count == 0) {
-        return LUTRA_OK;
-    }
-    chart.title = "Noise on ciphertexts, by layer";
-    chart.y_label = "ratio of standard deviations";
-    chart.x_names = layers;
-    chart.x_name_count = layer_count;
-    chart.y_min = (double)NAN;
-    return lutra_plot_write(&chart, noise, 2, what, run, "agreement-noise.png", error);
-}
-
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *results,
@@ -300,7 +328,7 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
     LutraError later = {""};
     const char *section = NULL;
     char title[192];
-    char what[320];
+    char what[384];
     LutraStatus status = LUTRA_OK;
     (void)results;
     *outcome = (LutraExperimentOutcome){.holds = true};
@@ -308,7 +336,8 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
     outcome->parts = settings.samples;
     LutraStudyRow row = {.setting = {.bits = settings.bits,
                                      .mode = LUTRA_ROUNDING_APPROXIMATE,
-                                     .p_error = settings.p_error}};
+                                     .p_error = settings.p_error,
+                                     .partition = settings.partition}};
     LUTRA_TRY_GOTO(status, lutra_subject_open(&subject, run, section, "model.h5", error));
     LUTRA_TRY_GOTO(status, lutra_subject_describe(&subject, run, "", error));
     LUTRA_TRY_GOTO(status,
@@ -326,7 +355,8 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
             what, sizeof what, "%s, %" PRIu32 " images, tables of %" PRIu32 " bits, p_error %.3g",
             lutra_subject_title(title, &subject), outcome->done, settings.bits, settings.p_error);
         LutraStatus then = conclude(outcome, &samples, &circuit, row.seconds, run, &later);
-        then = then == LUTRA_OK ? draw(&circuit, what, run, &later) : then;
+        then =
+            then == LUTRA_OK ? lutra_agreement_draw(&circuit, &samples, what, run, &later) : then;
         status = then == LUTRA_OK ? status : lutra_error_set(error, then, "%s", later.message);
     }
 done:
@@ -337,7 +367,11 @@ done:
 }
 
 static const char *const files[] = {"samples.csv", "agreement-wrong.png", "agreement-noise.png",
-                                    NULL};
+                                    "agreement-logits.png", NULL};
 
 const LutraExperiment lutra_experiment_agreement = {
     .name = "agreement", .files = files, .check = check, .run = run_agreement};
+
+/* The same question on another subject: agreement-lean.ini. */
+const LutraExperiment lutra_experiment_agreement_lean = {
+    .name = "agreement-lean", .files = files, .check = check, .run = run_agreement};

@@ -171,6 +171,7 @@ extern const LutraExperiment lutra_experiment_accumulators;
 extern const LutraExperiment lutra_experiment_vgg11;
 extern const LutraExperiment lutra_experiment_hybrid;
 extern const LutraExperiment lutra_experiment_agreement;
+extern const LutraExperiment lutra_experiment_agreement_lean;
 extern const LutraExperiment lutra_experiment_family;
 
 #endif

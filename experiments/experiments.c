@@ -11,11 +11,11 @@
 
 /* Name, files, check and run of each: filled in by its own file. */
 const LutraExperiment *const lutra_experiments[] = {
-    &lutra_experiment_rounding,     &lutra_experiment_vgg11,
-    &lutra_experiment_accumulators, &lutra_experiment_p_error,
-    &lutra_experiment_hybrid,       &lutra_experiment_agreement,
-    &lutra_experiment_noise,        &lutra_experiment_family,
-    NULL};
+    &lutra_experiment_rounding,       &lutra_experiment_vgg11,
+    &lutra_experiment_accumulators,   &lutra_experiment_p_error,
+    &lutra_experiment_hybrid,         &lutra_experiment_agreement,
+    &lutra_experiment_agreement_lean, &lutra_experiment_noise,
+    &lutra_experiment_family,         NULL};
 
 const char *lutra_experiment_setting(const LutraExperimentRun *run) {
     return run->full ? "full" : "quick";

@@ -190,6 +190,10 @@ if grep -q 'agreement *done' out.txt; then
     [ "$(at agreement 'same answer under FHE as simulated,all samples,')" = 1 ]
     [ "$(at agreement 'deviation of noise measured over predicted,')" -ge 3 ]
     [ "$(grep -c '^seconds,sample' r/agreement/samples.csv)" = 2 ]
+    [ "$(grep -c '^logit under FHE,sample' r/agreement/samples.csv)" -ge 4 ]
+    [ "$(at agreement 'right answer under FHE,all samples,')" = 1 ]
+    [ "$(at agreement 'deviation of logits under FHE over that between logits,all samples,')" = 1 ]
+    [ -s r/agreement/agreement-logits.png ]
 else
     grep -q '^agreement *skipped: ' out.txt
 fi
