@@ -5,19 +5,21 @@
 #   DATASET.h5  what 'lutra dataset import cifar10' wrote
 #   FOLDER      models, curves and logs; FOLDER/pretrained gets the packed models
 #   STEP        teacher, or a network file's name (vgg9, vgg9-max, vgg9-pool-first, lean, lean2,
-#               lean3), or NAME-6bits: NAME fine-tuned for sums rounded to 6 bits, with noise.
-#               Default: teacher vgg9 lean lean2 vgg9-6bits lean-6bits lean2-6bits
+#               lean3, lean-relu, lean2-relu), or NAME-6bits: NAME fine-tuned for sums rounded to
+#               6 bits, with noise. The -relu networks learn without the teacher.
+#               Default: lean-relu lean-relu-6bits teacher vgg9 lean lean2 vgg9-6bits lean-6bits
+#               lean2-6bits
 # Every step can be stopped with Ctrl-C and goes on where it stood when the same line is run again;
 # finished steps are passed over. LUTRA names the program, SEED the seed (1).
 set -eu
-[ $# -ge 2 ] || { sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '3,14s/^# \{0,1\}//p' "$0"; exit 2; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 lutra=${LUTRA:-$root/build/release/lutra}
 seed=${SEED:-1}
 data=$1
 folder=$2
 shift 2
-[ $# -gt 0 ] || set -- teacher vgg9 lean lean2 vgg9-6bits lean-6bits lean2-6bits
+[ $# -gt 0 ] || set -- lean-relu lean-relu-6bits teacher vgg9 lean lean2 vgg9-6bits lean-6bits lean2-6bits
 mkdir -p "$folder/pretrained"
 unset OPENBLAS_CORETYPE
 
@@ -47,6 +49,14 @@ student() {
 for step in "$@"; do
     case $step in
         teacher) run teacher-cifar10 teacher ;;
+        *-relu-6bits)
+            name=${step%-6bits}
+            begin=
+            [ -e "$folder/$step.h5" ] || begin="$folder/$name.h5"
+            run "$name" "$step" ${begin:+--init "$begin"} --rounding 6 --p-error 0.01 \
+                --epochs 10 --learning-rate 0.004 --set warmup=0
+            ;;
+        *-relu) run "$step" "$step" ;;
         *-6bits)
             name=${step%-6bits}
             begin=

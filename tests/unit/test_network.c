@@ -306,6 +306,8 @@ static void network_files_have_their_counts(void **state) {
     check_counts("experiments/networks/vgg9-pool-first.ini", 95360, 59461376, 1542848);
     check_counts("experiments/networks/lean.ini", 24640, 20758528, 1490944);
     check_counts("experiments/networks/lean2.ini", 34656, 40480256, 2289152);
+    check_counts("experiments/networks/lean-relu.ini", 24640, 20758528, 1490944);
+    check_counts("experiments/networks/lean2-relu.ini", 34656, 40480256, 2289152);
     check_counts("experiments/networks/lean3.ini", 57344, 92214272, 3782144);
     check_counts("experiments/networks/teacher-cifar10.ini", 185600, 72108544, 757264);
 }
