@@ -93,6 +93,7 @@ epochs = 1
 bits = 2
 p_error = 0.1
 samples = 2
+partition = table
 INI
 sed -e 's/codes = .*/codes = float/' -e '/^step/d; /^weight_scale/d' net.ini > settings/float.ini
 cat > settings/vgg11.ini <<'INI'

@@ -43,3 +43,9 @@ broken 's/set = 2/set = 3/' "'set' in section \[curve\] is '3'"
 broken 's/precision = 2/precision = 17/' "'precision' in section \[set.2\] is '17'"
 broken 's/p_error = 0.2/p_error = 1/' "'p_error' in section \[set.1\] is '1'"
 broken 's/^\[set.1\]/set.1]/' 'broken.ini'
+# a key of agreement alone
+sed -e 's/^partition = table/partition = tables/' "$LUTRA_ROOT/experiments/agreement-lean.ini" > broken.ini
+code=0; "$LUTRA" experiment run agreement-lean --settings broken.ini -o r 2> stderr.txt || code=$?
+[ "$code" = 4 ] && grep -q 'no real FHE' stderr.txt ||
+    refused 3 "'partition' in section \[quick\] is 'tables'; should be none, width, norm or table" \
+        run agreement-lean --settings broken.ini -o r
