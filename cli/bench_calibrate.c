@@ -16,6 +16,7 @@
 
 enum {
     REPEATS = 3,
+    ROUNDS = 3, /* of two sets by turns, where their difference is asked */
     USUAL_LOG2_POLY = 11,
     MOST_LWE_DIM = 800,
     LEAST_LWE_DIM = 128,
@@ -95,8 +96,8 @@ static LutraStatus time_lookups(Times *times, const LutraBackend *backend, uint6
     const LutraBackendOperations *const operations = backend->operations;
     for (uint32_t i = 0; i < REPEATS; i++) {
         double start = core_seconds();
-        LUTRA_TRY(operations->bootstrap(backend->context, ciphertexts, ciphertexts, count,
-                                        &tables, NULL, NULL, error));
+        LUTRA_TRY(operations->bootstrap(backend->context, ciphertexts, ciphertexts, count, &tables,
+                                        NULL, NULL, error));
         times->lookup = fmin(times->lookup, (core_seconds() - start) / (double)count);
         start = core_seconds();
         LUTRA_TRY(operations->bootstrap(backend->context, ciphertexts, ciphertexts, 1, &tables,
@@ -124,8 +125,7 @@ static LutraStatus time_context(Times *times, const LutraBackend *backend, size_
     LUTRA_TRY_GOTO(status, operations->generate_keys(backend->context, NULL, NULL, error));
     times->keys = core_seconds() - start;
     start = core_seconds();
-    LUTRA_TRY_GOTO(status,
-                   operations->encrypt(backend->context, ciphertexts, plain, count, error));
+    LUTRA_TRY_GOTO(status, operations->encrypt(backend->context, ciphertexts, plain, count, error));
     times->encryption = (core_seconds() - start) / (double)(count * words);
     status = time_lookups(times, backend, ciphertexts, count, error);
 done:
@@ -134,14 +134,16 @@ done:
     return status;
 }
 
-/** Times everything that a set does, in full groups of all threads. */
+static const Times NOT_YET = {.lookup = HUGE_VAL, .lone_lookup = HUGE_VAL};
+
+/** Times everything that a set does, in full groups of all threads; of look-ups the fastest, those
+ * that `times` has already included. */
 static LutraStatus time_set(Times *times, Work *work, const LutraCryptoParameters *set,
                             uint32_t threads, LutraError *error) {
     LutraBackend backend = {0};
     LutraBackendSettings settings;
     lutra_backend_settings_default(&settings);
     settings.threads = threads;
-    *times = (Times){.lookup = HUGE_VAL, .lone_lookup = HUGE_VAL};
     LUTRA_TRY(step(work, error));
     LUTRA_TRY(lutra_backend_create(&backend, lutra_backend_tfhe(), set, &settings, error));
     const LutraStatus status =
@@ -186,9 +188,8 @@ static LutraStatus time_keyswitch_key(Work *work, uint32_t log2_poly, LutraError
         LUTRA_TRY(time_keys(&shorter, &few, work->profile.threads, error));
         LUTRA_TRY(time_keys(&longer, &many, work->profile.threads, error));
     }
-    work->profile.keyswitch_key =
-        (longer - shorter) /
-        words_of(lutra_keyswitch_key_bytes(&many) - lutra_keyswitch_key_bytes(&few));
+    work->profile.keyswitch_key = (longer - shorter) / words_of(lutra_keyswitch_key_bytes(&many) -
+                                                                lutra_keyswitch_key_bytes(&few));
     return LUTRA_OK;
 }
 
@@ -200,7 +201,7 @@ static double keyswitch_of(const LutraCryptoParameters *set, const LutraMachineP
 }
 
 /** What does not depend on N, from one set of usual size. A keyswitch is what more levels add to a
- * look-up. */
+ * look-up: a tenth, so both are timed by turns, lest a change of the clock becomes a keyswitch. */
 static LutraStatus calibrate_common(Work *work, LutraError *error) {
     LutraMachineProfile *const profile = &work->profile;
     const uint32_t smallest = work->calibration->smallest_log2_poly;
@@ -210,27 +211,28 @@ static LutraStatus calibrate_common(Work *work, LutraError *error) {
                                                            : USUAL_LOG2_POLY;
     const LutraCryptoParameters set = set_for(log2_poly, 1, KEYSWITCH_LEVEL);
     const LutraCryptoParameters many = set_for(log2_poly, 1, MANY_KEYSWITCH_LEVELS);
-    Times all = {0};
-    Times longer = {0};
-    Times alone = {0};
-    LUTRA_TRY(time_set(&all, work, &set, profile->threads, error));
-    LUTRA_TRY(time_set(&longer, work, &many, profile->threads, error));
+    Times all = NOT_YET;
+    Times longer = NOT_YET;
+    Times alone = NOT_YET;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        LUTRA_TRY(time_set(&all, work, &set, profile->threads, error));
+        LUTRA_TRY(time_set(&longer, work, &many, profile->threads, error));
+    }
     LUTRA_TRY(time_set(&alone, work, &set, 1, error));
     LUTRA_TRY(time_keyswitch_key(work, log2_poly, error));
     const double group = (double)full_group(&set);
     const double bytes =
         (double)(lutra_bootstrap_key_bytes(&set) + lutra_keyswitch_key_bytes(&set));
-    profile->key_byte = fmax(LEAST_SECONDS, (alone.lone_lookup - alone.lookup) /
-                                                (bytes * (1.0 - 1.0 / group)));
+    profile->key_byte =
+        fmax(LEAST_SECONDS, (alone.lone_lookup - alone.lookup) / (bytes * (1.0 - 1.0 / group)));
     profile->bootstrap_alone = alone.lookup / all.lookup;
     profile->encryption = all.encryption;
     const uint32_t dim = set.glwe_dim << set.log2_poly;
     const double more_bytes =
         (double)(lutra_keyswitch_key_bytes(&many) - lutra_keyswitch_key_bytes(&set));
-    profile->keyswitch =
-        (longer.lookup - all.lookup - more_bytes * profile->key_byte / group) /
-        (lutra_cost_keyswitch(dim, many.lwe_dim, many.ks_level) -
-         lutra_cost_keyswitch(dim, set.lwe_dim, set.ks_level));
+    profile->keyswitch = (longer.lookup - all.lookup - more_bytes * profile->key_byte / group) /
+                         (lutra_cost_keyswitch(dim, many.lwe_dim, many.ks_level) -
+                          lutra_cost_keyswitch(dim, set.lwe_dim, set.ks_level));
     return LUTRA_OK;
 }
 
@@ -243,14 +245,14 @@ static LutraStatus calibrate_poly(Work *work, uint32_t log2_poly, LutraError *er
     for (uint32_t i = 0; i < LUTRA_PROFILE_LEVELS; i++) {
         const LutraCryptoParameters set = set_for(log2_poly, i + 1, KEYSWITCH_LEVEL);
         const uint64_t bytes = lutra_bootstrap_key_bytes(&set);
-        Times times = {0};
+        Times times = NOT_YET;
         LUTRA_TRY(time_set(&times, work, &set, profile->threads, error));
         const double stream = (double)bytes * profile->key_byte / (double)full_group(&set);
         profile->bootstrap[i][place] =
             (times.lookup - keyswitch_of(&set, profile) - stream) /
             (set.lwe_dim * lutra_cost_cmux(set.glwe_dim, set.log2_poly, set.pbs_level));
-        key_seconds += times.keys - words_of(lutra_keyswitch_key_bytes(&set)) *
-                                        profile->keyswitch_key;
+        key_seconds +=
+            times.keys - words_of(lutra_keyswitch_key_bytes(&set)) * profile->keyswitch_key;
         key_words += words_of(bytes);
     }
     profile->bootstrap_key[place] = key_seconds / key_words;
@@ -357,11 +359,10 @@ static void round_value(double *value) {
 }
 
 static void round_values(LutraMachineProfile *profile) {
-    double *const single[] = {&profile->keyswitch,      &profile->keyswitch_key,
-                              &profile->key_byte,       &profile->encryption,
-                              &profile->addition,       &profile->multiplication,
-                              &profile->streaming,      &profile->bootstrap_alone,
-                              &profile->linear_alone};
+    double *const single[] = {
+        &profile->keyswitch,  &profile->keyswitch_key,   &profile->key_byte,
+        &profile->encryption, &profile->addition,        &profile->multiplication,
+        &profile->streaming,  &profile->bootstrap_alone, &profile->linear_alone};
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
         round_value(single[i]);
     }
@@ -390,7 +391,7 @@ LutraStatus bench_calibrate(LutraMachineProfile *profile, const BenchCalibration
     const uint32_t first = calibration->smallest_log2_poly;
     const uint32_t last = calibration->largest_log2_poly;
     Work work = {.calibration = calibration,
-                 .steps = (uint64_t)LUTRA_PROFILE_LEVELS * (last - first + 1) + 5};
+                 .steps = (uint64_t)LUTRA_PROFILE_LEVELS * (last - first + 1) + 3 + 2 * ROUNDS};
     LUTRA_TRY(lutra_backend_check(lutra_backend_tfhe(), error));
     describe(&work.profile, calibration->common->threads);
     LUTRA_TRY(calibrate_linear(&work, error));
