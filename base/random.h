@@ -16,7 +16,7 @@
 typedef enum {
     LUTRA_STREAM_INIT = 1,    /* initial weights; index = layer */
     LUTRA_STREAM_SHUFFLE = 2, /* order of training images; index = epoch */
-    LUTRA_STREAM_AUGMENT = 3, /* crop and flip; index = epoch, counter = image */
+    LUTRA_STREAM_AUGMENT = 3, /* crop, flip, cutout; index = epoch, counter = image */
     LUTRA_STREAM_SPLIT = 4,   /* which training images are held out for validation */
     LUTRA_STREAM_LOOKUP = 5,  /* all noise of one look-up (sim/noise_draw.h, like the next five) */
     LUTRA_STREAM_DECODE = 6,  /* all noise of one decrypted value */

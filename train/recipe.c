@@ -50,6 +50,7 @@ static const Field fields[] = {
     WORD(loss, loss_words),
     COUNT(crop, 0, 64),
     WORD(flip, flip_words),
+    COUNT(cutout, 0, 1024),
     COUNT(validation, 0, 100000000),
     REAL(weight_decay, 0, 1, false),
     REAL(momentum, 0, 1, false),

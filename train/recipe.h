@@ -14,6 +14,8 @@
  *   crop = 4                  random shift by up to so many pixels; pixel 0 comes in from outside
  *   flip = alternating        none | random | alternating: left and right exchanged; alternating
  *                             flips an image in every second epoch
+ *   cutout = 0                rows and columns of a grey square that is put over each image at a
+ *                             random place; 0: none
  *   views = 0                 0: an image is moved anew in every epoch; else the moves of the first
  *                             so many epochs are used again and again, and what the teacher says
  *                             of them is computed once and kept (4 bytes an image, class and view)
@@ -94,6 +96,7 @@ typedef struct {
     LutraLossKind loss;
     uint32_t crop;
     LutraFlip flip;
+    uint32_t cutout;
     uint32_t validation;
     double weight_decay;
     double momentum;

@@ -219,8 +219,11 @@ static LutraStatus load_step(uint32_t *count, LutraTrainingRun *run, uint64_t st
     const uint64_t left = lutra_training_trained_images(training) - first;
     const uint32_t views = recipe->views;
     const LutraAugmentation augmentation = {
-        recipe->crop, recipe->flip, training->seed,
-        views == 0 ? training->epoch + 1 : (training->epoch % views) + 1};
+        .crop = recipe->crop,
+        .flip = recipe->flip,
+        .cutout = recipe->cutout,
+        .seed = training->seed,
+        .epoch = views == 0 ? training->epoch + 1 : (training->epoch % views) + 1};
     *count = left < recipe->batch ? (uint32_t)left : recipe->batch;
     for (uint32_t i = 0; i < *count; i++) {
         run->batch_order[i] = run->split[run->permutation[first + i]];

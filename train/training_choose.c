@@ -13,7 +13,11 @@ static LutraStatus measure_statistics(LutraTrainingRun *run, LutraError *error) 
     const LutraTraining *training = run->training;
     const LutraRecipe *recipe = &training->recipe;
     const uint32_t epoch = training->epoch + 1;
-    const LutraAugmentation augmentation = {recipe->crop, recipe->flip, training->seed, epoch};
+    const LutraAugmentation augmentation = {.crop = recipe->crop,
+                                            .flip = recipe->flip,
+                                            .cutout = recipe->cutout,
+                                            .seed = training->seed,
+                                            .epoch = epoch};
     const size_t trained = lutra_training_trained_images(training);
     const size_t images = recipe->average_images < trained ? recipe->average_images : trained;
     float *momentum = NULL;
@@ -45,9 +49,10 @@ static void note_choice(const LutraTrainingRun *run, bool averaged, double last,
         snprintf(line, sizeof line, "kept the %s weights, as the recipe says",
                  averaged ? "averaged" : "last");
     } else {
-        snprintf(line, sizeof line, "kept the %s weights: validation %.2f %% for the last, %.2f %% "
-                 "for the average", averaged ? "averaged" : "last", 100.0 * last,
-                 100.0 * average);
+        snprintf(line, sizeof line,
+                 "kept the %s weights: validation %.2f %% for the last, %.2f %% "
+                 "for the average",
+                 averaged ? "averaged" : "last", 100.0 * last, 100.0 * average);
     }
     lutra_progress_note(run->progress, line);
 }
@@ -72,8 +77,8 @@ LutraStatus lutra_training_choose(LutraTrainingRun *run, LutraError *error) {
         average = status == LUTRA_OK ? (double)evaluation.right1 / (double)evaluation.images
                                      : (double)NAN;
     }
-    const bool averaged = status == LUTRA_OK &&
-                          (recipe->average_choice == LUTRA_AVERAGE_ALWAYS || average > last);
+    const bool averaged =
+        status == LUTRA_OK && (recipe->average_choice == LUTRA_AVERAGE_ALWAYS || average > last);
     if (!averaged) {
         lutra_average_exchange(&training->average, run->model);
         lutra_statistics_restore(&kept, run->model);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shifts and flips: what they do, how they are drawn, and that they depend on nothing else. */
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static void test_moves(void **state) {
     const LutraImageView images = {pixels, C, H, W};
     fill(pixels);
     for (uint32_t epoch = 1; epoch < 30; epoch++) {
-        const LutraAugmentation augmentation = {2, LUTRA_FLIP_RANDOM, 9, epoch};
+        const LutraAugmentation augmentation = {
+            .crop = 2, .flip = LUTRA_FLIP_RANDOM, .seed = 9, .epoch = epoch};
         lutra_batch_fill(bytes, &images, order, 3, &augmentation, 2);
         for (int n = 0; n < 3; n++) {
             const LutraImageMove move = lutra_augment_move(&augmentation, order[n]);
@@ -61,7 +63,7 @@ static void test_alternating(void **state) {
     (void)state;
     int first = 0;
     for (uint32_t image = 0; image < 2000; image++) {
-        LutraAugmentation augmentation = {0, LUTRA_FLIP_ALTERNATING, 5, 1};
+        LutraAugmentation augmentation = {.flip = LUTRA_FLIP_ALTERNATING, .seed = 5, .epoch = 1};
         const int odd = lutra_augment_move(&augmentation, image).flipped;
         for (uint32_t epoch = 2; epoch < 6; epoch++) {
             augmentation.epoch = epoch;
@@ -79,7 +81,8 @@ static void test_even_draws(void **state) {
     int downs[9] = {0};
     int flips = 0;
     for (uint32_t image = 0; image < 9000; image++) {
-        const LutraAugmentation augmentation = {4, LUTRA_FLIP_RANDOM, 1, 3};
+        const LutraAugmentation augmentation = {
+            .crop = 4, .flip = LUTRA_FLIP_RANDOM, .seed = 1, .epoch = 3};
         const LutraImageMove move = lutra_augment_move(&augmentation, image);
         downs[move.down + 4]++;
         flips += move.flipped;
@@ -90,12 +93,56 @@ static void test_even_draws(void **state) {
     assert_in_range(flips, 4500 - 290, 4500 + 290);
 }
 
+/* Against the same moves without cutout: grey exactly in the square, all else untouched. */
+static void test_cutout(void **state) {
+    (void)state;
+    uint8_t pixels[COUNT * IMAGE];
+    uint8_t whole[3 * IMAGE];
+    uint8_t cut[3 * IMAGE];
+    const uint32_t order[3] = {1, 2, 5};
+    const LutraImageView images = {pixels, C, H, W};
+    fill(pixels);
+    for (uint32_t epoch = 1; epoch < 60; epoch++) {
+        LutraAugmentation augmentation = {
+            .crop = 1, .flip = LUTRA_FLIP_RANDOM, .seed = 3, .epoch = epoch};
+        lutra_batch_fill(whole, &images, order, 3, &augmentation, 1);
+        const int size = (int)(epoch % 7); /* up to more than the image */
+        augmentation.cutout = (uint32_t)size;
+        lutra_batch_fill(cut, &images, order, 3, &augmentation, 2);
+        for (int i = 0; i < 3 * IMAGE; i++) {
+            const int n = i / (H * W) % 3;
+            const LutraImageMove move = lutra_augment_move(&augmentation, order[n]);
+            const int top = (int)floor(move.hole_down / 65536.0 * H) - size / 2;
+            const int left = (int)floor(move.hole_right / 65536.0 * W) - size / 2;
+            const int row = i / W % H;
+            const int column = i % W;
+            const bool hidden =
+                row >= top && row < top + size && column >= left && column < left + size;
+            assert_int_equal(cut[i], hidden ? LUTRA_CUTOUT_PIXEL : whole[i]);
+        }
+    }
+}
+
+/* The middle falls on every row and column alike, independently. */
+static void test_even_holes(void **state) {
+    (void)state;
+    int places[H * W] = {0};
+    for (uint32_t image = 0; image < 20000; image++) {
+        const LutraAugmentation augmentation = {.seed = 2, .epoch = 7};
+        const LutraImageMove move = lutra_augment_move(&augmentation, image);
+        assert_true(move.hole_down < 65536 && move.hole_right < 65536);
+        places[(move.hole_down * H >> 16) * W + (move.hole_right * W >> 16)]++;
+    }
+    for (int i = 0; i < H * W; i++) { /* 1000 expected, standard deviation 31; 6 of them */
+        assert_in_range(places[i], 1000 - 186, 1000 + 186);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_alternating),
-        cmocka_unit_test(test_even_draws),
+        cmocka_unit_test(test_moves),       cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_alternating), cmocka_unit_test(test_even_draws),
+        cmocka_unit_test(test_cutout),      cmocka_unit_test(test_even_holes),
     };
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);

@@ -265,7 +265,8 @@ static void test_kept_logits(void **state) {
         float one[8 * CLASSES];
         float other[8 * CLASSES];
         const uint32_t count = 1 + (turn % 8);
-        const LutraAugmentation augmentation = {1, LUTRA_FLIP_RANDOM, 5, 1 + (turn % 3)};
+        const LutraAugmentation augmentation = {
+            .crop = 1, .flip = LUTRA_FLIP_RANDOM, .cutout = 3, .seed = 5, .epoch = 1 + (turn % 3)};
         for (uint32_t i = 0; i < count; i++) {
             order[i] = (uint32_t)lutra_random_below(check_key(2), (turn * 8) + i, IMAGES);
         }
