@@ -85,7 +85,8 @@ static const char *place(char at[AT_BYTES], uint32_t sample, const char *layer) 
 
 static LutraStatus add_count(LutraFigures *samples, const char *quantity, const char *at,
                              double value, uint64_t trials, LutraError *error) {
-    LutraFigure figure = {.kind = LUTRA_FIGURE_ENCRYPTED,
+    const bool clear = strcmp(quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0;
+    LutraFigure figure = {.kind = clear ? LUTRA_FIGURE_SIMULATED : LUTRA_FIGURE_ENCRYPTED,
                           .value = value,
                           .interval = {(double)NAN, (double)NAN},
                           .trials = trials};
