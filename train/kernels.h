@@ -75,7 +75,8 @@ typedef struct {
     float second_correction; /* sqrt(1 - beta2^t) */
     float epsilon;
     float rate; /* learning rate / (1 - beta1^t) */
-    float decay;
+    float decay;  /* adam: times the value is added to the gradient */
+    float shrink; /* values are multiplied by this before the step; 1 but for adamw */
     float limit; /* values are clamped to [-limit, limit]; infinity for none */
 } LutraAdamStep;
 

@@ -248,6 +248,7 @@ static void adam_avx2(float *values, float *first, float *second, const float *g
     const __m256 epsilon = _mm256_set1_ps(step->epsilon);
     const __m256 rate = _mm256_set1_ps(step->rate);
     const __m256 decay = _mm256_set1_ps(step->decay);
+    const __m256 shrink = _mm256_set1_ps(step->shrink);
     const __m256 high = _mm256_set1_ps(step->limit);
     const __m256 low = _mm256_set1_ps(-step->limit);
     const size_t whole = count - (count % 8);
@@ -261,7 +262,7 @@ static void adam_avx2(float *values, float *first, float *second, const float *g
         const __m256 deviation =
             _mm256_add_ps(_mm256_div_ps(_mm256_sqrt_ps(v), correction), epsilon);
         const __m256 value =
-            _mm256_sub_ps(old, _mm256_mul_ps(rate, _mm256_div_ps(m, deviation)));
+            _mm256_sub_ps(_mm256_mul_ps(old, shrink), _mm256_mul_ps(rate, _mm256_div_ps(m, deviation)));
         _mm256_storeu_ps(first + i, m);
         _mm256_storeu_ps(second + i, v);
         /* both give their second operand where it is NaN */

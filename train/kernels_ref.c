@@ -17,8 +17,8 @@ void lutra_train_quantize_ref(uint8_t *bytes, const float *sums, size_t count,
                               const LutraChannelFunction *function) {
     for (size_t i = 0; i < count; i++) {
         const float y = lutra_channel_y(function, lutra_channel_z(function, sums[i]));
-        bytes[i] = (uint8_t)(lutra_quantizer_code(&function->quantizer, y) -
-                             function->quantizer.code_min);
+        bytes[i] =
+            (uint8_t)(lutra_quantizer_code(&function->quantizer, y) - function->quantizer.code_min);
     }
 }
 
@@ -82,7 +82,7 @@ void lutra_train_adam_ref(float *values, float *first, float *second, const floa
         first[i] = (first[i] * step->first_keep) + (g * step->first_take);
         second[i] = (second[i] * step->second_keep) + ((g * g) * step->second_take);
         const float deviation = (sqrtf(second[i]) / step->second_correction) + step->epsilon;
-        const float value = values[i] - (step->rate * (first[i] / deviation));
+        const float value = (values[i] * step->shrink) - (step->rate * (first[i] / deviation));
         /* a NaN passes both comparisons and stays visible */
         values[i] = value < -step->limit ? -step->limit : value > step->limit ? step->limit : value;
     }

@@ -16,7 +16,7 @@ LutraStatus lutra_optimizer_init(LutraOptimizer *optimizer, const LutraModel *mo
     LUTRA_TRY_GOTO(status, lutra_alloc(&made.second, made.layer_count, sizeof *made.second, error));
     for (uint32_t i = 0; i < made.layer_count; i++) {
         LUTRA_TRY_GOTO(status, lutra_layer_gradients_init(&made.first[i], model, i, error));
-        if (settings->kind == LUTRA_OPTIMIZER_ADAM) {
+        if (settings->kind != LUTRA_OPTIMIZER_SGD) {
             LUTRA_TRY_GOTO(status, lutra_layer_gradients_init(&made.second[i], model, i, error));
         }
     }
@@ -93,9 +93,8 @@ static LutraAdamStep step_of(const LutraOptimizer *optimizer, double rate) {
     const LutraOptimizerSettings *settings = &optimizer->settings;
     const double steps = (double)optimizer->steps;
     if (settings->kind == LUTRA_OPTIMIZER_SGD) {
-        return (LutraAdamStep){.first_keep = (float)settings->momentum,
-                               .rate = (float)rate,
-                               .limit = HUGE_VALF};
+        return (LutraAdamStep){
+            .first_keep = (float)settings->momentum, .rate = (float)rate, .limit = HUGE_VALF};
     }
     return (LutraAdamStep){
         .first_keep = (float)settings->first_decay,
@@ -104,6 +103,7 @@ static LutraAdamStep step_of(const LutraOptimizer *optimizer, double rate) {
         .second_take = (float)(1.0 - settings->second_decay),
         .second_correction = (float)sqrt(1.0 - pow(settings->second_decay, steps)),
         .epsilon = (float)settings->epsilon,
+        .shrink = 1.0f,
         .rate = (float)(rate / (1.0 - pow(settings->first_decay, steps))),
         .limit = HUGE_VALF,
     };
@@ -120,21 +120,27 @@ void lutra_optimizer_step(LutraOptimizer *optimizer, LutraModel *model,
         const LutraLayerGradients *second = &optimizer->second[i];
         const size_t weights = lutra_layer_weight_count(layer);
         const size_t norms = lutra_layer_norm_count(layer);
-        Job job = {.kernels = kernels, .adam = optimizer->settings.kind == LUTRA_OPTIMIZER_ADAM};
-        job.step = step_of(optimizer, rate * layer_steps[i].weights);
-        job.step.decay = (float)optimizer->settings.weight_decay;
+        Job job = {.kernels = kernels, .adam = optimizer->settings.kind != LUTRA_OPTIMIZER_SGD};
+        const double weight_rate = rate * layer_steps[i].weights;
+        const double decay = optimizer->settings.weight_decay;
+        job.step = step_of(optimizer, weight_rate);
+        if (optimizer->settings.kind == LUTRA_OPTIMIZER_ADAMW) {
+            job.step.shrink = (float)(1.0 - (weight_rate * decay));
+        } else {
+            job.step.decay = (float)decay;
+        }
         if (weights > 0 && layer->u.weighted.quantizer.scale == LUTRA_WEIGHT_SCALE_FIXED) {
             job.step.limit = 1.0f;
         }
-        update(job, values->weights, gradients[i].weights, first->weights, second->weights,
-               weights, threads);
+        update(job, values->weights, gradients[i].weights, first->weights, second->weights, weights,
+               threads);
         job.step = step_of(optimizer, rate * layer_steps[i].others);
         update(job, values->bias, gradients[i].bias, first->bias, second->bias,
                layer->shape.channels, threads);
         update(job, values->gamma, gradients[i].gamma, first->gamma, second->gamma, norms, threads);
         update(job, values->beta, gradients[i].beta, first->beta, second->beta, norms, threads);
-        update(job, values->threshold, gradients[i].threshold, first->threshold,
-               second->threshold, 1, threads);
+        update(job, values->threshold, gradients[i].threshold, first->threshold, second->threshold,
+               1, threads);
         if (values->threshold != NULL && layer_steps[i].others > 0.0 &&
             values->threshold[0] < LUTRA_LEAST_THRESHOLD) { /* a NaN stays visible */
             values->threshold[0] = LUTRA_LEAST_THRESHOLD;

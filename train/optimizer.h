@@ -5,8 +5,10 @@
  * Adam with moments m, v at step t:  m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,
  *   value -= rate / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
  * Descent:  m = momentum m + g,  value -= rate * m.
- * Weight decay adds decay * value to g, for weights only. Latent weights of a fixed scale are
- * clamped to [-1, 1] afterwards, thresholds to at least LUTRA_LEAST_THRESHOLD. A step size of 0
+ * Weight decay adds decay * value to g, for weights only. AdamW (Loshchilov and Hutter, "Decoupled
+ * Weight Decay Regularization", 2019) leaves g alone and first takes rate * decay * value off the
+ * value, with the rate of the layer before its correction by b1. Latent weights of a fixed scale
+ * are clamped to [-1, 1] afterwards, thresholds to at least LUTRA_LEAST_THRESHOLD. A step size of 0
  * leaves the numbers and their moments as they are.
  */
 #ifndef LUTRA_TRAIN_OPTIMIZER_H
@@ -16,11 +18,15 @@
 #include "train/kernels.h"
 
 /* Pinned numbers: they stand in model files. */
-typedef enum { LUTRA_OPTIMIZER_ADAM = 0, LUTRA_OPTIMIZER_SGD = 1 } LutraOptimizerKind;
+typedef enum {
+    LUTRA_OPTIMIZER_ADAM = 0,
+    LUTRA_OPTIMIZER_SGD = 1,
+    LUTRA_OPTIMIZER_ADAMW = 2
+} LutraOptimizerKind;
 
 typedef struct {
     LutraOptimizerKind kind;
-    double momentum; /* sgd */
+    double momentum;     /* sgd */
     double first_decay;  /* adam: b1 */
     double second_decay; /* adam: b2 */
     double epsilon;      /* adam */

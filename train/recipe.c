@@ -24,7 +24,7 @@ typedef struct {
     const char *const *words; /* word: ended by NULL; the index is the value */
 } Field;
 
-static const char *const optimizer_words[] = {"adam", "sgd", NULL};
+static const char *const optimizer_words[] = {"adam", "sgd", "adamw", NULL};
 static const char *const schedule_words[] = {"constant", "step", "cosine", "linear", NULL};
 static const char *const loss_words[] = {"cross_entropy", "squared_hinge", NULL};
 static const char *const flip_words[] = {"none", "random", "alternating", NULL};

@@ -4,7 +4,7 @@
  *
  *   epochs = 100              passes over the training images, from 1
  *   batch = 100               images of one step, from 1
- *   optimizer = adam          adam | sgd
+ *   optimizer = adam          adam | sgd | adamw
  *   learning_rate = 0.04      peak, times the layer's step size
  *   schedule = cosine         constant | step | cosine | linear
  *   warmup = 0.05             share of all steps in which the rate climbs to its peak, 0 .. 1
@@ -20,7 +20,7 @@
  *                             so many epochs are used again and again, and what the teacher says
  *                             of them is computed once and kept (4 bytes an image, class and view)
  *   validation = 5000         training images held out and never trained on
- *   weight_decay = 0          of weights
+ *   weight_decay = 0          of weights, see optimizer.h
  *   momentum = 0.9            sgd
  *   layer_steps = glorot      equal | glorot: step sizes of weight layers (see optimizer.h)
  *   scaled_weight_steps = 0.05   step size of weights with weight_scale max or codes float

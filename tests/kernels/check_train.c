@@ -207,7 +207,7 @@ static void test_weight_codes(void **state) {
 static void test_adam(void **state) {
     (void)state;
     const Pair pair = kernels_pair();
-    const LutraAdamStep step = {0.9f, 0.1f, 0.999f, 0.001f, 0.3f, 0.25f, 0.04f, 0.01f, 1.0f};
+    const LutraAdamStep step = {0.9f, 0.1f, 0.999f, 0.001f, 0.3f, 0.25f, 0.04f, 0.01f, 0.75f, 1.0f};
     static float gradient[MOST];
     for (size_t c = 0; c < COUNTS; c++) {
         CheckBuffer buffers[2][3];
@@ -237,7 +237,7 @@ static void test_adam(void **state) {
 static void test_adam_keeps_nan(void **state) {
     (void)state;
     const Pair pair = kernels_pair();
-    const LutraAdamStep step = {0.9f, 0.1f, 0.999f, 0.001f, 0.3f, 1e-8f, 0.04f, 0.0f, 1.0f};
+    const LutraAdamStep step = {0.9f, 0.1f, 0.999f, 0.001f, 0.3f, 1e-8f, 0.04f, 0.0f, 1.0f, 1.0f};
     float values[9];
     float first[9] = {0.0f};
     float second[9] = {0.0f};

@@ -101,6 +101,41 @@ static void test_adam(void **state) {
     lutra_model_deinit(&model);
 }
 
+/* As test_adam, but the decay is taken off the value and the moments know nothing of it. */
+static void test_adamw(void **state) {
+    (void)state;
+    const LutraOptimizerSettings settings = {LUTRA_OPTIMIZER_ADAMW, 0.0, 0.9, 0.999, 1e-8, 0.5};
+    const LutraLayerSteps halves[5] = {{1, 1}, {0.5, 1}, {1, 1}, {1, 1}, {1, 1}};
+    LutraModel model;
+    LutraOptimizer optimizer;
+    double expected[8];
+    make(&model);
+    for (int i = 0; i < 8; i++) {
+        double value = (double)model.layers[1].weights[i];
+        double m = 0.0;
+        double v = 0.0;
+        for (int step = 1; step <= 5; step++) {
+            const double g = (double)(step * (i - 3)) * 0.01;
+            const double rate = 0.05 * 0.5;
+            m = (0.9 * m) + (0.1 * g);
+            v = (0.999 * v) + (0.001 * g * g);
+            value -= rate * 0.5 * value;
+            value -= rate / (1.0 - pow(0.9, step)) * m /
+                     ((sqrt(v) / sqrt(1.0 - pow(0.999, step))) + 1e-8);
+            value = fmin(1.0, fmax(-1.0, value));
+        }
+        expected[i] = value;
+    }
+    run(&model, &optimizer, &settings, 5, 0.05, halves);
+    for (int i = 0; i < 8; i++) {
+        check_close((double)model.layers[1].weights[i], expected[i], 2e-5);
+    }
+    check_close((double)model.layers[2].gamma[0], 1.0, 0.0); /* no gradient, no decay */
+    check_close((double)model.layers[4].bias[0], 0.25, 1e-5);
+    lutra_optimizer_deinit(&optimizer);
+    lutra_model_deinit(&model);
+}
+
 static void test_clamp(void **state) {
     (void)state;
     const LutraOptimizerSettings settings = {LUTRA_OPTIMIZER_ADAM, 0.0, 0.9, 0.999, 1e-8, 0.0};
@@ -168,7 +203,8 @@ static void test_schedules(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weight_penalty),
-        cmocka_unit_test(test_adam),   cmocka_unit_test(test_clamp),     cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_adamw),   cmocka_unit_test(test_clamp),     cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_glorot), cmocka_unit_test(test_schedules),
     };
     if (argc > 1) {
