@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "tests/support/check.h"
+#include "tests/support/toy_training.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/norm_statistics.h"
@@ -38,6 +39,9 @@ static const char teacher_text[] =
     "[fc]\ntype = linear\nfeatures = 3\nweight_codes = -127..127\nweight_scale = max\n"
     "[logits]\ntype = tensor_norm\n";
 
+static const ToyImages toy = {
+    .channels = 1, .side = 6, .classes = CLASSES, .images = IMAGES, .noise = 120, .step = 60};
+
 typedef struct {
     LutraDataset data;
     uint8_t images[IMAGES * PLANE];
@@ -47,20 +51,6 @@ typedef struct {
     LutraModel teacher;
     LutraTraining training;
 } Setup;
-
-static void make_data(Setup *setup) {
-    setup->data = (LutraDataset){.name = setup->name, .channels = 1, .height = 6, .width = 6,
-                                 .class_count = CLASSES, .checksum = "0123456789abcdef"};
-    memcpy(setup->name, "toy", 4);
-    for (size_t n = 0; n < IMAGES; n++) {
-        setup->labels[n] = (uint16_t)(n % CLASSES);
-        for (size_t i = 0; i < PLANE; i++) {
-            const uint64_t noise = lutra_random_below(check_key(1), (n * PLANE) + i, 120);
-            setup->images[(n * PLANE) + i] = (uint8_t)(noise + (60u * setup->labels[n]));
-        }
-    }
-    setup->data.splits[LUTRA_SPLIT_TRAIN] = (LutraSplit){IMAGES, setup->images, setup->labels};
-}
 
 static void make_model(LutraModel *model, const char *text, uint64_t seed) {
     LutraError error = {""};
@@ -73,7 +63,7 @@ static void setup_init(Setup *setup, const char *text, bool taught) {
     LutraError error = {""};
     LutraRecipe recipe;
     *setup = (Setup){0};
-    make_data(setup);
+    toy_dataset(&setup->data, setup->name, setup->images, setup->labels, &toy);
     make_model(&setup->model, text, 4);
     make_model(&setup->teacher, teacher_text, 9);
     check_status(lutra_recipe_parse(&recipe, text, "n.ini", &error), LUTRA_OK, &error);
@@ -112,33 +102,12 @@ static LutraStatus run(Setup *setup, bool taught, uint32_t threads, const char *
                               error);
 }
 
-static void check_same_array(const float *a, const float *b, size_t count) {
-    assert_true((a == NULL) == (b == NULL));
-    if (a != NULL) {
-        assert_memory_equal(a, b, count * sizeof *a);
-    }
-}
-
 static void check_same(const Setup *a, const Setup *b) {
     assert_true(a->training.averaged == b->training.averaged);
     assert_true(a->training.finished && b->training.finished);
-    for (uint32_t i = 0; i < a->model.network.layer_count; i++) {
-        const LutraLayer *layer = &a->model.network.layers[i];
-        const LutraLayerParameters *x = &a->model.layers[i];
-        const LutraLayerParameters *y = &b->model.layers[i];
-        const LutraLayerGradients *u = &a->training.average.values[i];
-        const LutraLayerGradients *v = &b->training.average.values[i];
-        const size_t weights = lutra_layer_weight_count(layer);
-        const size_t norms = lutra_layer_norm_count(layer);
-        check_same_array(x->weights, y->weights, weights);
-        check_same_array(x->bias, y->bias, layer->shape.channels);
-        check_same_array(x->gamma, y->gamma, norms);
-        check_same_array(x->beta, y->beta, norms);
-        check_same_array(x->running_mean, y->running_mean, norms);
-        check_same_array(x->running_variance, y->running_variance, norms);
-        check_same_array(u->weights, v->weights, weights);
-        check_same_array(u->beta, v->beta, norms);
-    }
+    check_same_layers(&a->model, &b->model);
+    check_same_gradients(a->training.average.values, b->training.average.values,
+                         &a->model.network);
 }
 
 /* Stops at every step once, reads the file back and goes on, on other numbers of threads. */
@@ -157,7 +126,7 @@ static void test_resume(void **state) {
         setup_init(&first, student_text, true);
         check_status(run(&first, true, 1, path, stop, &error), LUTRA_ECANCELLED, &error);
         setup_deinit(&first);
-        make_data(&second);
+        toy_dataset(&second.data, second.name, second.images, second.labels, &toy);
         make_model(&second.teacher, teacher_text, 9);
         check_status(lutra_checkpoint_read(&second.training, &second.model, path, &error),
                      LUTRA_OK, &error);

@@ -9,6 +9,7 @@
 #include "quant/lower.h"
 #include "tests/support/check.h"
 #include "tests/support/run_circuit.h"
+#include "tests/support/toy_training.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/percentile.h"
@@ -43,6 +44,9 @@ static const char float_text[] = NETWORK_TEXT
     "[end]\ntype = average_pool\nkernel = 7\n"
     "[fc]\ntype = linear\nfeatures = 3\nbias = yes\nweight_codes = float\n";
 
+static const ToyImages toy = {
+    .channels = 2, .side = 8, .classes = CLASSES, .images = IMAGES, .noise = 100, .step = 70};
+
 typedef struct {
     LutraDataset data;
     uint8_t images[IMAGES * PLANE];
@@ -53,24 +57,10 @@ typedef struct {
     LutraTraining training;
 } Setup;
 
-static void make_data(Setup *setup) {
-    setup->data = (LutraDataset){.name = setup->name, .channels = 2, .height = 8, .width = 8,
-                                 .class_count = CLASSES, .checksum = "0123456789abcdef"};
-    memcpy(setup->name, "toy", 4);
-    for (size_t n = 0; n < IMAGES; n++) {
-        setup->labels[n] = (uint16_t)(n % CLASSES);
-        for (size_t i = 0; i < PLANE; i++) {
-            const uint64_t noise = lutra_random_below(check_key(1), (n * PLANE) + i, 100);
-            setup->images[(n * PLANE) + i] = (uint8_t)(noise + (70u * setup->labels[n]));
-        }
-    }
-    setup->data.splits[LUTRA_SPLIT_TRAIN] = (LutraSplit){IMAGES, setup->images, setup->labels};
-}
-
 static void setup_init(Setup *setup, const char *text, const char *train_layers) {
     LutraError error = {""};
     LutraNetwork network;
-    make_data(setup);
+    toy_dataset(&setup->data, setup->name, setup->images, setup->labels, &toy);
     check_status(lutra_network_parse(&network, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_recipe_parse(&setup->recipe, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_recipe_set(&setup->recipe, "train_layers", train_layers, &error), LUTRA_OK,
@@ -105,25 +95,10 @@ static LutraStatus run(Setup *setup, uint32_t threads, const char *path, int sto
                               stop < 0 ? NULL : &progress, error);
 }
 
-static void check_same_array(const float *a, const float *b, size_t count) {
-    assert_true((a == NULL) == (b == NULL));
-    if (a != NULL) {
-        assert_memory_equal(a, b, count * sizeof *a);
-    }
-}
-
 static void check_same(const Setup *a, const Setup *b) {
-    for (uint32_t i = 0; i < a->model.network.layer_count; i++) {
-        const LutraLayer *layer = &a->model.network.layers[i];
-        const LutraLayerParameters *x = &a->model.layers[i];
-        const LutraLayerParameters *y = &b->model.layers[i];
-        check_same_array(x->weights, y->weights, lutra_layer_weight_count(layer));
-        check_same_array(x->bias, y->bias, layer->shape.channels);
-        check_same_array(x->threshold, y->threshold, 1);
-        check_same_array(x->threshold_batches, y->threshold_batches, 1);
-        check_same_array(a->training.optimizer.second[i].threshold,
-                         b->training.optimizer.second[i].threshold, 1);
-    }
+    check_same_layers(&a->model, &b->model);
+    check_same_gradients(a->training.optimizer.second, b->training.optimizer.second,
+                         &a->model.network);
 }
 
 /* Every layer with a learned step has a threshold that was measured, then trained. */
@@ -168,7 +143,7 @@ static void interrupted_and_whole_trainings_are_equal(void **state) {
         setup_init(&first, learned_text, "all");
         check_status(run(&first, 2, path, stop, &error), LUTRA_ECANCELLED, &error);
         setup_deinit(&first);
-        make_data(&second);
+        toy_dataset(&second.data, second.name, second.images, second.labels, &toy);
         check_status(lutra_checkpoint_read(&second.training, &second.model, path, &error),
                      LUTRA_OK, &error);
         check_status(run(&second, 2, path, -1, &error), LUTRA_OK, &error);

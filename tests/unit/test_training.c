@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "tests/support/check.h"
+#include "tests/support/toy_training.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/warm_start.h"
@@ -28,6 +29,9 @@ static const char text[] =
     "[fc]\ntype = linear\nfeatures = 3\nbias = yes\nweight_codes = -3..3\nweight_scale = max\n"
     "[logits]\ntype = tensor_norm\n";
 
+static const ToyImages toy = {
+    .channels = 1, .side = 8, .classes = CLASSES, .images = IMAGES, .noise = 120, .step = 60};
+
 /* A dataset, a model and a training over them. */
 typedef struct {
     LutraDataset data;
@@ -39,24 +43,10 @@ typedef struct {
     LutraTraining training;
 } Setup;
 
-static void make_data(Setup *setup) {
-    setup->data = (LutraDataset){.name = setup->name, .channels = 1, .height = 8, .width = 8,
-                                 .class_count = CLASSES, .checksum = "0123456789abcdef"};
-    memcpy(setup->name, "toy", 4);
-    for (size_t n = 0; n < IMAGES; n++) {
-        setup->labels[n] = (uint16_t)(n % CLASSES);
-        for (size_t i = 0; i < PLANE; i++) {
-            const uint64_t noise = lutra_random_below(check_key(1), (n * PLANE) + i, 120);
-            setup->images[(n * PLANE) + i] = (uint8_t)(noise + (60u * setup->labels[n]));
-        }
-    }
-    setup->data.splits[LUTRA_SPLIT_TRAIN] = (LutraSplit){IMAGES, setup->images, setup->labels};
-}
-
 static void setup_init(Setup *setup) {
     LutraError error = {""};
     LutraNetwork network;
-    make_data(setup);
+    toy_dataset(&setup->data, setup->name, setup->images, setup->labels, &toy);
     check_status(lutra_network_parse(&network, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_recipe_parse(&setup->recipe, text, "small.ini", &error), LUTRA_OK, &error);
     check_status(lutra_model_create(&setup->model, &network, 8, &error), LUTRA_OK, &error);
@@ -97,40 +87,13 @@ static LutraStatus run(Setup *setup, uint32_t threads, const char *path, Stopper
                               stopper == NULL ? NULL : &progress, error);
 }
 
-static void check_same_array(const float *a, const float *b, size_t count) {
-    assert_true((a == NULL) == (b == NULL));
-    if (a != NULL) {
-        assert_memory_equal(a, b, count * sizeof *a);
-    }
-}
-
 static void check_same(const Setup *a, const Setup *b) {
-    for (uint32_t i = 0; i < a->model.network.layer_count; i++) {
-        const LutraLayer *layer = &a->model.network.layers[i];
-        const size_t weights = lutra_layer_weight_count(layer);
-        const size_t norms = lutra_layer_norm_count(layer);
-        const LutraLayerParameters *x = &a->model.layers[i];
-        const LutraLayerParameters *y = &b->model.layers[i];
-        check_same_array(x->weights, y->weights, weights);
-        check_same_array(x->bias, y->bias, layer->shape.channels);
-        check_same_array(x->gamma, y->gamma, norms);
-        check_same_array(x->beta, y->beta, norms);
-        check_same_array(x->running_mean, y->running_mean, norms);
-        check_same_array(x->running_variance, y->running_variance, norms);
-        const LutraLayerGradients *first = &a->training.optimizer.first[i];
-        const LutraLayerGradients *second = &a->training.optimizer.second[i];
-        check_same_array(first->weights, b->training.optimizer.first[i].weights, weights);
-        check_same_array(second->gamma, b->training.optimizer.second[i].gamma, norms);
-    }
-    assert_int_equal(a->model.history_count, b->model.history_count);
-    for (uint32_t i = 0; i < a->model.history_count; i++) {
-        const LutraEpochRecord *x = &a->model.history[i];
-        const LutraEpochRecord *y = &b->model.history[i];
-        assert_true(x->epoch == y->epoch && x->train_loss == y->train_loss &&
-                    x->train_top1 == y->train_top1 && x->learning_rate == y->learning_rate &&
-                    x->validation_loss == y->validation_loss &&
-                    x->validation_top1 == y->validation_top1);
-    }
+    const LutraOptimizer *const x = &a->training.optimizer;
+    const LutraOptimizer *const y = &b->training.optimizer;
+    check_same_layers(&a->model, &b->model);
+    check_same_gradients(x->first, y->first, &a->model.network);
+    check_same_gradients(x->second, y->second, &a->model.network);
+    check_same_history(&a->model, &b->model);
 }
 
 static void test_learns(void **state) {
@@ -178,7 +141,7 @@ static void test_resume(void **state) {
         setup_init(&first);
         check_status(run(&first, 1, path, &stopper, &error), LUTRA_ECANCELLED, &error);
         setup_deinit(&first);
-        make_data(&second);
+        toy_dataset(&second.data, second.name, second.images, second.labels, &toy);
         check_status(lutra_checkpoint_read(&second.training, &second.model, path, &error),
                      LUTRA_OK, &error);
         assert_int_equal(second.training.epoch, stop / 4);
@@ -202,7 +165,7 @@ static void test_finished_file(void **state) {
     LutraModel model = {0};
     setup_init(&setup);
     check_status(run(&setup, 1, path, NULL, &error), LUTRA_OK, &error);
-    make_data(&again);
+    toy_dataset(&again.data, again.name, again.images, again.labels, &toy);
     check_status(lutra_checkpoint_read(&again.training, &again.model, path, &error), LUTRA_OK,
                  &error);
     check_same(&setup, &again);
