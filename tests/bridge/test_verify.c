@@ -9,22 +9,19 @@
 #include "sim/layer_statistics.h"
 #include "sim/torus_encoding.h"
 #include "tests/bridge/fake_backend.h"
-#include "tests/support/check.h"
-#include "tests/support/circuits.h"
+#include "tests/bridge/rounded_circuit.h"
 
-static void add_parameters(LutraCircuit *circuit) {
-    const LutraCryptoParameters set = {.lwe_dim = 600,
-                                       .glwe_dim = 1,
-                                       .log2_poly = FAKE_LOG2_POLY,
-                                       .pbs_level = 2,
-                                       .pbs_base_log = 15,
-                                       .ks_level = 5,
-                                       .ks_base_log = 4,
-                                       .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                       .lwe_std = 1e-9,
-                                       .glwe_std = 1e-14};
-    circuit_give_parameters(circuit, set);
-}
+static const LutraCryptoParameters toy_set = {
+    .lwe_dim = 600,
+    .glwe_dim = 1,
+    .log2_poly = FAKE_LOG2_POLY,
+    .pbs_level = 2,
+    .pbs_base_log = 15,
+    .ks_level = 5,
+    .ks_base_log = 4,
+    .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
+    .lwe_std = 1e-9,
+    .glwe_std = 1e-14};
 
 static LutraVerifySettings fake_settings(void) {
     memset(&fake, 0, sizeof fake);
@@ -34,26 +31,8 @@ static LutraVerifySettings fake_settings(void) {
     return settings;
 }
 
-/** Input, ternary layer of `hidden` outputs, 6-bit table, layer, output. */
-static void build_wide(LutraCircuit *circuit, uint32_t dropped, uint32_t hidden) {
-    CircuitBuilder builder;
-    builder_start(&builder, check_key(7), CIRCUIT_TERNARY);
-    const LutraEncoding wide = {6 + dropped, true};
-    uint32_t x = builder_input(&builder, (LutraShape){1, 5, 5}, wide, -1, 1);
-    x = builder_linear(&builder, x, hidden);
-    if (dropped > 0) {
-        x = builder_round(&builder, x, dropped, true);
-        builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
-    }
-    x = builder_table(&builder, x, wide, -1, 1, false);
-    x = builder_linear(&builder, x, 4);
-    (void)builder_output(&builder, x, 1);
-    builder_finish(&builder, circuit);
-    add_parameters(circuit);
-}
-
 static void build(LutraCircuit *circuit, uint32_t dropped) {
-    build_wide(circuit, dropped, 50);
+    rounded_circuit(circuit, dropped, 50, toy_set);
 }
 
 static void noise_free_runs_have_nothing_wrong(void **state) {
@@ -61,7 +40,7 @@ static void noise_free_runs_have_nothing_wrong(void **state) {
     for (uint32_t n = 0; n < 40; n++) {
         LutraCircuit circuit;
         circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-        add_parameters(&circuit);
+        circuit_give_parameters(&circuit, toy_set);
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(1000 + n), 2);
         const LutraVerifySettings settings = fake_settings();
         LutraVerifyResult result;
@@ -181,7 +160,7 @@ static void a_wrong_prediction_of_noise_changes_the_verdict(void **state) {
                  {0, 0.70710678, LUTRA_VERDICT_FEWER}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         LutraCircuit circuit;
-        build_wide(&circuit, cases[i].dropped, 400);
+        rounded_circuit(&circuit, cases[i].dropped, 400, toy_set);
         circuit.parameters[0].glwe_std = 4e-4;
         const LutraVerifySettings settings = fake_settings();
         fake.position_bits = 6;
@@ -308,7 +287,7 @@ static void simulation_and_verification_expect_the_same(void **state) {
             circuit.operations[2].u.round.mode = LUTRA_ROUNDING_EXACT;
         } else {
             circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-            add_parameters(&circuit);
+            circuit_give_parameters(&circuit, toy_set);
         }
         /* Expected, but not there: every look-up is right. Signs fail by the noise of sums. */
         circuit.parameters[0].lwe_std = n % 4 == 0 ? 1e-9 : 3e-4;

@@ -10,23 +10,20 @@
 #include "sim/simulate.h"
 #include "sim/torus_encoding.h"
 #include "tests/bridge/fake_backend.h"
-#include "tests/support/check.h"
-#include "tests/support/circuits.h"
+#include "tests/bridge/rounded_circuit.h"
 
 /* Hardly any noise in the prediction of a bootstrap: many small digits, few bits of the key. */
-static void add_parameters(LutraCircuit *circuit) {
-    const LutraCryptoParameters set = {.lwe_dim = 4,
-                                       .glwe_dim = 1,
-                                       .log2_poly = FAKE_LOG2_POLY,
-                                       .pbs_level = 20,
-                                       .pbs_base_log = 2,
-                                       .ks_level = 5,
-                                       .ks_base_log = 4,
-                                       .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                       .lwe_std = 1e-14,
-                                       .glwe_std = 1e-17};
-    circuit_give_parameters(circuit, set);
-}
+static const LutraCryptoParameters toy_set = {
+    .lwe_dim = 4,
+    .glwe_dim = 1,
+    .log2_poly = FAKE_LOG2_POLY,
+    .pbs_level = 20,
+    .pbs_base_log = 2,
+    .ks_level = 5,
+    .ks_base_log = 4,
+    .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
+    .lwe_std = 1e-14,
+    .glwe_std = 1e-17};
 
 static LutraVerifySettings fake_settings(uint32_t neurons) {
     memset(&fake, 0, sizeof fake);
@@ -104,7 +101,7 @@ static void all_outputs_of_noise_free_circuits_are_right(void **state) {
     for (uint32_t n = 0; n < 40; n++) {
         LutraCircuit circuit;
         circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-        add_parameters(&circuit);
+        circuit_give_parameters(&circuit, toy_set);
         if (n % 4 == 3) {
             circuit_make_hybrid(&circuit, check_key(500 + n));
         }
@@ -120,28 +117,10 @@ static void all_outputs_of_noise_free_circuits_are_right(void **state) {
     }
 }
 
-/** Input, ternary layer, 6-bit table, pool, layer, table, layer, output. */
-static void build(LutraCircuit *circuit, uint32_t dropped, uint32_t hidden) {
-    CircuitBuilder builder;
-    builder_start(&builder, check_key(7), CIRCUIT_TERNARY);
-    const LutraEncoding wide = {6 + dropped, true};
-    uint32_t x = builder_input(&builder, (LutraShape){1, 5, 5}, wide, -1, 1);
-    x = builder_linear(&builder, x, hidden);
-    if (dropped > 0) {
-        x = builder_round(&builder, x, dropped, true);
-        builder.circuit.operations[x].u.round.mode = LUTRA_ROUNDING_APPROXIMATE;
-    }
-    x = builder_table(&builder, x, wide, -1, 1, false);
-    x = builder_linear(&builder, x, 4);
-    (void)builder_output(&builder, x, 1);
-    builder_finish(&builder, circuit);
-    add_parameters(circuit);
-}
-
 static void choices_follow_from_the_seed(void **state) {
     (void)state;
     LutraCircuit circuit;
-    build(&circuit, 2, 50);
+    rounded_circuit(&circuit, 2, 50, toy_set);
     LutraVerifySettings settings = fake_settings(9);
     LutraVerifyResult first = verified(&circuit, 3, &settings);
     LutraVerifyResult again = verified(&circuit, 3, &settings);
@@ -179,7 +158,7 @@ static void sums_carry_the_noise_of_their_place(void **state) {
     (void)state;
     for (uint32_t dropped = 0; dropped < 3; dropped += 2) {
         LutraCircuit circuit;
-        build(&circuit, dropped, 400);
+        rounded_circuit(&circuit, dropped, 400, toy_set);
         circuit.parameters[0].glwe_std = 1e-7;
         const LutraVerifySettings settings = fake_settings(25);
         fake.position_bits = 6;
@@ -200,7 +179,7 @@ static void sums_carry_the_noise_of_their_place(void **state) {
 static void planted_faults_are_found(void **state) {
     (void)state;
     LutraCircuit circuit;
-    build(&circuit, 0, 50);
+    rounded_circuit(&circuit, 0, 50, toy_set);
     LutraVerifySettings settings = fake_settings(20);
     fake.position_bits = 6;
     fake.wrong_every = 10;
@@ -233,7 +212,7 @@ static void planted_faults_are_found(void **state) {
 static void every_failing_call_gives_its_status_and_no_result(void **state) {
     (void)state;
     LutraCircuit circuit;
-    build(&circuit, 2, 12);
+    rounded_circuit(&circuit, 2, 12, toy_set);
     uint8_t *pixels = circuit_random_pixels(&circuit, check_key(8), 1);
     uint64_t calls = 0;
     for (uint64_t fail_at = 0; fail_at <= calls; fail_at++) {
