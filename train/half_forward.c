@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "train/half_convolution_priv.h"
+#include "train/packed_planes_priv.h"
 
 enum {
     SLAB_POSITIONS = 240,
@@ -18,10 +19,9 @@ enum {
 typedef struct {
     size_t slab_images;
     size_t slabs;
-    size_t positions;   /* of a whole slab */
-    size_t pitch;       /* words of a padded row */
-    size_t plane_words; /* of a padded plane */
-    size_t pairs;       /* of channels */
+    size_t positions;         /* of a whole slab */
+    LutraPackedPlanes planes; /* groups are images, planes pairs of channels */
+    size_t pairs;             /* of channels */
     size_t steps;
     size_t lanes; /* O rounded up */
 } Cut;
@@ -30,12 +30,11 @@ static Cut cut_of(const LutraConvShape *shape) {
     const size_t positions = lutra_conv_positions(shape);
     Cut cut = {.slab_images = lutra_smaller(lutra_ceiling(SLAB_POSITIONS, positions),
                                             lutra_ceiling(shape->images, 2)),
-               .pitch = (size_t)shape->in_width + (2 * (size_t)shape->padding),
                .pairs = lutra_ceiling(shape->in_channels, 2),
                .lanes = lutra_round_up(shape->out_channels, LUTRA_HALF_LANES)};
     cut.slabs = lutra_ceiling(shape->images, cut.slab_images);
     cut.positions = cut.slab_images * positions;
-    cut.plane_words = cut.pitch * ((size_t)shape->in_height + (2 * (size_t)shape->padding));
+    cut.planes = lutra_packed_planes(shape, cut.pairs);
     cut.steps = cut.pairs * shape->kernel_height * shape->kernel_width;
     return cut;
 }
@@ -45,7 +44,7 @@ static size_t table_words(const Cut *cut) {
 }
 
 static size_t slab_words(const Cut *cut) {
-    return lutra_round_up(cut->slab_images * cut->pairs * cut->plane_words, 16);
+    return lutra_round_up(cut->slab_images * cut->planes.group_words, 16);
 }
 
 /* Packed planes of a slab, and its sums. */
@@ -71,27 +70,6 @@ typedef struct {
     uint32_t *work;         /* (workers, worker_words) */
 } Job;
 
-static void fill_tables(const Job *job) {
-    const LutraConvShape *shape = job->shape;
-    uint32_t *row = job->row_offsets;
-    for (size_t n = 0; n < job->cut.slab_images; n++) {
-        for (size_t r = 0; r < shape->out_height; r++) {
-            for (size_t s = 0; s < shape->out_width; s++) {
-                *row++ = (uint32_t)((n * job->cut.pairs * job->cut.plane_words) +
-                                    (r * shape->stride * job->cut.pitch) + (s * shape->stride));
-            }
-        }
-    }
-    uint32_t *step = job->step_offsets;
-    for (size_t i = 0; i < job->cut.pairs; i++) {
-        for (size_t a = 0; a < shape->kernel_height; a++) {
-            for (size_t b = 0; b < shape->kernel_width; b++) {
-                *step++ = (uint32_t)((i * job->cut.plane_words) + (a * job->cut.pitch) + b);
-            }
-        }
-    }
-}
-
 /* The weights of one pair of channels. */
 static void turn_unit(void *user, size_t pair, uint32_t worker) {
     const Job *job = user;
@@ -113,17 +91,17 @@ static void pack_image(const Job *job, uint32_t *words, size_t image) {
     const LutraConvShape *shape = job->shape;
     const size_t plane = (size_t)shape->in_height * shape->in_width;
     const size_t channel = shape->images * plane;
-    for (size_t i = 0; i < job->cut.pairs; i++, words += job->cut.plane_words) {
+    for (size_t i = 0; i < job->cut.pairs; i++, words += job->cut.planes.plane_words) {
         const bool second = (2 * i) + 1 < shape->in_channels;
         const float *first = job->values + (2 * i * channel) + (image * plane);
         if (shape->padding == 0) {
             job->halves->pack_reals(words, first, second ? first + channel : NULL, plane);
             continue;
         }
-        memset(words, 0, job->cut.plane_words * sizeof *words);
+        memset(words, 0, job->cut.planes.plane_words * sizeof *words);
         for (size_t r = 0; r < shape->in_height; r++, first += shape->in_width) {
             job->halves->pack_reals(
-                words + ((r + shape->padding) * job->cut.pitch) + shape->padding, first,
+                words + ((r + shape->padding) * job->cut.planes.pitch) + shape->padding, first,
                 second ? first + channel : NULL, shape->in_width);
         }
     }
@@ -153,7 +131,7 @@ static void slab_unit(void *user, size_t index, uint32_t worker) {
     LutraHalfBlock block = {.rows = planes, .step_offsets = job->step_offsets,
                             .lanes_stride = job->cut.lanes, .steps = job->cut.steps};
     for (size_t n = 0; n < images; n++) {
-        pack_image(job, planes + (n * job->cut.pairs * job->cut.plane_words), first + n);
+        pack_image(job, planes + (n * job->cut.planes.group_words), first + n);
     }
     for (size_t lane = 0; lane < job->cut.lanes; lane += BLOCK_LANES) {
         const size_t lanes = lutra_smaller(BLOCK_LANES, shape->out_channels - lane);
@@ -178,7 +156,8 @@ void lutra_half_forward(float *sums, const LutraConvShape *shape, const float *v
     job.step_offsets = job.row_offsets + job.cut.positions;
     job.turned = job.row_offsets + table_words(&job.cut);
     job.work = job.turned + (job.cut.steps * job.cut.lanes);
-    fill_tables(&job);
+    lutra_packed_positions(job.row_offsets, shape, &job.cut.planes, job.cut.slab_images);
+    lutra_packed_taps(job.step_offsets, shape, &job.cut.planes, job.cut.pairs);
     lutra_parallel_for(workspace->threads, job.cut.pairs, turn_unit, &job);
     lutra_parallel_for(workspace->threads, job.cut.slabs, slab_unit, &job);
 }

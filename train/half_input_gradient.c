@@ -8,54 +8,23 @@
 
 #include "base/parallel.h"
 #include "train/half_convolution_priv.h"
+#include "train/input_slabs_priv.h"
 
-enum {
-    SLAB_POSITIONS = 512,
-    LEAST_SLABS = 4, /* so that small layers also run on some threads */
-    GROUP_ROWS = 36, /* least rows of patches computed before they are added to planes */
-    BLOCK_LANES = LUTRA_HALF_VECTORS * LUTRA_HALF_LANES
-};
+enum { BLOCK_LANES = LUTRA_HALF_VECTORS * LUTRA_HALF_LANES };
 
-typedef struct {
-    size_t slab_images;
-    size_t slabs;
-    size_t most_columns; /* of a slab, rounded up to whole vectors */
-    size_t steps;        /* pairs of result channels */
-    size_t row_words;    /* steps, rounded up */
-    size_t group_channels;
-} Cut;
-
-static Cut cut_of(const LutraConvShape *shape) {
-    const size_t images = shape->images;
-    const size_t taps = (size_t)shape->kernel_height * shape->kernel_width;
-    size_t wanted = lutra_ceiling(images * lutra_conv_positions(shape), SLAB_POSITIONS);
-    wanted = lutra_smaller(wanted < LEAST_SLABS ? LEAST_SLABS : wanted, images);
-    Cut cut = {.slab_images = lutra_ceiling(images, wanted),
-               .steps = lutra_ceiling(shape->out_channels, 2)};
-    cut.slabs = lutra_ceiling(images, cut.slab_images);
-    cut.most_columns = lutra_round_up(cut.slab_images * lutra_conv_positions(shape), BLOCK_LANES);
-    cut.row_words = lutra_round_up(cut.steps, LUTRA_HALF_LANES);
-    cut.group_channels = lutra_smaller(lutra_ceiling(GROUP_ROWS, taps), shape->in_channels);
-    return cut;
-}
-
-static size_t group_rows(const LutraConvShape *shape, const Cut *cut) {
-    return cut->group_channels * shape->kernel_height * shape->kernel_width;
+static LutraInputSlabs cut_of(const LutraConvShape *shape) {
+    return lutra_input_slabs(shape, 2, BLOCK_LANES, LUTRA_HALF_LANES);
 }
 
 /* Packed gradients of a slab, and patches of a group of channels. */
-static size_t worker_words(const LutraConvShape *shape, const Cut *cut) {
-    return cut->most_columns * (cut->steps + group_rows(shape, cut));
-}
-
-static size_t table_words(const LutraConvShape *shape, const Cut *cut) {
-    return lutra_round_up(group_rows(shape, cut) + cut->steps, 16);
+static size_t worker_words(const LutraInputSlabs *cut) {
+    return cut->most_columns * (cut->steps + cut->group_rows);
 }
 
 size_t lutra_half_input_scratch(const LutraConvShape *shape, uint32_t threads) {
-    const Cut cut = cut_of(shape);
-    return table_words(shape, &cut) + (lutra_conv_fan_in(shape) * cut.row_words) +
-           (threads * worker_words(shape, &cut));
+    const LutraInputSlabs cut = cut_of(shape);
+    return cut.table_words + (lutra_conv_fan_in(shape) * cut.row_words) +
+           (threads * worker_words(&cut));
 }
 
 size_t lutra_half_scratch_floats(const LutraConvShape *shape, uint32_t threads) {
@@ -74,7 +43,7 @@ typedef struct {
     const LutraTrainKernels *kernels;
     float *in_gradient;
     float alpha;
-    Cut cut;
+    LutraInputSlabs cut;
     uint32_t *row_offsets;  /* (group rows) */
     uint32_t *step_offsets; /* (steps) */
     uint32_t *turned;       /* (K, row_words) pairs of weights */
@@ -154,16 +123,8 @@ static void scatter_channel(const Job *job, const Slab *slab, size_t channel,
                             const float *patches) {
     const LutraConvShape *shape = job->shape;
     const size_t plane = (size_t)shape->in_height * shape->in_width;
-    const size_t positions = lutra_conv_positions(shape);
     float *to = job->in_gradient + (((channel * shape->images) + slab->first) * plane);
-    if (plane == 1 && positions == 1 && shape->padding == 0) {
-        memcpy(to, patches, slab->images * sizeof *to);
-    } else {
-        for (size_t n = 0; n < slab->images; n++) {
-            job->kernels->scatter(to + (n * plane), patches + (n * positions),
-                                  job->cut.most_columns, shape);
-        }
-    }
+    lutra_input_slab_scatter(to, patches, slab->images, shape, &job->cut, job->kernels);
     scale(to, slab->images * plane, job->alpha);
 }
 
@@ -171,7 +132,7 @@ static void slab_unit(void *user, size_t index, uint32_t worker) {
     const Job *job = user;
     const LutraConvShape *shape = job->shape;
     const size_t taps = (size_t)shape->kernel_height * shape->kernel_width;
-    uint32_t *const work = job->work + (worker * worker_words(shape, &job->cut));
+    uint32_t *const work = job->work + (worker * worker_words(&job->cut));
     Slab slab = {.first = index * job->cut.slab_images};
     slab.images = lutra_smaller(job->cut.slab_images, shape->images - slab.first);
     slab.columns = slab.images * lutra_conv_positions(shape);
@@ -194,17 +155,11 @@ void lutra_half_input_gradient(float *in_gradient, const LutraConvShape *shape,
     Job job = {.shape = shape, .weights = weights, .out_gradient = out_gradient, .halves = halves,
                .kernels = workspace->kernels, .in_gradient = in_gradient, .alpha = alpha,
                .cut = cut_of(shape)};
-    const size_t rows = group_rows(shape, &job.cut);
     job.row_offsets = (uint32_t *)(void *)workspace->scratch;
-    job.step_offsets = job.row_offsets + rows;
-    job.turned = job.row_offsets + table_words(shape, &job.cut);
+    job.step_offsets = job.row_offsets + job.cut.group_rows;
+    job.turned = job.row_offsets + job.cut.table_words;
     job.work = job.turned + (lutra_conv_fan_in(shape) * job.cut.row_words);
-    for (size_t r = 0; r < rows; r++) {
-        job.row_offsets[r] = (uint32_t)(r * job.cut.row_words);
-    }
-    for (size_t s = 0; s < job.cut.steps; s++) {
-        job.step_offsets[s] = (uint32_t)s;
-    }
+    lutra_input_slab_tables(job.row_offsets, job.step_offsets, &job.cut);
     lutra_parallel_for(workspace->threads, job.cut.row_words / LUTRA_HALF_LANES, turn_unit, &job);
     lutra_parallel_for(workspace->threads, job.cut.slabs, slab_unit, &job);
 }

@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "train/half_convolution_priv.h"
+#include "train/packed_planes_priv.h"
 
 enum {
     BLOCK_STEPS = 512,     /* products between two visits to the partial sums */
@@ -20,21 +21,17 @@ enum {
 typedef struct {
     size_t pairs; /* of images */
     size_t steps_of_pair;
-    size_t pitch;       /* words of a padded row */
-    size_t plane_words; /* of a padded plane */
-    size_t pair_words;  /* of all planes of a pair of images */
-    size_t lanes;       /* O rounded up */
-    size_t block_pairs; /* packed at once by one worker, or all */
+    LutraPackedPlanes planes; /* groups are pairs */
+    size_t lanes;             /* O rounded up */
+    size_t block_pairs;       /* packed at once by one worker, or all */
     size_t chunks;
 } Cut;
 
 static Cut cut_of(const LutraConvShape *shape) {
     Cut cut = {.pairs = lutra_ceiling(shape->images, 2),
                .steps_of_pair = lutra_conv_positions(shape),
-               .pitch = (size_t)shape->in_width + (2 * (size_t)shape->padding),
+               .planes = lutra_packed_planes(shape, shape->in_channels),
                .lanes = lutra_round_up(shape->out_channels, LUTRA_HALF_LANES)};
-    cut.plane_words = cut.pitch * ((size_t)shape->in_height + (2 * (size_t)shape->padding));
-    cut.pair_words = cut.plane_words * shape->in_channels;
     const size_t partial = lutra_conv_fan_in(shape) * cut.lanes;
     cut.chunks = (cut.pairs * cut.steps_of_pair) / LEAST_CHUNK_STEPS;
     cut.chunks = lutra_smaller(lutra_smaller(cut.chunks, MOST_CHUNKS), cut.pairs);
@@ -51,7 +48,7 @@ static Cut cut_of(const LutraConvShape *shape) {
 
 /* What a worker packs at once. */
 static size_t packed_words(const Cut *cut) {
-    return lutra_round_up(cut->block_pairs * cut->pair_words, 16) +
+    return lutra_round_up(cut->block_pairs * cut->planes.group_words, 16) +
            (cut->block_pairs * cut->steps_of_pair * cut->lanes);
 }
 
@@ -88,28 +85,7 @@ typedef struct {
 static Packed packed_of(const Job *job, uint32_t worker) {
     uint32_t *const words = job->packed + (worker * packed_words(&job->cut));
     return (Packed){words,
-                    words + lutra_round_up(job->cut.block_pairs * job->cut.pair_words, 16)};
-}
-
-static void fill_tables(const Job *job) {
-    const LutraConvShape *shape = job->shape;
-    uint32_t *row = job->row_offsets;
-    for (size_t i = 0; i < shape->in_channels; i++) {
-        for (size_t a = 0; a < shape->kernel_height; a++) {
-            for (size_t b = 0; b < shape->kernel_width; b++) {
-                *row++ = (uint32_t)((i * job->cut.plane_words) + (a * job->cut.pitch) + b);
-            }
-        }
-    }
-    uint32_t *step = job->step_offsets;
-    for (size_t m = 0; m < job->cut.block_pairs; m++) {
-        for (size_t r = 0; r < shape->out_height; r++) {
-            for (size_t s = 0; s < shape->out_width; s++) {
-                *step++ = (uint32_t)((m * job->cut.pair_words) +
-                                     (r * shape->stride * job->cut.pitch) + (s * shape->stride));
-            }
-        }
-    }
+                    words + lutra_round_up(job->cut.block_pairs * job->cut.planes.group_words, 16)};
 }
 
 /* Words of `count` neighbours of the input, from element `at` on of the first image of a pair and
@@ -130,15 +106,15 @@ static void pack_planes(const Job *job, uint32_t *words, size_t pair) {
     const LutraConvShape *shape = job->shape;
     const size_t plane = (size_t)shape->in_height * shape->in_width;
     const bool second = (2 * pair) + 1 < shape->images;
-    for (size_t i = 0; i < shape->in_channels; i++, words += job->cut.plane_words) {
+    for (size_t i = 0; i < shape->in_channels; i++, words += job->cut.planes.plane_words) {
         const size_t first = ((i * shape->images) + (2 * pair)) * plane;
         if (shape->padding == 0) {
             pack_input(job, words, first, plane, plane, second);
             continue;
         }
-        memset(words, 0, job->cut.plane_words * sizeof *words);
+        memset(words, 0, job->cut.planes.plane_words * sizeof *words);
         for (size_t r = 0; r < shape->in_height; r++) {
-            pack_input(job, words + ((r + shape->padding) * job->cut.pitch) + shape->padding,
+            pack_input(job, words + ((r + shape->padding) * job->cut.planes.pitch) + shape->padding,
                        first + (r * shape->in_width), plane, shape->in_width, second);
         }
     }
@@ -159,7 +135,7 @@ static void pack_lanes(const Job *job, uint32_t *words, size_t pair) {
 }
 
 static void pack_pair(const Job *job, const Packed *packed, size_t at, size_t pair) {
-    pack_planes(job, packed->planes + (at * job->cut.pair_words), pair);
+    pack_planes(job, packed->planes + (at * job->cut.planes.group_words), pair);
     pack_lanes(job, packed->lanes + (at * job->cut.steps_of_pair * job->cut.lanes), pair);
 }
 
@@ -252,7 +228,8 @@ void lutra_half_weight_gradient(float *gradient, const LutraConvShape *shape, Lu
     job.partials = workspace->scratch + table_words(shape, &job.cut);
     job.packed =
         (uint32_t *)(void *)(job.partials + (job.cut.chunks * fan_in * job.cut.lanes));
-    fill_tables(&job);
+    lutra_packed_taps(job.row_offsets, shape, &job.cut.planes, shape->in_channels);
+    lutra_packed_positions(job.step_offsets, shape, &job.cut.planes, job.cut.block_pairs);
     if (job.cut.chunks == 1) {
         lutra_parallel_for(workspace->threads, job.cut.pairs, pack_unit, &job);
         lutra_parallel_for(workspace->threads, lutra_ceiling(fan_in, ROWS_OF_UNIT), rows_unit,

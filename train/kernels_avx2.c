@@ -262,7 +262,8 @@ static void adam_avx2(float *values, float *first, float *second, const float *g
         const __m256 deviation =
             _mm256_add_ps(_mm256_div_ps(_mm256_sqrt_ps(v), correction), epsilon);
         const __m256 value =
-            _mm256_sub_ps(_mm256_mul_ps(old, shrink), _mm256_mul_ps(rate, _mm256_div_ps(m, deviation)));
+            _mm256_sub_ps(_mm256_mul_ps(old, shrink),
+                          _mm256_mul_ps(rate, _mm256_div_ps(m, deviation)));
         _mm256_storeu_ps(first + i, m);
         _mm256_storeu_ps(second + i, v);
         /* both give their second operand where it is NaN */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "train/packed_planes_priv.h"
 #include "train/small_convolution_priv.h"
 
 enum {
@@ -21,11 +22,9 @@ enum {
 typedef struct {
     size_t quads; /* of images */
     size_t steps_of_quad;
-    size_t pitch;       /* words of a padded row */
-    size_t plane_words; /* of a padded plane */
-    size_t quad_words;  /* of all planes of four images */
-    size_t lanes;       /* O rounded up */
-    size_t block_quads; /* packed at once by one worker, or all */
+    LutraPackedPlanes planes; /* groups are quads */
+    size_t lanes;             /* O rounded up */
+    size_t block_quads;       /* packed at once by one worker, or all */
     size_t chunks;
 } Cut;
 
@@ -39,10 +38,8 @@ static size_t partial_words(const LutraConvShape *shape, const Cut *cut) {
 static Cut cut_of(const LutraConvShape *shape, uint32_t threads) {
     Cut cut = {.quads = lutra_ceiling(shape->images, QUAD),
                .steps_of_quad = lutra_conv_positions(shape),
-               .pitch = (size_t)shape->in_width + (2 * (size_t)shape->padding),
+               .planes = lutra_packed_planes(shape, shape->in_channels),
                .lanes = lutra_round_up(shape->out_channels, LUTRA_SMALL_LANES)};
-    cut.plane_words = cut.pitch * ((size_t)shape->in_height + (2 * (size_t)shape->padding));
-    cut.quad_words = cut.plane_words * shape->in_channels;
     const size_t partial = partial_words(shape, &cut);
     const size_t steps = cut.quads * cut.steps_of_quad;
     const size_t bound = lutra_ceiling(steps * QUAD, LUTRA_SMALL_MOST_TERMS / 2);
@@ -62,7 +59,7 @@ static Cut cut_of(const LutraConvShape *shape, uint32_t threads) {
 
 /* What a worker packs at once. */
 static size_t packed_words(const Cut *cut) {
-    return lutra_round_up(cut->block_quads * cut->quad_words, 16) +
+    return lutra_round_up(cut->block_quads * cut->planes.group_words, 16) +
            (cut->block_quads * cut->steps_of_quad * cut->lanes);
 }
 
@@ -110,28 +107,7 @@ typedef struct {
 static Packed packed_of(const Job *job, uint32_t worker) {
     uint32_t *const words = job->packed + (worker * packed_words(&job->cut));
     return (Packed){words,
-                    words + lutra_round_up(job->cut.block_quads * job->cut.quad_words, 16)};
-}
-
-static void fill_tables(const Job *job) {
-    const LutraConvShape *shape = job->shape;
-    uint32_t *row = job->row_offsets;
-    for (size_t i = 0; i < shape->in_channels; i++) {
-        for (size_t a = 0; a < shape->kernel_height; a++) {
-            for (size_t b = 0; b < shape->kernel_width; b++) {
-                *row++ = (uint32_t)((i * job->cut.plane_words) + (a * job->cut.pitch) + b);
-            }
-        }
-    }
-    uint32_t *step = job->step_offsets;
-    for (size_t m = 0; m < job->cut.block_quads; m++) {
-        for (size_t r = 0; r < shape->out_height; r++) {
-            for (size_t s = 0; s < shape->out_width; s++) {
-                *step++ = (uint32_t)((m * job->cut.quad_words) +
-                                     (r * shape->stride * job->cut.pitch) + (s * shape->stride));
-            }
-        }
-    }
+                    words + lutra_round_up(job->cut.block_quads * job->cut.planes.group_words, 16)};
 }
 
 static void channel_unit(void *user, size_t channel, uint32_t worker) {
@@ -152,7 +128,7 @@ static void pack_planes(const Job *job, uint32_t *words, size_t quad) {
     const LutraConvShape *shape = job->shape;
     const size_t plane = (size_t)shape->in_height * shape->in_width;
     const size_t images = images_of(job, quad);
-    for (size_t i = 0; i < shape->in_channels; i++, words += job->cut.plane_words) {
+    for (size_t i = 0; i < shape->in_channels; i++, words += job->cut.planes.plane_words) {
         const uint8_t *first = job->input->bytes + (((i * shape->images) + (QUAD * quad)) * plane);
         const uint8_t *rows[QUAD] = {NULL};
         for (size_t j = 0; j < images; j++) {
@@ -162,10 +138,10 @@ static void pack_planes(const Job *job, uint32_t *words, size_t quad) {
             job->small->weave(words, rows, plane);
             continue;
         }
-        memset(words, -job->input->code_min, job->cut.plane_words * sizeof *words);
+        memset(words, -job->input->code_min, job->cut.planes.plane_words * sizeof *words);
         for (size_t r = 0; r < shape->in_height; r++) {
-            job->small->weave(words + ((r + shape->padding) * job->cut.pitch) + shape->padding,
-                              rows, shape->in_width);
+            const size_t at = ((r + shape->padding) * job->cut.planes.pitch) + shape->padding;
+            job->small->weave(words + at, rows, shape->in_width);
             for (size_t j = 0; j < images; j++) {
                 rows[j] += shape->in_width;
             }
@@ -187,7 +163,7 @@ static void pack_lanes(const Job *job, uint32_t *words, size_t quad) {
 }
 
 static void pack_quad(const Job *job, const Packed *packed, size_t at, size_t quad) {
-    pack_planes(job, packed->planes + (at * job->cut.quad_words), quad);
+    pack_planes(job, packed->planes + (at * job->cut.planes.group_words), quad);
     pack_lanes(job, packed->lanes + (at * job->cut.steps_of_quad * job->cut.lanes), quad);
 }
 
@@ -307,7 +283,8 @@ void lutra_small_weight_gradient(float *gradient, const LutraConvShape *shape,
     job.partials = (int32_t *)(void *)(workspace->scratch + table_words(shape, &job.cut));
     job.packed = (uint32_t *)(void *)(job.partials +
                                       (job.cut.chunks * partial_words(shape, &job.cut)));
-    fill_tables(&job);
+    lutra_packed_taps(job.row_offsets, shape, &job.cut.planes, shape->in_channels);
+    lutra_packed_positions(job.step_offsets, shape, &job.cut.planes, job.cut.block_quads);
     lutra_parallel_for(workspace->threads, shape->out_channels, channel_unit, &job);
     if (job.cut.chunks == 1) {
         lutra_parallel_for(workspace->threads, job.cut.quads, pack_unit, &job);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tests of training share: a few noisy images to learn, and comparisons of models bit by bit. */
+/* What tests of training share: a few noisy images to learn, comparisons of models bit by bit. */
 #ifndef LUTRA_TESTS_SUPPORT_TOY_TRAINING_H
 #define LUTRA_TESTS_SUPPORT_TOY_TRAINING_H
 

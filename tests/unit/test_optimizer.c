@@ -204,7 +204,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weight_penalty),
         cmocka_unit_test(test_adam),
-        cmocka_unit_test(test_adamw),   cmocka_unit_test(test_clamp),     cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_clamp),
+        cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_glorot), cmocka_unit_test(test_schedules),
     };
     if (argc > 1) {

@@ -12,7 +12,8 @@ static void test_parse(void **state) {
     LutraError error = {""};
     const char text[] = "[network]\nname = x\n[training]\nepochs = 7\nbatch = 3\noptimizer = sgd\n"
                         "learning_rate = 0.5\nschedule = step\nwarmup = 0.25\nperiod = 2\n"
-                        "factor = 0.1\nloss = squared_hinge\ncrop = 4\nflip = alternating\ncutout = 8\n"
+                        "factor = 0.1\nloss = squared_hinge\ncrop = 4\nflip = alternating\n"
+                        "cutout = 8\n"
                         "validation = 10\nweight_decay = 1e-4\nmomentum = 0.8\n"
                         "layer_steps = glorot\nscaled_weight_steps = 0.1\nnorm_steps = 0.5\n"
                         "logit_steps = 10\nlabel_smoothing = 0.1\nviews = 6\n"
