@@ -103,7 +103,8 @@ typedef struct {
     char assets[EXPERIMENT_PATH_BYTES];
     bool was_complete; /* resumed, and there was nothing left to do */
     LutraExperimentOutcome outcome;
-    double seconds;
+    double seconds;        /* of this run */
+    double seconds_before; /* of those that it goes on from */
 } Job;
 
 static void job_deinit(Job *job) {
@@ -234,6 +235,8 @@ static LutraStatus resume(Job *job, LutraError *error) {
     lutra_bytes_deinit(&then);
     const char *const complete = lutra_figures_fact(&job->figures, "complete");
     job->was_complete = complete != NULL && strcmp(complete, "yes") == 0;
+    const char *const seconds = lutra_figures_fact(&job->figures, "seconds");
+    job->seconds_before = seconds != NULL ? fmax(0.0, strtod(seconds, NULL)) : 0.0;
     return status;
 }
 
@@ -302,7 +305,7 @@ static void conclude_record(LutraJson *json, const Job *job) {
     } else {
         lutra_json_set_null(json, "holds");
     }
-    lutra_json_set_f64(json, "seconds", job->seconds);
+    lutra_json_set_f64(json, "seconds", job->seconds_before + job->seconds);
     LutraJson *const facts = lutra_json_set_object(json, "facts");
     for (uint32_t i = 0; i < job->figures.fact_count; i++) {
         lutra_json_set_text(facts, job->figures.facts[i].key, job->figures.facts[i].value);
@@ -316,7 +319,7 @@ static LutraStatus write_results(Job *job, LutraJson *json, LutraError *error) {
     char seconds[32];
     char *text = NULL;
     const bool complete = outcome->parts > 0 && outcome->done == outcome->parts;
-    (void)snprintf(seconds, sizeof seconds, "%.0f", job->seconds);
+    (void)snprintf(seconds, sizeof seconds, "%.0f", job->seconds_before + job->seconds);
     LUTRA_TRY(set(job, "complete", complete ? "yes" : "no", error));
     LUTRA_TRY(set(job, "holds", outcome->done == 0 ? "" : outcome->holds ? "yes" : "no", error));
     LUTRA_TRY(set(job, "seconds", seconds, error));

@@ -9,14 +9,9 @@
 #include "experiments/agreement_priv.h"
 #include "experiments/encrypted_run.h"
 
-enum { AT_BYTES = LUTRA_FIGURE_TEXT_BYTES, MOST_SAMPLES = 1000 };
+enum { AT_BYTES = LUTRA_FIGURE_TEXT_BYTES };
 
-static const char ALL[] = "all samples";
 static const char SAMPLES[] = "samples.csv";
-static const char WRONG[] = "wrong look-ups";
-static const char EXPECTED[] = LUTRA_AGREEMENT_EXPECTED;
-static const char NOISE[] = "noise variance";
-static const char NOISE_PREDICTED[] = "noise variance predicted";
 
 typedef struct {
     uint32_t bits;
@@ -61,8 +56,8 @@ static LutraStatus read_settings(Settings *settings, const char **section,
                                       error));
     LUTRA_TRY(
         lutra_experiment_real(&settings->p_error, run, setting, "p_error", 1e-12, 0.9, error));
-    LUTRA_TRY(lutra_experiment_number(&settings->samples, run, setting, "samples", 1, MOST_SAMPLES,
-                                      error));
+    LUTRA_TRY(lutra_experiment_number(&settings->samples, run, setting, "samples", 1,
+                                      LUTRA_AGREEMENT_MOST_SAMPLES, error));
     LUTRA_TRY(read_partition(&settings->partition, run, setting, error));
     const char *const wanted = lutra_experiment_value(run->settings, setting, "subject");
     return lutra_subject_choose(section, run, wanted != NULL ? wanted : "subject.1", error);
@@ -76,12 +71,6 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
 }
 
 /* --- samples: one figures file of counts, so that a run can go on ----------------------------- */
-
-static const char *place(char at[AT_BYTES], uint32_t sample, const char *layer) {
-    (void)snprintf(at, AT_BYTES, "sample %" PRIu32 "%s%.64s", sample, layer[0] != '\0' ? "; " : "",
-                   layer);
-    return at;
-}
 
 static LutraStatus add_count(LutraFigures *samples, const char *quantity, const char *at,
                              double value, uint64_t trials, LutraError *error) {
@@ -100,12 +89,15 @@ static LutraStatus add_layer(LutraFigures *samples, const char *at, const LutraV
     const double measured = layer->noise_std_measured;
     const double predicted = layer->noise_std_predicted;
     if (layer->lookups > 0) {
-        LUTRA_TRY(add_count(samples, WRONG, at, (double)layer->mismatches, layer->lookups, error));
-        LUTRA_TRY(
-            add_count(samples, EXPECTED, at, layer->expected_mismatches, layer->lookups, error));
+        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_WRONG, at, (double)layer->mismatches,
+                            layer->lookups, error));
+        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_EXPECTED, at, layer->expected_mismatches,
+                            layer->lookups, error));
     }
-    LUTRA_TRY(add_count(samples, NOISE, at, measured * measured, layer->elements, error));
-    return add_count(samples, NOISE_PREDICTED, at, predicted * predicted, layer->elements, error);
+    LUTRA_TRY(
+        add_count(samples, LUTRA_AGREEMENT_NOISE, at, measured * measured, layer->elements, error));
+    return add_count(samples, LUTRA_AGREEMENT_NOISE_PREDICTED, at, predicted * predicted,
+                     layer->elements, error);
 }
 
 static LutraStatus add_logits(LutraFigures *samples, uint32_t sample,
@@ -114,7 +106,7 @@ static LutraStatus add_logits(LutraFigures *samples, uint32_t sample,
     char class[24];
     for (uint32_t c = 0; c < result->class_count; c++) {
         (void)snprintf(class, sizeof class, "class %" PRIu32, c);
-        (void)place(at, sample, class);
+        (void)lutra_agreement_place(at, sample, class);
         LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_CLEAR_LOGIT, at,
                             (double)result->clear_logits[c], 0, error));
         LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_LOGIT, at, (double)result->encrypted_logits[c],
@@ -131,12 +123,13 @@ static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
     LUTRA_TRY(add_logits(samples, sample, result, error));
     for (uint32_t i = 0; i < result->layer_count; i++) {
         const LutraVerifyLayer *const layer = &result->layers[i];
-        LUTRA_TRY(add_layer(samples, place(at, sample, layer->name), layer, error));
+        LUTRA_TRY(add_layer(samples, lutra_agreement_place(at, sample, layer->name), layer, error));
     }
-    (void)place(at, sample, "");
-    LUTRA_TRY(add_count(samples, WRONG, at, (double)result->mismatches, result->lookups, error));
-    LUTRA_TRY(
-        add_count(samples, EXPECTED, at, result->expected_mismatches, result->lookups, error));
+    (void)lutra_agreement_place(at, sample, "");
+    LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_WRONG, at, (double)result->mismatches,
+                        result->lookups, error));
+    LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_EXPECTED, at, result->expected_mismatches,
+                        result->lookups, error));
     LUTRA_TRY(add_count(samples, "strays", at, (double)result->strays, result->lookups, error));
     LUTRA_TRY(add_count(samples, "same answer", at, (double)result->top1_agree, 1, error));
     LUTRA_TRY(add_count(samples, "right answer", at, one->encrypted_class == label, 1, error));
@@ -178,7 +171,8 @@ static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcom
     for (uint32_t s = 0; s < outcome->parts; s++) {
         LutraVerifyResult result = {0};
         char at[AT_BYTES];
-        if (lutra_figures_find(samples, "bytes of ciphertexts", place(at, s, "")) != NULL) {
+        if (lutra_figures_find(samples, "bytes of ciphertexts", lutra_agreement_place(at, s, "")) !=
+            NULL) {
             outcome->done++;
             continue;
         }
@@ -192,129 +186,6 @@ static LutraStatus encrypt(LutraFigures *samples, LutraExperimentOutcome *outcom
         LUTRA_TRY(write_samples(samples, run, error));
         outcome->done++;
     }
-    return LUTRA_OK;
-}
-
-/* --- figures from samples --------------------------------------------------------------------- */
-
-/** Sum over the samples that are done. */
-static double sum(const LutraFigures *samples, uint32_t count, const char *quantity,
-                  const char *layer, uint64_t *trials) {
-    double total = 0.0;
-    char at[AT_BYTES];
-    *trials = 0;
-    for (uint32_t s = 0; s < count; s++) {
-        const LutraFigure *const figure =
-            lutra_figures_find(samples, quantity, place(at, s, layer));
-        if (figure != NULL && isfinite(figure->value)) {
-            total += figure->value;
-            *trials += figure->trials;
-        }
-    }
-    return total;
-}
-
-static LutraStatus conclude_place(LutraFigures *figures, const LutraFigures *samples,
-                                  uint32_t count, const char *layer, LutraError *error) {
-    const char *const at = layer[0] != '\0' ? layer : ALL;
-    uint64_t lookups = 0;
-    uint64_t elements = 0;
-    const double wrong = sum(samples, count, WRONG, layer, &lookups);
-    if (lookups > 0) {
-        LUTRA_TRY(lutra_figures_add_fraction(figures, "wrong look-ups under FHE", at,
-                                             LUTRA_FIGURE_ENCRYPTED, (uint64_t)wrong, lookups,
-                                             error));
-        const double expected = sum(samples, count, EXPECTED, layer, &lookups);
-        LUTRA_TRY(lutra_figures_add_number(figures, EXPECTED, at, "fraction",
-                                           LUTRA_FIGURE_PREDICTED, expected / (double)lookups,
-                                           error));
-    }
-    const double variance = sum(samples, count, NOISE, layer, &elements);
-    const double predicted = sum(samples, count, NOISE_PREDICTED, layer, &elements);
-    if (layer[0] == '\0' || !(predicted > 0.0)) {
-        return LUTRA_OK;
-    }
-    LutraFigure ratio = {.kind = LUTRA_FIGURE_ENCRYPTED, .value = sqrt(variance / predicted)};
-    ratio.interval = (LutraInterval){(double)NAN, (double)NAN};
-    (void)snprintf(ratio.quantity, sizeof ratio.quantity,
-                   "deviation of noise measured over predicted");
-    (void)snprintf(ratio.at, sizeof ratio.at, "%s", at);
-    return lutra_figures_add(figures, &ratio, error);
-}
-
-/** Images with a yes under `quantity`, as a fraction called `name`. */
-static LutraStatus conclude_answers(LutraFigures *figures, const LutraFigures *samples,
-                                    uint32_t count, const char *quantity, const char *name,
-                                    LutraFigureKind kind, LutraError *error) {
-    uint64_t images = 0;
-    const double yes = sum(samples, count, quantity, "", &images);
-    return lutra_figures_add_fraction(figures, name, ALL, kind, (uint64_t)yes, images, error);
-}
-
-/** What FHE adds to a logit, against how far logits lie apart: deviation over deviation. */
-static LutraStatus conclude_logits(LutraFigures *figures, const LutraFigures *samples,
-                                   LutraError *error) {
-    double count = 0.0;
-    double mean = 0.0;
-    double squares = 0.0;
-    double differences = 0.0;
-    for (uint32_t i = 0; i < samples->count; i++) {
-        const LutraFigure *const clear = &samples->figures[i];
-        if (strcmp(clear->quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0) {
-            const LutraFigure *const encrypted =
-                lutra_figures_find(samples, LUTRA_AGREEMENT_LOGIT, clear->at);
-            const double difference = encrypted->value - clear->value;
-            const double step = clear->value - mean;
-            count += 1.0;
-            mean += step / count;
-            squares += step * (clear->value - mean);
-            differences += difference * difference;
-        }
-    }
-    return lutra_figures_add_number(figures,
-                                    "deviation of logits under FHE over that between logits", ALL,
-                                    "", LUTRA_FIGURE_ENCRYPTED, sqrt(differences / squares), error);
-}
-
-static LutraStatus conclude(LutraExperimentOutcome *outcome, const LutraFigures *samples,
-                            const LutraCircuit *circuit, double predicted_seconds,
-                            const LutraExperimentRun *run, LutraError *error) {
-    const uint32_t count = outcome->done;
-    LutraFigures *const figures = run->figures;
-    uint64_t trials = 0;
-    LUTRA_TRY(conclude_place(figures, samples, count, "", error));
-    for (uint32_t i = 0; i < circuit->operation_count; i++) {
-        LUTRA_TRY(conclude_place(figures, samples, count, circuit->operations[i].name, error));
-    }
-    LUTRA_TRY(conclude_answers(figures, samples, count, "same answer",
-                               "same answer under FHE as simulated", LUTRA_FIGURE_ENCRYPTED,
-                               error));
-    LUTRA_TRY(conclude_answers(figures, samples, count, "right answer", "right answer under FHE",
-                               LUTRA_FIGURE_ENCRYPTED, error));
-    LUTRA_TRY(conclude_answers(figures, samples, count, "right answer simulated",
-                               "right answer simulated without noise", LUTRA_FIGURE_SIMULATED,
-                               error));
-    LUTRA_TRY(conclude_logits(figures, samples, error));
-    const double strays = sum(samples, count, "strays", "", &trials);
-    LUTRA_TRY(lutra_figures_add_number(figures, "results far from every entry (strays)", ALL, "",
-                                       LUTRA_FIGURE_COUNTED, strays, error));
-    const double seconds = sum(samples, count, "seconds", "", &trials) / count;
-    LUTRA_TRY(lutra_figures_add_number(figures, "time of an image under FHE", ALL, "s",
-                                       LUTRA_FIGURE_TIMED, seconds, error));
-    LUTRA_TRY(lutra_figures_add_number(figures, "core-seconds of an image under FHE", ALL, "s",
-                                       LUTRA_FIGURE_TIMED, seconds * run->threads, error));
-    LUTRA_TRY(lutra_figures_add_number(figures, "time of an image predicted", ALL, "s",
-                                       LUTRA_FIGURE_PREDICTED, predicted_seconds, error));
-    LUTRA_TRY(lutra_figures_add_number(figures, "key generation", ALL, "s", LUTRA_FIGURE_TIMED,
-                                       sum(samples, count, "key generation", "", &trials) / count,
-                                       error));
-    LUTRA_TRY(lutra_figures_add_number(figures, "bytes of keys", ALL, "B", LUTRA_FIGURE_COUNTED,
-                                       sum(samples, count, "bytes of keys", "", &trials) / count,
-                                       error));
-    LUTRA_TRY(lutra_figures_add_number(
-        figures, "bytes of ciphertexts alive at once", ALL, "B", LUTRA_FIGURE_COUNTED,
-        sum(samples, count, "bytes of ciphertexts", "", &trials) / count, error));
-    outcome->holds = lutra_experiment_encrypt_holds(figures, ALL);
     return LUTRA_OK;
 }
 
@@ -355,7 +226,8 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
         (void)snprintf(
             what, sizeof what, "%s, %" PRIu32 " images, tables of %" PRIu32 " bits, p_error %.3g",
             lutra_subject_title(title, &subject), outcome->done, settings.bits, settings.p_error);
-        LutraStatus then = conclude(outcome, &samples, &circuit, row.seconds, run, &later);
+        LutraStatus then =
+            lutra_agreement_conclude(outcome, &samples, &circuit, row.seconds, run, &later);
         then =
             then == LUTRA_OK ? lutra_agreement_draw(&circuit, &samples, what, run, &later) : then;
         status = then == LUTRA_OK ? status : lutra_error_set(error, then, "%s", later.message);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How packed products read a convolution's input: a word holds the same element of two neighbours
- * (bfloat16) or four (bytes), images or channels; planes of words are padded, so that the tap (a, b)
- * of position (r, s) stands at one offset from the tap (0, 0), whatever the position.
+ * (bfloat16) or four (bytes), images or channels; planes of words are padded, so that tap (a, b) of
+ * position (r, s) stands at one offset from tap (0, 0), whatever the position.
  */
 #ifndef LUTRA_TRAIN_PACKED_PLANES_PRIV_H
 #define LUTRA_TRAIN_PACKED_PLANES_PRIV_H
