@@ -3,10 +3,10 @@
 #include "cli/bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/median.h"
 #include "base/memory.h"
 
 const BenchSet bench_sets[BENCH_SETS] = {
@@ -26,18 +26,12 @@ const BenchItem *bench_find(const BenchItems *items, const char *name) {
     return NULL;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 LutraStatus bench_add(Bench *bench, const char *name, const char *unit, bool less_is_better,
                       double *values, uint32_t count, LutraError *error) {
     BenchItems *const results = &bench->results;
-    qsort(values, count, sizeof *values, ascending);
+    const double median = lutra_median(values, count); /* sorted from here on */
     BenchItem item = {.less_is_better = less_is_better,
-                      .median = 0.5 * (values[(count - 1) / 2] + values[count / 2]),
+                      .median = median,
                       .best = less_is_better ? values[0] : values[count - 1],
                       .worst = less_is_better ? values[count - 1] : values[0],
                       .repeats = count};

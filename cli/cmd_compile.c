@@ -230,7 +230,7 @@ static void set_settings(LutraJson *object, const Options *options, const LutraM
     lutra_json_set_text(object, "rounding_mode", cli_rounding_modes[options->lower.mode]);
     lutra_json_set_text(object, "offsets", cli_offset_rules[options->lower.offsets]);
     lutra_json_set_bool(object, "overflow_protected", options->lower.overflow_protected);
-    lutra_json_set_text(object, "partition", cli_partitions[options->target.partition]);
+    lutra_json_set_text(object, "partition", lutra_partition_names[options->target.partition]);
     lutra_json_set_text(object, "clear_layers_from", options->clear_from);
     lutra_json_set_text(object, "clear_layers_to", options->clear_to);
 }

@@ -236,7 +236,8 @@ static LutraStatus resume(Job *job, LutraError *error) {
     const char *const complete = lutra_figures_fact(&job->figures, "complete");
     job->was_complete = complete != NULL && strcmp(complete, "yes") == 0;
     const char *const seconds = lutra_figures_fact(&job->figures, "seconds");
-    job->seconds_before = seconds != NULL ? fmax(0.0, strtod(seconds, NULL)) : 0.0;
+    const double before = seconds != NULL ? strtod(seconds, NULL) : 0.0;
+    job->seconds_before = isfinite(before) ? fmax(0.0, before) : 0.0;
     return status;
 }
 

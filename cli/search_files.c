@@ -222,7 +222,7 @@ static LutraStatus set_provenance(LutraCircuit *circuit, const Search *search,
     lutra_json_set_i64(object, "confirmation_images", (int64_t)search->parts[1].split.count);
     lutra_json_set_f64(object, "budget", search->options->budget / 100.0);
     set_setting(object, search, row);
-    lutra_json_set_text(object, "partition", cli_partitions[search->options->partition]);
+    lutra_json_set_text(object, "partition", lutra_partition_names[search->options->partition]);
     lutra_json_set_f64(object, "confirmed_loss", lutra_search_row_loss(row, &ends));
     lutra_json_set_f64(object, "confirmed_loss_bound_95", lutra_search_row_bound(row));
     lutra_json_set_text(object, search->is_model ? "model_provenance" : "circuit_provenance",
@@ -422,7 +422,7 @@ LutraStatus search_table_open(Search *search, LutraError *error) {
                    search->parts[0].split.count, search->parts[1].split.count,
                    search->calibration_images, options->common.seed, search->checksum,
                    search->dataset.checksum, options->security_bits,
-                   cli_partitions[options->partition], LUTRA_VERSION);
+                   lutra_partition_names[options->partition], LUTRA_VERSION);
     return options->resume && lutra_file_exists(search->csv_path) ? read_table_file(search, error)
                                                                   : LUTRA_OK;
 }

@@ -163,7 +163,7 @@ int search_print_json(const Search *search) {
     lutra_json_set_i64(json, "predicted_threads", search->machine.profile.threads);
     lutra_json_set_f64(json, "budget", search->options->budget / 100.0);
     cli_set_security(json, search->options->security_bits);
-    lutra_json_set_text(json, "partition", cli_partitions[search->options->partition]);
+    lutra_json_set_text(json, "partition", lutra_partition_names[search->options->partition]);
     lutra_json_set_i64(json, "calibration_images", (int64_t)search->calibration_images);
     lutra_json_set_i64(json, "selection_images", (int64_t)search->parts[0].split.count);
     lutra_json_set_i64(json, "confirmation_images", (int64_t)search->parts[1].split.count);

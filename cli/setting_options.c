@@ -11,12 +11,6 @@ const char *const cli_offset_rules[] = {[LUTRA_OFFSETS_NONE] = "none",
                                         [LUTRA_OFFSETS_ALIGN] = "align",
                                         [LUTRA_OFFSETS_CENTRE] = "centre", NULL};
 
-const char *const cli_partitions[] = {[LUTRA_PARTITION_NONE] = "none",
-                                      [LUTRA_PARTITION_WIDTH] = "width",
-                                      [LUTRA_PARTITION_NORM] = "norm",
-                                      [LUTRA_PARTITION_TABLE] = "table",
-                                      NULL};
-
 LutraRoundingMode cli_parse_rounding_mode(struct argp_state *state, const char *text) {
     return (LutraRoundingMode)cli_parse_word(state, "--rounding-mode", text, cli_rounding_modes);
 }
@@ -26,7 +20,7 @@ LutraOffsetRule cli_parse_offsets(struct argp_state *state, const char *text) {
 }
 
 LutraPartition cli_parse_partition(struct argp_state *state, const char *text) {
-    return (LutraPartition)cli_parse_word(state, "--partition", text, cli_partitions);
+    return (LutraPartition)cli_parse_word(state, "--partition", text, lutra_partition_names);
 }
 
 uint32_t cli_parse_security(struct argp_state *state, const char *text) {

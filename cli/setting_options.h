@@ -14,7 +14,6 @@ enum { CLI_WORD_BYTES = 32 };
 extern const char *const cli_rounding_modes[];
 extern const char *const cli_offset_rules[];
 /** By LutraPartition; NULL at the end. */
-extern const char *const cli_partitions[];
 
 LutraRoundingMode cli_parse_rounding_mode(struct argp_state *state, const char *text);
 LutraOffsetRule cli_parse_offsets(struct argp_state *state, const char *text);

@@ -144,7 +144,7 @@ int sweep_print_json(const SweepOptions *options, const SweepSource *source,
     lutra_json_set_i64(json, "seed", (int64_t)options->common.seed);
     lutra_json_set_i64(json, "threads", options->common.threads);
     cli_set_security(json, options->security_bits);
-    lutra_json_set_text(json, "partition", cli_partitions[options->partition]);
+    lutra_json_set_text(json, "partition", lutra_partition_names[options->partition]);
     lutra_json_set_i64(json, "calibration_images", (int64_t)source->calibration_images);
     lutra_json_set_text(json, "folder", options->folder);
     LutraJson *const rows = lutra_json_set_array(json, "rows");

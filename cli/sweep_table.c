@@ -66,7 +66,7 @@ LutraStatus sweep_table_init(SweepTable *table, const SweepOptions *options,
                    "%" PRIu64 ",%" PRIu32 ",%" PRIu64 ",%s,%s,%s,%" PRIu32 ",%s,%" PRIu64 ",%s",
                    made.images, made.repeats, options->common.seed,
                    lutra_split_name(options->split), source->checksum, dataset->checksum,
-                   options->security_bits, cli_partitions[options->partition],
+                   options->security_bits, lutra_partition_names[options->partition],
                    source->calibration_images, LUTRA_VERSION);
     *table = made;
     return LUTRA_OK;

@@ -25,14 +25,10 @@ typedef struct {
 /** The key `partition`, as compile --partition; without it one set for all tables. */
 static LutraStatus read_partition(LutraPartition *partition, const LutraExperimentRun *run,
                                   const char *setting, LutraError *error) {
-    static const char *const names[] = {[LUTRA_PARTITION_NONE] = "none",
-                                        [LUTRA_PARTITION_WIDTH] = "width",
-                                        [LUTRA_PARTITION_NORM] = "norm",
-                                        [LUTRA_PARTITION_TABLE] = "table"};
     const char *const text = lutra_experiment_value(run->settings, setting, "partition");
     *partition = LUTRA_PARTITION_NONE;
-    for (uint32_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (uint32_t i = 0; text != NULL && lutra_partition_names[i] != NULL; i++) {
+        if (strcmp(text, lutra_partition_names[i]) == 0) {
             *partition = (LutraPartition)i;
             return LUTRA_OK;
         }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Charts of agreement.c. */
 #include <math.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "experiments/agreement_priv.h"
@@ -66,33 +65,24 @@ static LutraStatus draw_layers(const LutraCircuit *circuit, const char *what,
     return lutra_plot_write(&chart, noise, 2, what, run, "agreement-noise.png", error);
 }
 
-/** Values of a quantity in the order of the samples, (count). */
-static void gather(double *values, size_t *count, const LutraFigures *samples,
-                   const char *quantity) {
-    *count = 0;
-    for (uint32_t i = 0; i < samples->count; i++) {
-        if (strcmp(samples->figures[i].quantity, quantity) == 0) {
-            values[(*count)++] = samples->figures[i].value;
-        }
-    }
-}
-
 static LutraStatus draw_logits(const LutraFigures *samples, const char *what,
                                const LutraExperimentRun *run, LutraError *error) {
     double ends[2] = {HUGE_VAL, -HUGE_VAL};
     double *values = NULL; /* simulated, then under FHE */
-    size_t count = 0;
     LutraChart chart;
-    LUTRA_TRY(lutra_alloc(&values, 2 * (size_t)samples->count + 1, sizeof *values, error));
+    LUTRA_TRY(lutra_alloc(&values, 2 * (size_t)samples->count, sizeof *values, error));
     double *const encrypted = values + samples->count;
-    gather(encrypted, &count, samples, LUTRA_AGREEMENT_LOGIT);
-    gather(values, &count, samples, LUTRA_AGREEMENT_CLEAR_LOGIT);
+    const size_t count = lutra_agreement_logits(values, encrypted, samples);
+    if (count == 0) {
+        lutra_free(&values);
+        return LUTRA_OK;
+    }
     for (size_t i = 0; i < count; i++) {
         ends[0] = fmin(ends[0], fmin(values[i], encrypted[i]));
         ends[1] = fmax(ends[1], fmax(values[i], encrypted[i]));
     }
     const LutraSeries series[2] = {
-        {.label = "equal", .x = ends, .y = ends, .count = count > 0 ? 2 : 0, .line = true},
+        {.label = "equal", .x = ends, .y = ends, .count = 2, .line = true},
         {.label = "a class of an image",
          .x = values,
          .y = encrypted,

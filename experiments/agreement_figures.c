@@ -2,9 +2,10 @@
 /* What the samples of agreement.c say together. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/median.h"
+#include "base/memory.h"
 #include "experiments/agreement_priv.h"
 #include "experiments/encrypted_run.h"
 
@@ -73,35 +74,44 @@ static LutraStatus conclude_answers(LutraFigures *figures, const LutraFigures *s
     return lutra_figures_add_fraction(figures, name, ALL, kind, (uint64_t)yes, images, error);
 }
 
+size_t lutra_agreement_logits(double *clear, double *encrypted, const LutraFigures *samples) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < samples->count; i++) {
+        const LutraFigure *const figure = &samples->figures[i];
+        const LutraFigure *const other =
+            strcmp(figure->quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0
+                ? lutra_figures_find(samples, LUTRA_AGREEMENT_LOGIT, figure->at)
+                : NULL;
+        if (other != NULL) {
+            clear[count] = figure->value;
+            encrypted[count++] = other->value;
+        }
+    }
+    return count;
+}
+
 /** What FHE adds to a logit, against how far logits lie apart: deviation over deviation. */
 static LutraStatus conclude_logits(LutraFigures *figures, const LutraFigures *samples,
                                    LutraError *error) {
-    double count = 0.0;
+    double *clear = NULL; /* and behind it the decrypted ones */
     double mean = 0.0;
     double squares = 0.0;
     double differences = 0.0;
-    for (uint32_t i = 0; i < samples->count; i++) {
-        const LutraFigure *const clear = &samples->figures[i];
-        if (strcmp(clear->quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0) {
-            const LutraFigure *const encrypted =
-                lutra_figures_find(samples, LUTRA_AGREEMENT_LOGIT, clear->at);
-            const double difference = encrypted->value - clear->value;
-            const double step = clear->value - mean;
-            count += 1.0;
-            mean += step / count;
-            squares += step * (clear->value - mean);
-            differences += difference * difference;
-        }
+    LUTRA_TRY(lutra_alloc(&clear, 2 * (size_t)samples->count, sizeof *clear, error));
+    const double *const encrypted = clear + samples->count;
+    const size_t count = lutra_agreement_logits(clear, clear + samples->count, samples);
+    for (size_t i = 0; i < count; i++) {
+        mean += clear[i] / (double)count;
     }
-    return lutra_figures_add_number(figures,
-                                    "deviation of logits under FHE over that between logits", ALL,
-                                    "", LUTRA_FIGURE_ENCRYPTED, sqrt(differences / squares), error);
-}
-
-static int compare_seconds(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    for (size_t i = 0; i < count; i++) {
+        squares += (clear[i] - mean) * (clear[i] - mean);
+        differences += (encrypted[i] - clear[i]) * (encrypted[i] - clear[i]);
+    }
+    lutra_free(&clear);
+    return count == 0 ? LUTRA_OK
+                      : lutra_figures_add_number(
+                            figures, "deviation of logits under FHE over that between logits", ALL,
+                            "", LUTRA_FIGURE_ENCRYPTED, sqrt(differences / squares), error);
 }
 
 /** Of an image; other programs that come and go move a mean, not this. */
@@ -113,8 +123,7 @@ static double median_seconds(const LutraFigures *samples, uint32_t count) {
             lutra_figures_find(samples, "seconds", lutra_agreement_place(at, s, ""));
         seconds[s] = figure != NULL ? figure->value : 0.0;
     }
-    qsort(seconds, count, sizeof *seconds, compare_seconds);
-    return 0.5 * (seconds[(count - 1) / 2] + seconds[count / 2]);
+    return lutra_median(seconds, count);
 }
 
 LutraStatus lutra_agreement_conclude(LutraExperimentOutcome *outcome, const LutraFigures *samples,

@@ -21,6 +21,15 @@ const char *lutra_agreement_place(char at[LUTRA_FIGURE_TEXT_BYTES], uint32_t sam
                                   const char *layer);
 
 /**
+ * Logits of all samples that have both kinds, in order, pair by pair.
+ *
+ * @param[out] clear      as simulated; room for samples->count
+ * @param[out] encrypted  as decrypted; room for samples->count
+ * @return pairs; 0 for samples of a version that wrote no logits
+ */
+size_t lutra_agreement_logits(double *clear, double *encrypted, const LutraFigures *samples);
+
+/**
  * Figures of all samples that are done, into `run`.
  *
  * @param[in,out] outcome  `done` is read, `holds` is set

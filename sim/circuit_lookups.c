@@ -12,6 +12,12 @@
 
 enum { NO_CLASS = UINT32_MAX };
 
+const char *const lutra_partition_names[] = {[LUTRA_PARTITION_NONE] = "none",
+                                             [LUTRA_PARTITION_WIDTH] = "width",
+                                             [LUTRA_PARTITION_NORM] = "norm",
+                                             [LUTRA_PARTITION_TABLE] = "table",
+                                             NULL};
+
 static double square(double x) {
     return x * x;
 }

@@ -23,6 +23,9 @@ typedef enum {
     LUTRA_PARTITION_TABLE = 3  /* one for each table; sets that save little are given up again */
 } LutraPartition;
 
+/** "none", "width", "norm", "table" by value, ended by NULL: words of options and files. */
+extern const char *const lutra_partition_names[];
+
 /** Look-ups of one kind: those of one table, or of the digits of one exact rounding. */
 typedef struct {
     LutraLookupPattern pattern; /* in units of the noise of class `source` */

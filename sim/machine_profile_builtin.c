@@ -3,7 +3,7 @@
  * --calibrate. */
 #include "sim/machine_profile.h"
 
-#define AT(log2_poly) ((log2_poly)-LUTRA_SMALLEST_LOG2_POLY)
+#define AT(log2_poly) ((log2_poly) - LUTRA_SMALLEST_LOG2_POLY)
 
 static const LutraMachineProfile zen4 = {
     .cpu = "AMD Zen 4 core (AVX-512)",

@@ -4,18 +4,7 @@
 #define LUTRA_TRAIN_HALF_CONVOLUTION_PRIV_H
 
 #include "train/half_convolution.h"
-
-static inline size_t lutra_ceiling(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
-static inline size_t lutra_round_up(size_t value, size_t multiple) {
-    return lutra_ceiling(value, multiple) * multiple;
-}
-
-static inline size_t lutra_smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
+#include "train/sizes_priv.h"
 
 /* Scratch of each of them, in floats. */
 size_t lutra_half_weight_scratch(const LutraConvShape *shape, uint32_t threads);

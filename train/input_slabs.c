@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "train/half_convolution_priv.h"
+#include "train/sizes_priv.h"
 
 enum {
     SLAB_POSITIONS = 512,

@@ -3,7 +3,7 @@
 #ifndef LUTRA_TRAIN_SMALL_CONVOLUTION_PRIV_H
 #define LUTRA_TRAIN_SMALL_CONVOLUTION_PRIV_H
 
-#include "train/half_convolution_priv.h"
+#include "train/sizes_priv.h"
 #include "train/small_convolution.h"
 
 /* Scratch of either gradient, in floats. */
