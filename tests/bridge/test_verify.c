@@ -11,18 +11,6 @@
 #include "tests/bridge/fake_backend.h"
 #include "tests/bridge/rounded_circuit.h"
 
-static const LutraCryptoParameters toy_set = {
-    .lwe_dim = 600,
-    .glwe_dim = 1,
-    .log2_poly = FAKE_LOG2_POLY,
-    .pbs_level = 2,
-    .pbs_base_log = 15,
-    .ks_level = 5,
-    .ks_base_log = 4,
-    .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-    .lwe_std = 1e-9,
-    .glwe_std = 1e-14};
-
 static LutraVerifySettings fake_settings(void) {
     memset(&fake, 0, sizeof fake);
     LutraVerifySettings settings;
@@ -32,7 +20,7 @@ static LutraVerifySettings fake_settings(void) {
 }
 
 static void build(LutraCircuit *circuit, uint32_t dropped) {
-    rounded_circuit(circuit, dropped, 50, toy_set);
+    rounded_circuit(circuit, dropped, 50, circuit_toy_set(FAKE_LOG2_POLY));
 }
 
 static void noise_free_runs_have_nothing_wrong(void **state) {
@@ -40,7 +28,7 @@ static void noise_free_runs_have_nothing_wrong(void **state) {
     for (uint32_t n = 0; n < 40; n++) {
         LutraCircuit circuit;
         circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-        circuit_give_parameters(&circuit, toy_set);
+        circuit_give_parameters(&circuit, circuit_toy_set(FAKE_LOG2_POLY));
         uint8_t *pixels = circuit_random_pixels(&circuit, check_key(1000 + n), 2);
         const LutraVerifySettings settings = fake_settings();
         LutraVerifyResult result;
@@ -160,7 +148,7 @@ static void a_wrong_prediction_of_noise_changes_the_verdict(void **state) {
                  {0, 0.70710678, LUTRA_VERDICT_FEWER}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         LutraCircuit circuit;
-        rounded_circuit(&circuit, cases[i].dropped, 400, toy_set);
+        rounded_circuit(&circuit, cases[i].dropped, 400, circuit_toy_set(FAKE_LOG2_POLY));
         circuit.parameters[0].glwe_std = 4e-4;
         const LutraVerifySettings settings = fake_settings();
         fake.position_bits = 6;
@@ -287,7 +275,7 @@ static void simulation_and_verification_expect_the_same(void **state) {
             circuit.operations[2].u.round.mode = LUTRA_ROUNDING_EXACT;
         } else {
             circuit_random(&circuit, check_key(n), (CircuitStyle)(n % CIRCUIT_STYLES));
-            circuit_give_parameters(&circuit, toy_set);
+            circuit_give_parameters(&circuit, circuit_toy_set(FAKE_LOG2_POLY));
         }
         /* Expected, but not there: every look-up is right. Signs fail by the noise of sums. */
         circuit.parameters[0].lwe_std = n % 4 == 0 ? 1e-9 : 3e-4;

@@ -69,16 +69,7 @@ static LutraStatus verify(LutraVerifyResult *result, uint64_t images, const char
 
 /* Two widths of sums, a pool, exact and approximate rounding. */
 static int set_up(void **state) {
-    static const LutraCryptoParameters set = {.lwe_dim = 600,
-                                              .glwe_dim = 1,
-                                              .log2_poly = FAKE_LOG2_POLY,
-                                              .pbs_level = 2,
-                                              .pbs_base_log = 15,
-                                              .ks_level = 5,
-                                              .ks_base_log = 4,
-                                              .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                              .lwe_std = 1e-9,
-                                              .glwe_std = 1e-14};
+    const LutraCryptoParameters set = circuit_toy_set(FAKE_LOG2_POLY);
     CircuitBuilder builder;
     (void)state;
     builder_start(&builder, check_key(9), CIRCUIT_TERNARY);

@@ -792,17 +792,7 @@ static void prepare_circuit(LutraError *error) {
                              error),
                  LUTRA_OK, error);
     shared.circuit.parameter_count = 1;
-    shared.circuit.parameters[0] =
-        (LutraCryptoParameters){.lwe_dim = 600,
-                                .glwe_dim = 1,
-                                .log2_poly = FAKE_LOG2_POLY,
-                                .pbs_level = 2,
-                                .pbs_base_log = 15,
-                                .ks_level = 5,
-                                .ks_base_log = 4,
-                                .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                .lwe_std = 1e-9,
-                                .glwe_std = 1e-14};
+    shared.circuit.parameters[0] = circuit_toy_set(FAKE_LOG2_POLY);
     check_status(lutra_circuit_write(&shared.circuit, shared.circuit_path, true, error), LUTRA_OK,
                  error);
 }

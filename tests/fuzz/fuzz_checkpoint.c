@@ -16,15 +16,7 @@ static const LutraSealedKind KIND = {"lutraVCK", 1, "checkpoint"};
 
 /** Input, layer, table, layer, output; one set. */
 static void make_circuit(LutraCircuit *circuit) {
-    static const LutraCryptoParameters set = {.lwe_dim = 600,
-                                              .glwe_dim = 1,
-                                              .log2_poly = FAKE_LOG2_POLY,
-                                              .pbs_level = 2,
-                                              .pbs_base_log = 15,
-                                              .ks_level = 5,
-                                              .ks_base_log = 4,
-                                              .lwe_std = 1e-9,
-                                              .glwe_std = 1e-14};
+    const LutraCryptoParameters set = circuit_toy_set(FAKE_LOG2_POLY);
     const LutraRandomKey key = {1, LUTRA_STREAM_TEST, 3};
     CircuitBuilder builder;
     builder_start(&builder, key, CIRCUIT_TERNARY);

@@ -398,6 +398,19 @@ void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key) {
     check_status(lutra_circuit_check(circuit, &error), LUTRA_OK, &error);
 }
 
+LutraCryptoParameters circuit_toy_set(uint32_t log2_poly) {
+    return (LutraCryptoParameters){.lwe_dim = 600,
+                                   .glwe_dim = 1,
+                                   .log2_poly = log2_poly,
+                                   .pbs_level = 2,
+                                   .pbs_base_log = 15,
+                                   .ks_level = 5,
+                                   .ks_base_log = 4,
+                                   .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
+                                   .lwe_std = 1e-9,
+                                   .glwe_std = 1e-14};
+}
+
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set) {
     circuit_give_sets(circuit, &set, 1);
 }

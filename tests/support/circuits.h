@@ -54,6 +54,12 @@ void circuit_make_hybrid(LutraCircuit *circuit, LutraRandomKey key);
 /** Leaves one weight of 1 per output, so that sums stay about as small as codes. */
 void circuit_make_thin(LutraCircuit *circuit, LutraRandomKey key);
 
+/**
+ * For tests in which no crypto happens, or toy ciphertexts: n 600, k 1, bootstrap 2 x 15 bits,
+ * keyswitch 5 x 4 bits, standard switch, deviations 1e-9 and 1e-14.
+ */
+LutraCryptoParameters circuit_toy_set(uint32_t log2_poly);
+
 /** Makes `set` the one parameter set of a circuit that has none. */
 void circuit_give_parameters(LutraCircuit *circuit, LutraCryptoParameters set);
 

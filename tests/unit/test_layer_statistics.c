@@ -26,18 +26,9 @@ static void case_init(Case *test, uint32_t number, bool with_parameters) {
     memset(test, 0, sizeof *test);
     circuit_random(&test->circuit, check_key(number), (CircuitStyle)(number % CIRCUIT_STYLES));
     if (with_parameters) {
-        circuit_give_parameters(
-            &test->circuit,
-            (LutraCryptoParameters){.lwe_dim = 600,
-                                    .glwe_dim = 1,
-                                    .log2_poly = 17,
-                                    .pbs_level = 2,
-                                    .pbs_base_log = 15,
-                                    .ks_level = 5,
-                                    .ks_base_log = 4,
-                                    .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                    .lwe_std = 2e-4,
-                                    .glwe_std = 1e-14});
+        LutraCryptoParameters set = circuit_toy_set(17);
+        set.lwe_std = 2e-4;
+        circuit_give_parameters(&test->circuit, set);
     }
     test->pixels = circuit_random_pixels(&test->circuit, check_key(1000 + number), IMAGES);
     test->images = (LutraImages){.pixels = test->pixels,

@@ -10,17 +10,7 @@
 #include "tests/support/circuits.h"
 
 static void add_parameters(LutraCircuit *circuit) {
-    const LutraCryptoParameters set = {.lwe_dim = 600,
-                                       .glwe_dim = 1,
-                                       .log2_poly = 17,
-                                       .pbs_level = 2,
-                                       .pbs_base_log = 15,
-                                       .ks_level = 5,
-                                       .ks_base_log = 4,
-                                       .modulus_switch = LUTRA_MODULUS_SWITCH_STANDARD,
-                                       .lwe_std = 1e-9,
-                                       .glwe_std = 1e-14};
-    circuit_give_parameters(circuit, set);
+    circuit_give_parameters(circuit, circuit_toy_set(17));
 }
 
 /** Input, ternary layer, 6-bit table, layer, output. */

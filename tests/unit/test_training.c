@@ -96,6 +96,33 @@ static void check_same(const Setup *a, const Setup *b) {
     check_same_history(&a->model, &b->model);
 }
 
+/* Squares over the images are seen by the training, and by the statistics of an average. */
+static void test_cutout(void **state) {
+    (void)state;
+    float weights[2][4 * 9];
+    float means[2][4];
+    for (int side = 0; side < 2; side++) {
+        Setup setup;
+        LutraError error = {""};
+        setup_init(&setup);
+        setup.training.recipe.cutout = side == 0 ? 0 : 4;
+        check_status(run(&setup, 1, NULL, NULL, &error), LUTRA_OK, &error);
+        memcpy(weights[side], setup.model.layers[1].weights, sizeof weights[side]);
+        setup_deinit(&setup);
+        setup_init(&setup);
+        setup.training.recipe.cutout = side == 0 ? 0 : 4;
+        setup.training.recipe.learning_rate = 1e-30; /* weights stay: only statistics differ */
+        setup.training.recipe.average_keep = 0.5;
+        setup.training.recipe.average_from = 0.0;
+        setup.training.recipe.average_choice = LUTRA_AVERAGE_ALWAYS;
+        check_status(run(&setup, 1, NULL, NULL, &error), LUTRA_OK, &error);
+        memcpy(means[side], setup.model.layers[3].running_mean, sizeof means[side]);
+        setup_deinit(&setup);
+    }
+    assert_memory_not_equal(weights[0], weights[1], sizeof weights[0]);
+    assert_memory_not_equal(means[0], means[1], sizeof means[0]);
+}
+
 static void test_learns(void **state) {
     (void)state;
     Setup setup;
@@ -401,7 +428,8 @@ static void test_warm_start(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_learns),       cmocka_unit_test(test_cutout),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_resume),       cmocka_unit_test(test_finished_file),
         cmocka_unit_test(test_wrong_resume), cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_divergence),   cmocka_unit_test(test_misfits),
