@@ -68,74 +68,107 @@ static LutraStatus check(const LutraExperimentRun *run, LutraError *error) {
 
 /* --- samples: one figures file of counts, so that a run can go on ----------------------------- */
 
-static LutraStatus add_count(LutraFigures *samples, const char *quantity, const char *at,
-                             double value, uint64_t trials, LutraError *error) {
-    const bool clear = strcmp(quantity, LUTRA_AGREEMENT_CLEAR_LOGIT) == 0;
-    LutraFigure figure = {.kind = clear ? LUTRA_FIGURE_SIMULATED : LUTRA_FIGURE_ENCRYPTED,
-                          .value = value,
-                          .interval = {(double)NAN, (double)NAN},
-                          .trials = trials};
+/* The samples that one image after another is added to, and where in them. */
+typedef struct {
+    LutraFigures *samples;
+    char at[AT_BYTES];
+} Place;
+
+static LutraStatus add(const Place *place, const char *quantity, LutraFigureKind kind, double value,
+                       uint64_t trials, LutraError *error) {
+    LutraFigure figure = {
+        .kind = kind, .value = value, .interval = {(double)NAN, (double)NAN}, .trials = trials};
     (void)snprintf(figure.quantity, sizeof figure.quantity, "%s", quantity);
-    (void)snprintf(figure.at, sizeof figure.at, "%s", at);
-    return lutra_figures_add(samples, &figure, error);
+    (void)snprintf(figure.at, sizeof figure.at, "%s", place->at);
+    return lutra_figures_add(place->samples, &figure, error);
 }
 
-static LutraStatus add_layer(LutraFigures *samples, const char *at, const LutraVerifyLayer *layer,
+/** Wrong look-ups, of a layer or of all. */
+static LutraStatus add_wrong(const Place *place, uint64_t wrong, double predicted, uint64_t lookups,
                              LutraError *error) {
+    LUTRA_TRY(
+        add(place, LUTRA_AGREEMENT_WRONG, LUTRA_FIGURE_ENCRYPTED, (double)wrong, lookups, error));
+    return add(place, LUTRA_AGREEMENT_EXPECTED, LUTRA_FIGURE_PREDICTED, predicted, lookups, error);
+}
+
+static LutraStatus add_layer(const Place *place, const LutraVerifyLayer *layer, LutraError *error) {
     const double measured = layer->noise_std_measured;
     const double predicted = layer->noise_std_predicted;
     if (layer->lookups > 0) {
-        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_WRONG, at, (double)layer->mismatches,
-                            layer->lookups, error));
-        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_EXPECTED, at, layer->expected_mismatches,
-                            layer->lookups, error));
+        LUTRA_TRY(
+            add_wrong(place, layer->mismatches, layer->expected_mismatches, layer->lookups, error));
     }
-    LUTRA_TRY(
-        add_count(samples, LUTRA_AGREEMENT_NOISE, at, measured * measured, layer->elements, error));
-    return add_count(samples, LUTRA_AGREEMENT_NOISE_PREDICTED, at, predicted * predicted,
-                     layer->elements, error);
+    LUTRA_TRY(add(place, LUTRA_AGREEMENT_NOISE, LUTRA_FIGURE_ENCRYPTED, measured * measured,
+                  layer->elements, error));
+    return add(place, LUTRA_AGREEMENT_NOISE_PREDICTED, LUTRA_FIGURE_PREDICTED,
+               predicted * predicted, layer->elements, error);
 }
 
-static LutraStatus add_logits(LutraFigures *samples, uint32_t sample,
-                              const LutraVerifyResult *result, LutraError *error) {
-    char at[AT_BYTES];
+static LutraStatus add_logits(Place *place, uint32_t sample, const LutraVerifyResult *result,
+                              LutraError *error) {
     char class[24];
     for (uint32_t c = 0; c < result->class_count; c++) {
         (void)snprintf(class, sizeof class, "class %" PRIu32, c);
-        (void)lutra_agreement_place(at, sample, class);
-        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_CLEAR_LOGIT, at,
-                            (double)result->clear_logits[c], 0, error));
-        LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_LOGIT, at, (double)result->encrypted_logits[c],
-                            0, error));
+        (void)lutra_agreement_place(place->at, sample, class);
+        LUTRA_TRY(add(place, LUTRA_AGREEMENT_CLEAR_LOGIT, LUTRA_FIGURE_SIMULATED,
+                      (double)result->clear_logits[c], 0, error));
+        LUTRA_TRY(add(place, LUTRA_AGREEMENT_LOGIT, LUTRA_FIGURE_ENCRYPTED,
+                      (double)result->encrypted_logits[c], 0, error));
     }
     return LUTRA_OK;
 }
 
-/** One image: `label` is what it shows. */
+/** One image: `label` is what it shows. Adds at most figures_of_sample. */
 static LutraStatus add_sample(LutraFigures *samples, uint32_t sample,
                               const LutraVerifyResult *result, uint32_t label, LutraError *error) {
     const LutraVerifySample *const one = &result->samples[0];
-    char at[AT_BYTES];
-    LUTRA_TRY(add_logits(samples, sample, result, error));
+    Place place = {.samples = samples};
+    LUTRA_TRY(add_logits(&place, sample, result, error));
     for (uint32_t i = 0; i < result->layer_count; i++) {
-        const LutraVerifyLayer *const layer = &result->layers[i];
-        LUTRA_TRY(add_layer(samples, lutra_agreement_place(at, sample, layer->name), layer, error));
+        (void)lutra_agreement_place(place.at, sample, result->layers[i].name);
+        LUTRA_TRY(add_layer(&place, &result->layers[i], error));
     }
-    (void)lutra_agreement_place(at, sample, "");
-    LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_WRONG, at, (double)result->mismatches,
-                        result->lookups, error));
-    LUTRA_TRY(add_count(samples, LUTRA_AGREEMENT_EXPECTED, at, result->expected_mismatches,
-                        result->lookups, error));
-    LUTRA_TRY(add_count(samples, "strays", at, (double)result->strays, result->lookups, error));
-    LUTRA_TRY(add_count(samples, "same answer", at, (double)result->top1_agree, 1, error));
-    LUTRA_TRY(add_count(samples, "right answer", at, one->encrypted_class == label, 1, error));
+    (void)lutra_agreement_place(place.at, sample, "");
     LUTRA_TRY(
-        add_count(samples, "right answer simulated", at, one->clear_class == label, 1, error));
-    LUTRA_TRY(add_count(samples, "seconds", at, result->run_seconds, 0, error));
-    LUTRA_TRY(add_count(samples, "key generation", at, result->keygen_seconds, 0, error));
-    LUTRA_TRY(add_count(samples, "bytes of keys", at, (double)result->key_bytes, 0, error));
-    return add_count(samples, "bytes of ciphertexts", at, (double)result->ciphertext_bytes, 0,
-                     error);
+        add_wrong(&place, result->mismatches, result->expected_mismatches, result->lookups, error));
+    const struct {
+        const char *quantity;
+        LutraFigureKind kind;
+        double value;
+        uint64_t trials;
+    } whole[] = {
+        {"strays", LUTRA_FIGURE_ENCRYPTED, (double)result->strays, result->lookups},
+        {"same answer", LUTRA_FIGURE_ENCRYPTED, (double)result->top1_agree, 1},
+        {"right answer", LUTRA_FIGURE_ENCRYPTED, one->encrypted_class == label, 1},
+        {"right answer simulated", LUTRA_FIGURE_SIMULATED, one->clear_class == label, 1},
+        {"seconds", LUTRA_FIGURE_TIMED, result->run_seconds, 0},
+        {"key generation", LUTRA_FIGURE_TIMED, result->keygen_seconds, 0},
+        {"bytes of keys", LUTRA_FIGURE_COUNTED, (double)result->key_bytes, 0},
+        {"bytes of ciphertexts", LUTRA_FIGURE_COUNTED, (double)result->ciphertext_bytes, 0},
+    };
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        LUTRA_TRY(
+            add(&place, whole[i].quantity, whole[i].kind, whole[i].value, whole[i].trials, error));
+    }
+    return LUTRA_OK;
+}
+
+/** Most figures of one image: four of an operation, two of a class, ten of the whole. */
+static uint32_t figures_of_sample(const LutraCircuit *circuit) {
+    return (4 * circuit->operation_count) + (2 * circuit->class_count) + 10;
+}
+
+/** Before hours of work: whether samples.csv can hold them all. */
+static LutraStatus check_samples(uint32_t samples, const LutraCircuit *circuit,
+                                 const LutraExperimentRun *run, LutraError *error) {
+    const uint32_t most = LUTRA_MOST_FIGURES / figures_of_sample(circuit);
+    return samples <= most
+               ? LUTRA_OK
+               : lutra_error_set(error, LUTRA_EDATA,
+                                 "'%s': 'samples' in section [%s] is %" PRIu32
+                                 "; should be at most %" PRIu32
+                                 " for a circuit of so many operations",
+                                 run->settings_path, lutra_experiment_setting(run), samples, most);
 }
 
 static LutraStatus read_samples(LutraFigures *samples, const LutraExperimentRun *run,
@@ -216,6 +249,7 @@ static LutraStatus run_agreement(LutraExperimentOutcome *outcome, LutraJson *res
                                                "p_error %.3g",
                                                settings.bits, settings.p_error));
     }
+    LUTRA_TRY_GOTO(status, check_samples(settings.samples, &circuit, run, error));
     LUTRA_TRY_GOTO(status, read_samples(&samples, run, error));
     status = encrypt(&samples, outcome, &circuit, &subject.dataset, run, error);
     if (outcome->done > 0 && (status == LUTRA_OK || status == LUTRA_ECANCELLED)) {

@@ -212,6 +212,14 @@ grep -q '"state":[[:space:]]*"skipped"' j.json
 code=0; run --full -o f > out.txt 2> err.txt || code=$?
 [ "$code" = 3 ]
 grep -q "section \[full\] has no" err.txt
+# more samples than their file holds are refused before any key is made
+if [ -e r/agreement/samples.csv ]; then
+    sed 's/^samples = 2/samples = 1000/' settings/agreement.ini > many.ini
+    code=0; "$LUTRA" experiment run agreement --settings many.ini --quick -q --inputs inputs -o many \
+        > out.txt 2> err.txt || code=$?
+    [ "$code" = 3 ]
+    grep -q "'samples' in section \[quick\] is 1000; should be at most [0-9]* for a circuit" err.txt
+fi
 # samples that lack logits (an older version's, or half of them) are concluded with those there are
 if [ -e r/agreement/samples.csv ]; then
     logits='deviation of logits under FHE over that between logits,all samples,'
